@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The emulated TDX module ("tdxm"): what an embedder needs to know.
+ *
+ * The core knows the TDX ABI (leaves, PAMT, S-EPT, TD and vCPU state, epochs,
+ * try-locks, TLB model, status codes) and nothing else: no KVM header, no
+ * module, no thread. It builds in tdx_stub.ko, in tdp_stress.ko, in UML and as
+ * a user-space library; env.h is the only file that knows which.
+ */
+#ifndef TDP_STRESS_CORE_TDXM_H
+#define TDP_STRESS_CORE_TDXM_H
+
+#include "env.h"
+#include "abi.h"
+
+struct tdxm;
+struct tdxm_tdr;
+struct tdxm_vcpu;
+
+/**
+ * struct tdxm_regs - the registers a SEAMCALL reads and writes
+ *
+ * RBP and RSP are not part of the ABI (NO_RBP_MOD).
+ */
+struct tdxm_regs {
+	u64 rax, rbx, rcx, rdx, rsi, rdi;
+	u64 r8, r9, r10, r11, r12, r13, r14, r15;
+};
+
+/**
+ * struct tdxm_config - what the embedder decides when the module is made
+ * @nr_pages: host pages covered by the PAMT, from physical address 0
+ * @nr_lps: logical processors; tdxm_env_lp() is below it
+ * @tdcs_pages: 4K pages of a TDCS (at least 2: TDCS, root S-EPT)
+ * @tdvps_pages: 4K pages of a TDVPS, the TDVPR page included
+ * @max_vcpus: vCPUs a TD may have
+ * @keyid_start: first private HKID
+ * @nr_keyids: number of private HKIDs
+ * @phys_bits: position of the HKID in a physical address
+ * @hold_ns: how long a leaf keeps its locks beyond its own work, so that
+ *	     contention is real, in nanoseconds, 0 to 100000
+ * @seed: seed of every random choice the module makes
+ */
+struct tdxm_config {
+	u64 nr_pages;
+	u32 nr_lps;
+	u32 tdcs_pages;
+	u32 tdvps_pages;
+	u32 max_vcpus;
+	u32 keyid_start;
+	u32 nr_keyids;
+	u32 phys_bits;
+	u32 hold_ns;
+	u64 seed;
+};
+
+/**
+ * struct tdxm_finding - something that only the module itself can see
+ * @id: invariant of the violation, as printed ("L1", "X3", ...)
+ * @what: one short English clause, static string
+ * @tdr: TDR page of the TD, or 0
+ * @gpa: guest physical address, or ~0
+ * @pa: host physical page, or ~0
+ * @status: status of the leaf at hand, or 0
+ * @leaf: leaf at hand, or -1
+ * @level: S-EPT level (0 is 4K), or -1
+ * @state: S-EPT entry state, or -1
+ */
+struct tdxm_finding {
+	const char *id;
+	const char *what;
+	u64 tdr, gpa, pa, status;
+	int leaf, level, state;
+};
+
+/**
+ * struct tdxm_hooks - calls out of the core
+ * @guest: play the guest of @vcpu between entry and exit. @regs holds what
+ *	   TDH.VP.ENTER was called with and receives the exit information; the
+ *	   return value is the leaf's status. Called with no try-lock held, the
+ *	   vCPU counted in its epoch. IRQs are off; must not sleep.
+ * @finding: a violation was seen. Any context, IRQs may be off.
+ */
+struct tdxm_hooks {
+	u64 (*guest)(struct tdxm *m, struct tdxm_vcpu *vcpu, struct tdxm_regs *regs);
+	void (*finding)(struct tdxm *m, const struct tdxm_finding *f);
+};
+
+struct tdxm *tdxm_create(const struct tdxm_config *cfg, const struct tdxm_hooks *hooks,
+			 void *priv);
+int tdxm_destroy(struct tdxm *m);
+void *tdxm_priv(struct tdxm *m);
+
+/*
+ * Execute the SEAMCALL in @regs: leaf and version in RAX, status in RAX on
+ * return. Never sleeps and never waits: contention is a status. TDH.PHYMEM.
+ * PAGE.RDMD takes no lock at all (it is called from #MC).
+ */
+void tdxm_seamcall(struct tdxm *m, struct tdxm_regs *regs);
+
+/* --- TLB model and guest memory accesses, for struct tdxm_hooks.guest --- */
+
+enum tdxm_access_result {
+	TDXM_ACCESS_OK,
+	TDXM_ACCESS_EPT_VIOLATION,	/* regs filled in as an EPT violation exit */
+	TDXM_ACCESS_PENDING,		/* private page wants ACCEPT first */
+	TDXM_ACCESS_BUSY,		/* ACCEPT met a busy lock or host priority */
+};
+
+/*
+ * One guest access of 8 bytes through the vCPU's TLB. @gpa carries the SHARED
+ * bit if the access is shared: then SHARED_EPT_POINTER is walked in real EPT
+ * format and accessed/dirty bits are set as a CPU would. A private write leaves
+ * a value whose page the module recognises as the guest's.
+ */
+enum tdxm_access_result tdxm_guest_access(struct tdxm *m, struct tdxm_vcpu *vcpu,
+					  u64 gpa, bool write, struct tdxm_regs *regs);
+/* TDG.MEM.PAGE.ACCEPT of one 4K page; guest side of the entry lock. */
+enum tdxm_access_result tdxm_guest_accept(struct tdxm *m, struct tdxm_vcpu *vcpu,
+					  u64 gpa, struct tdxm_regs *regs);
+
+u64 tdxm_vcpu_initial_rcx(const struct tdxm_vcpu *vcpu);
+u32 tdxm_vcpu_index(const struct tdxm_vcpu *vcpu);
+u64 tdxm_vcpu_shared_bit(const struct tdxm_vcpu *vcpu);
+/* The vCPU's own random stream (xorshift or prandom, seeded by cfg.seed, index). */
+u32 tdxm_vcpu_random(struct tdxm_vcpu *vcpu);
+/* 64 bytes of state that the embedder's guest may keep with the vCPU. */
+void *tdxm_vcpu_guest_state(struct tdxm_vcpu *vcpu);
+
+/*
+ * The CPU executed INVEPT: drop shared translations of the vCPUs that are
+ * associated with logical processor @lp.
+ */
+void tdxm_invept(struct tdxm *m, u32 lp);
+
+/* --- what an observer may ask; lockless, no try-lock is taken --- */
+
+/*
+ * Read the S-EPT entry that maps @gpa at @level (0 is 4K). 0, or -ENOENT if the
+ * walk ends above @level or there is no such TD. The caller keeps the TD alive
+ * (holds KVM's mmu_lock).
+ */
+int tdxm_sept_read(struct tdxm *m, u64 tdr, u64 gpa, int level, u64 *pa, u8 *state);
+
+/*
+ * The host has given back the shared range [gpa, gpa + size): from now on a
+ * guest access through a translation cached before is an L1 violation.
+ */
+void tdxm_shared_given_back(struct tdxm *m, u64 tdr, u64 gpa, u64 size);
+
+/* --- injection --- */
+
+enum tdxm_inject_mode {
+	TDXM_INJECT_OFF,
+	TDXM_INJECT_RANDOM,	/* one call in @value, at random */
+	TDXM_INJECT_NTH,	/* every @value-th call */
+	TDXM_INJECT_BURST,	/* @value calls in a row, once */
+	TDXM_INJECT_ONCE,	/* the @value-th call from now, once */
+};
+
+/*
+ * Inject @status into @leaf. For the leaves that KVM retries once with all
+ * vCPUs kicked (BLOCK, TRACK, REMOVE) an injected BUSY is never followed by
+ * another on the same TD, whatever the mode: KVM may rely on that. -EINVAL for
+ * an unknown leaf, mode or value, -EPERM where BURST would break that promise.
+ */
+int tdxm_inject(struct tdxm *m, u32 leaf, u64 status, enum tdxm_inject_mode mode, u32 value);
+/* One call in @one_in (0: off) returns BUSY, on every leaf where KVM copes with it. */
+int tdxm_inject_busy(struct tdxm *m, u32 one_in);
+
+/* --- planted misbehaviour, so that the oracles can be seen to work --- */
+
+enum tdxm_plant {
+	TDXM_PLANT_NONE,
+	TDXM_PLANT_L1_PRIVATE,	/* VP.ENTER forgets to flush on a new epoch, REMOVE forgets to check */
+	TDXM_PLANT_L1_SHARED,	/* INVEPT flushes nothing */
+	TDXM_PLANT_X1,		/* PAGE.AUG maps another page than it was given */
+	TDXM_PLANT_X3,		/* one PAGE.REMOVE in 64 fails without a reason */
+	TDXM_PLANT_CANARY,	/* a private page is scribbled on, as if KVM had written to it */
+};
+
+void tdxm_plant(struct tdxm *m, enum tdxm_plant plant);
+
+/* --- counters --- */
+
+/*
+ * Walk all counters as "name value" pairs, in a stable order: leaf.<ABI name>.
+ * {calls,busy,injected,error}, status.<16 hex digits>, lock.<name>.{tries,busy},
+ * pamt.<type>, td.live, vcpu.live, guest.{access,tlb_hit,accept,ept_violation,
+ * tlb_flush,zero_step}, violation.<id>, mem.bytes.
+ */
+void tdxm_for_each_counter(struct tdxm *m,
+			   void (*fn)(void *ctx, const char *name, u64 value), void *ctx);
+const char *tdxm_leaf_name(u32 leaf);		/* "TDH.MEM.PAGE.AUG", or NULL */
+int tdxm_leaf_by_name(const char *name);	/* -1 */
+
+#endif
