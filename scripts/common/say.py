@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: GPL-2.0
+"""How the scripts talk: steps with their times, problems with exit codes.
+
+Knows the exit codes and the terminal; must not know what the steps do.
+"""
+
+import sys
+import time
+
+EXIT_PASS = 0
+EXIT_FAILURE = 1
+EXIT_USAGE = 2
+EXIT_ENVIRONMENT = 3
+EXIT_BUILD = 4
+
+
+class Problem(Exception):
+    """One clear line for the user, more lines of evidence, an exit code."""
+
+    def __init__(self, code, line, more=()):
+        super().__init__(line)
+        self.code = code
+        self.line = line
+        self.more = list(more)
+
+
+def usage(line, *more):
+    """What the user asked for makes no sense."""
+    return Problem(EXIT_USAGE, line, more)
+
+
+def lacking(line, *more):
+    """The environment lacks something."""
+    return Problem(EXIT_ENVIRONMENT, line, more)
+
+
+def build_failed(line, *more):
+    return Problem(EXIT_BUILD, line, more)
+
+
+def say(text=""):
+    """Print a line now: whoever watches a pipe wants to see it too."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:
+        # nobody listens; a run that is under way still finishes its files
+        sys.stdout = open("/dev/null", "w")
+
+
+class Step:
+    """A named step; says what it does, how it gets on and how long it took.
+
+    Progress overwrites its line on a terminal; in a log it is one line every
+    ten seconds. A step that took less than half a second and said nothing is
+    not worth a line, unless it is loud.
+    """
+
+    LOG_PERIOD = 10.0
+    TTY_PERIOD = 0.5
+
+    def __init__(self, what, loud=True):
+        self.what = what
+        self.start = time.monotonic()
+        self.seconds = 0.0
+        self.last = self.start
+        self.tty = sys.stdout.isatty()
+        self.dirty = False
+        self.loud = loud
+        if loud:
+            self._begin()
+
+    def _begin(self):
+        self.loud = True
+        if self.tty:
+            sys.stdout.write("  %s ..." % self.what)
+            sys.stdout.flush()
+            self.dirty = True
+        else:
+            say("  %s ..." % self.what)
+
+    def progress(self, text):
+        now = time.monotonic()
+        if now - self.last < (self.TTY_PERIOD if self.tty else self.LOG_PERIOD):
+            return
+        if not self.loud:
+            self._begin()
+        self.last = now
+        line = "  %s: %s, %.0f s" % (self.what, text, now - self.start)
+        if self.tty:
+            sys.stdout.write("\r\033[K" + line)
+            sys.stdout.flush()
+            self.dirty = True
+        else:
+            say(line)
+
+    def done(self, result="done"):
+        self.seconds = time.monotonic() - self.start
+        if self.loud or self.seconds >= 0.5:
+            self._clear()
+            say("  %s: %s, %.1f s" % (self.what, result, self.seconds))
+        return self.seconds
+
+    def failed(self):
+        self.seconds = time.monotonic() - self.start
+        self._clear()
+        say("  %s: failed, %.1f s" % (self.what, self.seconds))
+
+    def _clear(self):
+        if self.dirty:
+            sys.stdout.write("\r\033[K")
+            self.dirty = False
+
+
+def main(function):
+    """Run @function and turn a Problem into its line and exit code."""
+    try:
+        code = function()
+    except Problem as problem:
+        for line in problem.more:
+            say("    " + line)
+        say("tdp_stress: " + problem.line)
+        code = problem.code
+    except KeyboardInterrupt:
+        say("\ntdp_stress: interrupted")
+        code = 130
+    sys.exit(code or 0)

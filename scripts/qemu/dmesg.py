@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Judges the guest's kernel log: every warning needs an explanation.
+
+Knows the log's format and known-messages; must not know verdicts.
+"""
+
+import re
+from pathlib import Path
+
+_KNOWN = Path(__file__).resolve().parent / "known-messages"
+_LINE = re.compile(r"^<(\d+)>\[\s*([\d.]+)\](?:\[[^]]*\])? (.*)")
+_WARNING = 4
+_BEGIN = "tdp_stress run: begin"
+
+
+def known():
+    rules = []
+    for line in _KNOWN.read_text().splitlines():
+        if line and not line.startswith("#"):
+            expression, _, reason = line.partition(" # ")
+            rules.append((re.compile(expression.strip()), reason.strip()))
+    return rules
+
+
+def lines(text):
+    """(level, text) of every line of `dmesg -r`."""
+    for line in text.splitlines():
+        m = _LINE.match(line)
+        if m:
+            yield int(m.group(1)) & 7, m.group(3)
+
+
+def unexplained(text):
+    """Lines of warning level or worse since the modules were loaded, unknown ones."""
+    rules = known()
+    found = []
+    begun = False
+    for level, line in lines(text):
+        if _BEGIN in line:
+            begun = True
+        elif begun and level <= _WARNING and line.strip() and \
+                not any(rule.search(line) for rule, _ in rules):
+            found.append(line)
+    return found

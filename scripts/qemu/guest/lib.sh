@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: GPL-2.0
+# What the jobs in the guest share: messages to the host, loading and unloading
+# modules. Knows modules by name; must not know verdicts.
+#
+# The channel is the second serial port. Lines that start with @ are for the
+# host's scripts (qemu/channel.py), see there.
+
+open_channel()
+{
+	stty -F /dev/ttyS1 raw -echo 2>/dev/null
+	exec 9>/dev/ttyS1
+}
+
+send()
+{
+	echo "$*" >&9
+}
+
+# a line for the person in front of the terminal
+tell()
+{
+	send "@text $*"
+}
+
+send_file()
+{
+	[ -f "$2" ] || return 0
+	# debugfs files have no size: copy first
+	cat "$2" > /tmp/.sent 2>/dev/null || return 0
+	send "@file $1 $(wc -c < /tmp/.sent)"
+	cat /tmp/.sent >&9
+	send ""
+}
+
+start_heartbeat()
+{
+	( while sleep 3; do send "@alive $(cut -d' ' -f1 /proc/uptime)"; done ) &
+	heartbeat=$!
+}
+
+stop_heartbeat()
+{
+	[ -n "$heartbeat" ] && kill "$heartbeat" && wait "$heartbeat" 2>/dev/null
+	heartbeat=
+}
+
+mark()
+{
+	echo "<6>tdp_stress run: $*" > /dev/kmsg
+}
+
+# step NAME COMMAND...: run, report how it went, return its code
+step()
+{
+	step_name=$1
+	shift
+	"$@" > /tmp/.step 2>&1
+	step_code=$?
+	if [ $step_code = 0 ]; then
+		send "@ok $step_name"
+	else
+		send "@fail $step_name: $(tr '\n' ' ' < /tmp/.step | cut -c1-300)"
+	fi
+	return $step_code
+}
+
+loaded()
+{
+	[ -d "/sys/module/$(echo "$1" | tr - _)" ]
+}
+
+# load NAME [PARAMETER=VALUE...]: insmod that refuses unknown parameters. The
+# kernel only warns about those, and a run without the wish that was misspelt
+# would look like one with it.
+load()
+{
+	load_name=$1
+	shift
+	for load_arg in "$@"; do
+		if ! grep -qx "${load_arg%%=*}" "/modules/$load_name.params"; then
+			echo "$load_name: no parameter '${load_arg%%=*}'; there are:" \
+				$(cat "/modules/$load_name.params")
+			return 2
+		fi
+	done
+	load_words=$(insmod "/modules/$load_name.ko" "$@" 2>&1) && return 0
+	# the kernel's line says more than insmod's errno
+	echo "$load_words;" $(dmesg | tail -n 3 | sed 's/^\[[^]]*\] //')
+	return 1
+}
+
+load_deps()
+{
+	for dep in $(cat "/modules/$1.deps"); do
+		loaded "$dep" || load "$dep" || return 1
+	done
+}
+
+unload()
+{
+	rmmod "$1"
+}
+
+# load everything under test, in order; stops at the first that fails
+load_all()
+{
+	step "load kvm's dependencies" load_deps kvm &&
+	step "load tdx_stub" load tdx_stub $STUB_PARAMS &&
+	step "load kvm" load kvm &&
+	step "load kvm-intel" load kvm-intel tdx=1 nested=0 &&
+	step "load tdp_stress" load tdp_stress $STRESS_PARAMS
+}
+
+unload_all()
+{
+	for module in tdp_stress kvm_intel kvm tdx_stub; do
+		loaded $module || continue
+		step "unload $module" unload $module
+	done
+}
+
+# with_limit SECONDS COMMAND...: a command that does not end is shown (stacks of
+# all blocked tasks go to the console), killed and answered with 124
+with_limit()
+{
+	limit=$1
+	shift
+	"$@" &
+	limited=$!
+	( sleep "$limit"; echo w > /proc/sysrq-trigger; echo l > /proc/sysrq-trigger
+	  touch /tmp/.overtime; kill -9 $limited ) 2>/dev/null &
+	watchdog=$!
+	wait $limited
+	limited_code=$?
+	kill $watchdog 2>/dev/null
+	wait $watchdog 2>/dev/null
+	if [ -f /tmp/.overtime ]; then
+		rm /tmp/.overtime
+		return 124
+	fi
+	return $limited_code
+}
+
+# the driver's lines go to the terminal as they come
+drive()
+{
+	: > /tmp/driver.log
+	( tail -f /tmp/driver.log | while read -r line; do tell "$line"; done ) &
+	teller=$!
+	with_limit $((DURATION + DRIVER_GRACE)) /tdp-stress "$@" > /tmp/driver.log 2>&1
+	drive_code=$?
+	sleep 1.2
+	kill $teller 2>/dev/null
+	return $drive_code
+}

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: GPL-2.0
+# The job behind make run: load, stress, collect, unload.
+
+collect()
+{
+	for f in stats state; do
+		send_file "stub.$f" /sys/kernel/debug/tdx_stub/$f
+	done
+	for f in verdict violations stats; do
+		send_file "stress.$f" /sys/kernel/debug/tdp_stress/$f
+	done
+	send_file driver.json /tmp/driver.json
+	send_file driver.log /tmp/driver.log
+}
+
+mark begin
+if load_all; then
+	send "@vmx $(grep -qw vmx /proc/cpuinfo && echo real || echo none)"
+	drive --seed "$SEED" --duration "$DURATION" --json /tmp/driver.json $DRIVER_ARGS
+	send "@driver $drive_code"
+	if [ -f /sys/kernel/debug/tdp_stress/audit ]; then
+		step "final audit" sh -c 'echo 1 > /sys/kernel/debug/tdp_stress/audit'
+	fi
+	stop_heartbeat
+	collect
+	if ! grep -q SUCCESS /sys/kernel/debug/tdp_stress/verdict; then
+		send_file stress.flight /sys/kernel/debug/tdp_stress/flight
+	fi
+	start_heartbeat
+fi
+unload_all
+mark end

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What the guest finds in its root: busybox, modules, driver, the job.
+
+Knows files; must not know what a job means.
+"""
+
+import shlex
+from pathlib import Path
+
+from common import command
+from common.say import build_failed
+from qemu.cpio import Archive
+
+_GUEST = Path(__file__).resolve().parent / "guest"
+
+
+def _modinfo(field, path):
+    code, out, err = command.output(["modinfo", "-F", field, path],
+                                    env=command.environment({"PATH": _path()}))
+    if code:
+        raise build_failed("%s: modinfo: %s" % (path, err.strip()))
+    return out.split("\n")
+
+
+def _path():
+    import os
+    return os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/sbin:/sbin"
+
+
+def parameters(path):
+    """Names of the parameters of the module at @path."""
+    return sorted({line.split(":")[0] for line in _modinfo("parm", path) + _modinfo("parmtype", path)
+                   if line.strip()})
+
+
+def _dependencies(kernel, path, seen=()):
+    """Names of the modules that have to be loaded before the one at @path, in order."""
+    names = []
+    for name in _modinfo("depends", path)[0].split(","):
+        if name and name not in seen:
+            ko = kernel.module(name) or kernel.module(name.replace("_", "-"))
+            if not ko:
+                raise build_failed("%s needs %s, which was not built" % (path, name))
+            names += [n for n in _dependencies(kernel, ko, seen + (name,)) if n not in names]
+            if ko.stem not in names:
+                names.append(ko.stem)
+    return names
+
+
+def write(path, kernel, modules, driver, job, params, replace=None):
+    """Write the initramfs at @path.
+
+    @modules: our modules, {name: path}; @replace: kernel modules to take from
+    elsewhere (a mutant's), {name: path}; @params: the job's shell variables.
+    """
+    kos = {name: kernel.out / "arch/x86/kvm" / (name + ".ko") for name in ("kvm", "kvm-intel")}
+    kos.update(replace or {})
+    needed = []
+    for ko in list(kos.values()):
+        for name in _dependencies(kernel, ko):
+            if name not in kos and name not in needed:
+                needed.append(name)
+    for name in needed:
+        kos[name] = kernel.module(name)
+    kos.update(modules)
+
+    archive = Archive()
+    archive.console()
+    archive.copy("init", _GUEST / "init", 0o755)
+    for script in sorted(_GUEST.glob("*.sh")):
+        archive.copy(script.name, script)
+    archive.copy("bin/busybox", "/bin/busybox", 0o755)
+    if driver:
+        archive.copy("tdp-stress", driver, 0o755)
+    for name, ko in sorted(kos.items()):
+        archive.copy("modules/%s.ko" % name, ko)
+        archive.file("modules/%s.params" % name, "".join(p + "\n" for p in parameters(ko)))
+        deps = [d for d in _dependencies(kernel, ko)] if name == "kvm" else []
+        archive.file("modules/%s.deps" % name, " ".join(deps))
+    lines = ["JOB=" + shlex.quote(job)]
+    lines += ["%s=%s" % (name, shlex.quote(str(value))) for name, value in sorted(params.items())]
+    archive.file("params", "\n".join(lines) + "\n")
+    archive.write(path)

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The QEMU machine: its command line, and a script that repeats it.
+
+Knows QEMU's options; must not know what runs in the guest.
+"""
+
+import glob
+import os
+import shlex
+import shutil
+
+from common import command
+from common.say import lacking
+
+_QEMU = "qemu-system-x86_64"
+_ACCEL = {
+    "tcg": ["-accel", "tcg,thread=multi", "-cpu", "Icelake-Server"],
+    "kvm": ["-accel", "kvm", "-cpu", "host"],
+}
+#: quieter would hide what a hang was about, louder costs seconds of UART
+_KERNEL_ARGS = "console=ttyS0 panic=-1 loglevel=7 log_buf_len=8M rcupdate.rcu_expedited=1 " \
+    "audit=0 selinux=0"
+
+
+def program():
+    path = shutil.which(_QEMU)
+    if not path:
+        raise lacking("%s: not found; apt-get install qemu-system-x86" % _QEMU)
+    return path
+
+
+def version():
+    _, out, _ = command.output([program(), "--version"])
+    return out.splitlines()[0] if out else "unknown"
+
+
+def _firmware():
+    """qboot starts the kernel a second earlier than the default BIOS, if there."""
+    for folder in ("/usr/share/qemu", "/usr/share/seabios", "/usr/local/share/qemu"):
+        if glob.glob(folder + "/qboot.rom"):
+            return ["-bios", "qboot.rom"]
+    return []
+
+
+def argv(accel, cpus, memory_mib, kernel, initrd, console, results, extra=""):
+    return [program(), "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+            *_ACCEL[accel], "-smp", str(cpus), "-m", "%dM" % memory_mib, *_firmware(),
+            "-kernel", str(kernel), "-initrd", str(initrd),
+            "-append", (_KERNEL_ARGS + " " + extra).strip(),
+            "-serial", console, "-serial", results]
+
+
+def write_command(path, words):
+    """A script next to the run's log that boots the same guest again."""
+    lines = ["#!/bin/sh",
+             "# Boots the guest of this run again; its console comes to the terminal,",
+             "# its results go to results.again.",
+             'cd "$(dirname "$0")" || exit 3',
+             "exec " + " \\\n\t".join(shlex.quote(w) for w in words) + ' "$@"']
+    with open(path, "w", encoding="utf-8") as f:
+        f.write("\n".join(lines) + "\n")
+    os.chmod(path, 0o755)

@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Runs a machine and watches it: progress to the terminal, an end to hangs.
+
+Knows processes and the channel; must not know what a result means.
+"""
+
+import subprocess
+import time
+
+from common import command
+from qemu.channel import Channel
+
+
+class Limits:
+    """How long what may take, in seconds."""
+
+    def __init__(self, boot, silence, total):
+        self.boot = boot
+        self.silence = silence
+        self.total = total
+
+
+class Outcome:
+    """What became of a guest.
+
+    @end: "finished" (the job ran to its end), "hung" (killed by us), "died"
+    (rebooted, panicked or powered off too early) or "killed" (the machine
+    itself ended by a signal or an error of its own).
+    """
+
+    def __init__(self):
+        self.end = "died"
+        self.why = ""
+        self.messages = []
+        self.files = {}
+        self.boot_seconds = None
+        self.seconds = 0.0
+
+    def words(self, word):
+        return [rest for w, rest in self.messages if w == word]
+
+
+def run(argv, folder, limits, on_text):
+    """Run @argv in @folder (console.log, results) until it ends or has to be ended."""
+    channel = Channel(folder / "results")
+    outcome = Outcome()
+    start = time.monotonic()
+    heard = start
+    ended = False
+    with open(folder / "machine.log", "wb") as log:
+        p = subprocess.Popen(argv, cwd=folder, stdin=subprocess.DEVNULL, stdout=log,
+                             stderr=subprocess.STDOUT, start_new_session=True,
+                             env=command.environment())
+        try:
+            while True:
+                running = p.poll() is None
+                before = channel.bytes
+                for word, rest in channel.read():
+                    if word == "boot":
+                        outcome.boot_seconds = time.monotonic() - start
+                    elif word == "text":
+                        on_text(rest)
+                    elif word == "end":
+                        ended = True
+                    outcome.messages.append((word, rest))
+                now = time.monotonic()
+                if channel.bytes != before:
+                    heard = now
+                if not running:
+                    break
+                why = _overdue(outcome, limits, now - start, now - heard, ended)
+                if why:
+                    if not ended:
+                        outcome.end, outcome.why = "hung", why
+                    break
+                time.sleep(0.1)
+        finally:
+            command.stop(p)
+    outcome.seconds = time.monotonic() - start
+    outcome.files = channel.files
+    if ended:
+        outcome.end = "finished"
+    elif outcome.end != "hung":
+        _explain_death(outcome, p.returncode, folder)
+    return outcome
+
+
+def _overdue(outcome, limits, age, silent, ended):
+    if ended:
+        return "it did not power off" if silent > limits.silence else ""
+    if outcome.boot_seconds is None:
+        return "it did not boot within %d s" % limits.boot if age > limits.boot else ""
+    if silent > limits.silence:
+        return "it said nothing for %d s" % limits.silence
+    if age > limits.total:
+        return "it did not finish within %d s" % limits.total
+    return ""
+
+
+def _explain_death(outcome, code, folder):
+    if code < 0:
+        outcome.end = "killed"
+        outcome.why = "the machine was killed by signal %d (out of memory?)" % -code
+    elif code > 0:
+        outcome.end = "killed"
+        outcome.why = "the machine ended with code %d: %s" % (
+            code, command.tail(folder / "machine.log", 2).replace("\n", " "))
+    else:
+        console = command.tail(folder / "console.log", 400)
+        panic = [l for l in console.splitlines() if "Kernel panic" in l or "BUG: " in l
+                 or "Oops: " in l]
+        outcome.why = panic[0].strip() if panic else "it stopped before its job was done"
