@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: GPL-2.0
+# tdx_stub.ko: stub/ and the core. KVM_SRC is the tree whose private KVM headers
+# fit the kernel; the tree that kbuild uses, unless that has only the public ones.
+obj-m += tdx_stub.o
+
+tdx_stub-y := stub/main.o stub/params.o stub/platform.o stub/novmx.o stub/trap.o \
+	      stub/guest.o stub/finding.o stub/view.o stub/inject.o stub/debugfs.o \
+	      $(addprefix core/,$(core-objs))
+
+stub-kvm-src := $(or $(KVM_SRC),$(srctree))
+CFLAGS_stub/novmx.o := -I$(stub-kvm-src)/arch/x86/kvm
