@@ -79,6 +79,10 @@ def _size_mib(text):
     return mib if 4 <= mib <= 8192 else None
 
 
+def _parameters(text):
+    return text if re.fullmatch(r"[a-z0-9_]+=[\w.,:+-]+( +[a-z0-9_]+=[\w.,:+-]+)*", text) else None
+
+
 def _ops(text):
     return text if re.fullmatch(r"[a-z0-9_]+=[0-9]+(,[a-z0-9_]+=[0-9]+)*", text) else None
 
@@ -91,7 +95,7 @@ Setting("SEED", lambda: str(secrets.randbits(32)), _seed,
         "seed of every random choice (default: random, printed)",
         "a number, decimal or 0x hexadecimal, of at most 64 bits")
 _number("VCPUS", "2", 1, 8, "vCPUs of each TD")
-Setting("MEM", "64M", _size_mib, "private memory of each TD", "a size from 4M to 8G, like 64M")
+Setting("MEM", "16M", _size_mib, "private memory of each TD", "a size from 4M to 8G, like 16M")
 _number("TDS", "1", 1, 8, "TDs that live at the same time")
 _number("WORKERS", "2", 1, 16, "worker threads of the driver per TD")
 Setting("OPS", None, _ops, "operations and weights, like punch_hole=3,convert=1 "
@@ -99,6 +103,10 @@ Setting("OPS", None, _ops, "operations and weights, like punch_hole=3,convert=1 
 _number("BUSY", "50", 0, 1000000, "inject BUSY into one SEAMCALL in BUSY; 0: never")
 _number("DELAY", "500", 0, 100000,
         "how long a SEAMCALL keeps its locks beyond its work, in nanoseconds", "nanoseconds")
+Setting("STUB", None, _parameters, "more parameters of tdx_stub.ko, like guest_accesses=8",
+        "a list like name=value name=value")
+Setting("STRESS", None, _parameters, "more parameters of tdp_stress.ko, like audit_ms=50",
+        "a list like name=value name=value")
 _choice("FLAVOUR", "lockdep", ("lockdep", "plain"), "kernel: lockdep (every check) or plain")
 _flag("KASAN", "1: KASAN on top of FLAVOUR=lockdep (slow)")
 _choice("ACCEL", "auto", ("auto", "kvm", "tcg"), "QEMU's acceleration; auto: found by trying")

@@ -11,6 +11,10 @@ from common import command
 from qemu.channel import Channel
 
 
+#: seconds in which a guest whose job is over has to be off
+_POWER_OFF = 20
+
+
 class Limits:
     """How long what may take, in seconds."""
 
@@ -23,9 +27,9 @@ class Limits:
 class Outcome:
     """What became of a guest.
 
-    @end: "finished" (the job ran to its end), "hung" (killed by us), "died"
-    (rebooted, panicked or powered off too early) or "killed" (the machine
-    itself ended by a signal or an error of its own).
+    @end: "finished" (the job ran to its end and the machine went off), "hung"
+    (killed by us), "died" (rebooted, panicked or powered off too early) or
+    "killed" (the machine itself ended by a signal or an error of its own).
     """
 
     def __init__(self):
@@ -46,7 +50,7 @@ def run(argv, folder, limits, on_text):
     outcome = Outcome()
     start = time.monotonic()
     heard = start
-    ended = False
+    ended = None            # when the job was over
     with open(folder / "machine.log", "wb") as log:
         p = subprocess.Popen(argv, cwd=folder, stdin=subprocess.DEVNULL, stdout=log,
                              stderr=subprocess.STDOUT, start_new_session=True,
@@ -61,33 +65,33 @@ def run(argv, folder, limits, on_text):
                     elif word == "text":
                         on_text(rest)
                     elif word == "end":
-                        ended = True
+                        ended = time.monotonic()
                     outcome.messages.append((word, rest))
                 now = time.monotonic()
                 if channel.bytes != before:
                     heard = now
                 if not running:
                     break
-                why = _overdue(outcome, limits, now - start, now - heard, ended)
+                why = _overdue(outcome, limits, now - start, now - heard,
+                               ended and now - ended)
                 if why:
-                    if not ended:
-                        outcome.end, outcome.why = "hung", why
+                    outcome.end, outcome.why = "hung", why
                     break
                 time.sleep(0.1)
         finally:
             command.stop(p)
     outcome.seconds = time.monotonic() - start
     outcome.files = channel.files
-    if ended:
+    if ended and outcome.end != "hung" and p.returncode == 0:
         outcome.end = "finished"
     elif outcome.end != "hung":
         _explain_death(outcome, p.returncode, folder)
     return outcome
 
 
-def _overdue(outcome, limits, age, silent, ended):
-    if ended:
-        return "it did not power off" if silent > limits.silence else ""
+def _overdue(outcome, limits, age, silent, since_end):
+    if since_end is not None:
+        return "it did not power off after its job" if since_end > _POWER_OFF else ""
     if outcome.boot_seconds is None:
         return "it did not boot within %d s" % limits.boot if age > limits.boot else ""
     if silent > limits.silence:

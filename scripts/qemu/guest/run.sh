@@ -13,9 +13,11 @@ collect()
 	send_file driver.log /tmp/driver.log
 }
 
+# before the stub makes the CPU look as if it had VMX
+vmx=$(grep -qw vmx /proc/cpuinfo && echo real || echo none)
 mark begin
 if load_all; then
-	send "@vmx $(grep -qw vmx /proc/cpuinfo && echo real || echo none)"
+	send "@vmx $vmx"
 	drive --seed "$SEED" --duration "$DURATION" --json /tmp/driver.json $DRIVER_ARGS
 	send "@driver $drive_code"
 	if [ -f /sys/kernel/debug/tdp_stress/audit ]; then

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0
+# The front door; everything behind it is in scripts/. make help says more.
+#
+# Not for kbuild: that reads Kbuild.
+
+# scripts/ learn of misspelt variables by their names
+export TDP_STRESS_MAKE_OVERRIDES := $(foreach v,$(.VARIABLES),$(if $(filter command line,$(origin $(v))),$(v)))
+export PYTHONDONTWRITEBYTECODE := 1
+
+ifeq ($(V),1)
+Q :=
+else
+Q := @
+endif
+SCRIPT = $(Q)sh scripts/python.sh
+
+.DEFAULT_GOAL := help
+.PHONY: help run selfcheck check bench kernel clean
+
+help: ## this text
+	@echo "Targets:"
+	@sed -n 's/^\([a-z]*\):.*## /  \1|/p' $(firstword $(MAKEFILE_LIST)) | \
+		while IFS='|' read -r t d; do printf '  %-9s %s\n' $$t "$$d"; done
+	@echo
+	@echo "Variables, as in make run DURATION=10 SEED=1:"
+	@sh scripts/python.sh help
+
+run: ## get or take a kernel, build it, stress it in QEMU, judge
+	$(SCRIPT) run
+
+selfcheck: ## planted violations and planted kernel bugs must be caught by name
+	$(SCRIPT) selfcheck
+
+check: ## unit tests, selfcheck, a clean run and the bad-input tests
+	$(SCRIPT) check
+
+bench: ## cycles per second with and without oracles, lockdep and plain kernel
+	$(SCRIPT) bench
+
+kernel: ## only get and build the kernel, the modules and the driver
+	$(SCRIPT) kernel
+
+clean: ## remove run/; the cache of kernels stays (its folder is printed)
+	$(SCRIPT) clean

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Builds what is ours against a built kernel: the two modules and the driver.
+
+Knows our own build files; must not know the kernel's.
+"""
+
+import hashlib
+
+from common import cache, command
+from common.say import Step
+from kernel import build
+
+_MODULE_SOURCES = ("Kbuild", "tdp_stress")
+_DRIVER_SOURCES = ("selftests", "tdp_stress/uapi")
+
+
+class Ours:
+    """Paths of what was built."""
+
+    def __init__(self, modules, driver):
+        self.modules = modules
+        self.driver = driver
+
+
+def _digest(names, *extra):
+    h = hashlib.sha256(repr(extra).encode())
+    for name in names:
+        path = cache.REPO / name
+        for p in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if p.is_file() and p.suffix not in (".o", ".cmd", ".pyc"):
+                h.update(str(p.relative_to(cache.REPO)).encode() + b"\0" + p.read_bytes())
+    return h.hexdigest()
+
+
+def _up_to_date(stamp, digest, products):
+    try:
+        return stamp.read_text() == digest and all(p.exists() for p in products)
+    except OSError:
+        return False
+
+
+def modules(kernel, jobs):
+    """{name: path} of our modules for @kernel."""
+    out = kernel.folder / "modules"
+    out.mkdir(exist_ok=True)
+    log = kernel.folder / "modules.log"
+    stamp = kernel.folder / "modules.stamp"
+    products = {n: out / "tdp_stress" / (n + ".ko") for n in ("tdx_stub", "tdp_stress")}
+    with cache.lock(out):
+        digest = _digest(_MODULE_SOURCES, kernel.interface, str(cache.REPO))
+        if not _up_to_date(stamp, digest, products.values()):
+            log.write_text("")
+            step = Step("build tdx_stub and tdp_stress")
+            argv = ["make", "-C", kernel.out, "M=%s" % cache.REPO, "MO=%s" % out,
+                    "KSRC=%s" % kernel.tree.path, "LOCALVERSION=", "-j%d" % jobs, "modules"]
+            if command.logged(argv, log, tick=lambda: step.progress("building")):
+                step.failed()
+                raise build.failure(out, log, "the modules do not build")
+            step.done()
+            stamp.write_text(digest)
+    return products
+
+
+def driver(kernel, jobs):
+    """Path of the static program tdp-stress, built with @kernel's headers."""
+    out = kernel.folder / "driver"
+    out.mkdir(exist_ok=True)
+    log = kernel.folder / "driver.log"
+    stamp = kernel.folder / "driver.stamp"
+    product = out / "tdp-stress"
+    with cache.lock(out):
+        digest = _digest(_DRIVER_SOURCES, kernel.interface)
+        if not _up_to_date(stamp, digest, [product]):
+            log.write_text("")
+            step = Step("build the driver")
+            argv = ["make", "-C", cache.REPO / "selftests", "KHDR=%s" % kernel.headers,
+                    "O=%s" % out, "-j%d" % jobs]
+            if command.logged(argv, log, tick=lambda: step.progress("building")):
+                step.failed()
+                raise build.failure(out, log, "the driver does not build")
+            step.done()
+            stamp.write_text(digest)
+    return product
+
+
+def both(kernel, jobs):
+    return Ours(modules(kernel, jobs), driver(kernel, jobs))

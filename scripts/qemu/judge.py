@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-2.0
+"""From what a guest left behind to one verdict.
+
+Knows the files of Documentation/architecture.rst ("Interfaces") and what each
+of them has to say in a good run; must not know how the guest was run. Whatever
+is missing counts against the run: silence is never success.
+"""
+
+import json
+import re
+
+from common.say import EXIT_ENVIRONMENT, EXIT_FAILURE, EXIT_PASS, EXIT_USAGE
+from qemu import dmesg
+
+SUCCESS, FAILURE, UNSUPPORTED = "SUCCESS", "FAILURE", "UNSUPPORTED"
+
+#: page types that belong to the machine itself, not to a TD
+_PAMT_AT_REST = ("pamt.nda", "pamt.rsvd")
+
+
+class Verdict:
+    """@word and, best first, the @reasons for it."""
+
+    def __init__(self):
+        self.reasons = []
+        self.unsupported = []
+        self.ids = []
+        self.unexplained = []
+        self.usage = False
+
+    @property
+    def word(self):
+        if self.reasons:
+            return FAILURE
+        return UNSUPPORTED if self.unsupported else SUCCESS
+
+    @property
+    def exit_code(self):
+        if self.usage:
+            return EXIT_USAGE
+        return {SUCCESS: EXIT_PASS, FAILURE: EXIT_FAILURE,
+                UNSUPPORTED: EXIT_ENVIRONMENT}[self.word]
+
+    @property
+    def reason(self):
+        return "; ".join(self.reasons or self.unsupported)
+
+
+def counters(text):
+    """{name: number} of a stats file."""
+    found = {}
+    for line in (text or "").splitlines():
+        name, _, value = line.partition(" ")
+        try:
+            found[name] = int(value.strip().split()[0], 0)
+        except (ValueError, IndexError):
+            continue
+    return found
+
+
+def driver_summary(files):
+    try:
+        return json.loads(files.get("driver.json", ""))
+    except ValueError:
+        return {}
+
+
+def _judge_stress(verdict, files):
+    """What tdp_stress says, and whether it looked at anything at all."""
+    words = files.get("stress.verdict", "").strip()
+    m = re.match(r"FAILURE: (.*)", words)
+    if m:
+        verdict.ids = re.findall(r"[A-Z]+[0-9]*", m.group(1))
+        first = files.get("stress.violations", "").strip().splitlines()
+        verdict.reasons.append("violated: %s%s" % (m.group(1), " (%s)" % first[0] if first else ""))
+    elif words.startswith("UNSUPPORTED"):
+        verdict.unsupported.append(words)
+    elif words != "SUCCESS":
+        verdict.reasons.append("tdp_stress gave no verdict")
+    if words == "SUCCESS":
+        stats = counters(files.get("stress.stats"))
+        checks = {n: v for n, v in stats.items() if n.startswith("check.")}
+        if not any(checks.values()):
+            verdict.reasons.append("tdp_stress checked nothing")
+
+
+def _judge_driver(verdict, outcome):
+    codes = outcome.words("driver")
+    if not codes:
+        verdict.reasons.append("the driver was not run")
+        return
+    code = int(codes[0])
+    log = [l for l in outcome.files.get("driver.log", "").splitlines() if l.strip()]
+    last = log[-1] if log else "no output"
+    if code == 124:
+        verdict.reasons.append("the driver did not end in time")
+    elif code == 2:
+        verdict.usage = True
+        verdict.reasons.append("bad usage of the driver: %s" % last)
+    elif code == 3:
+        verdict.unsupported.append("the driver: %s" % last)
+    elif code:
+        verdict.reasons.append("the driver ended with %d: %s" % (code, last))
+
+
+def _judge_stub(verdict, files):
+    """Every page that a TD owned has to be back."""
+    stats = counters(files.get("stub.stats"))
+    if not stats:
+        verdict.reasons.append("tdx_stub left no statistics")
+        return
+    if stats.get("td.live", 0) or stats.get("vcpu.live", 0):
+        verdict.reasons.append("%d TD(s) and %d vCPU(s) of the TDX module outlive the test" %
+                               (stats.get("td.live", 0), stats.get("vcpu.live", 0)))
+    left = ["%s %d" % (n, v) for n, v in stats.items()
+            if n.startswith("pamt.") and n not in _PAMT_AT_REST and v]
+    if left:
+        verdict.reasons.append("the PAMT is not empty at the end: " + ", ".join(left))
+
+
+def judge(outcome):
+    """The Verdict on a guest that ran the job "run"."""
+    verdict = Verdict()
+    if outcome.end == "killed":
+        verdict.unsupported.append(outcome.why)
+        return verdict
+    if outcome.end != "finished":
+        verdict.reasons.append("the guest %s: %s" % (outcome.end, outcome.why))
+    failed = outcome.words("fail")
+    if outcome.words("vmx"):            # sent once everything is loaded
+        _judge_stress(verdict, outcome.files)
+        _judge_driver(verdict, outcome)
+        if outcome.end == "finished":
+            _judge_stub(verdict, outcome.files)
+        verdict.reasons += ["step failed: " + f for f in failed]
+    elif outcome.end == "finished":
+        verdict.unsupported += failed or ["the modules were not loaded"]
+    if "dmesg" in outcome.files:
+        verdict.unexplained = dmesg.unexplained(outcome.files["dmesg"])
+        if verdict.unexplained:
+            verdict.reasons.append("%d unexplained kernel message(s), first: %s" %
+                                   (len(verdict.unexplained), verdict.unexplained[0]))
+    elif outcome.end == "finished":
+        verdict.reasons.append("the kernel log did not arrive")
+    return verdict

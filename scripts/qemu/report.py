@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What a run leaves for people and programs: the table, the line, summary.json.
+
+Knows names of counters worth a line; must not know how they came about.
+"""
+
+import json
+import subprocess
+
+from common import cache
+from common.say import say
+from qemu import judge
+
+_FORMAT = 1
+
+
+def _revision():
+    try:
+        p = subprocess.run(["git", "-C", str(cache.REPO), "describe", "--always", "--dirty"],
+                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+                           check=False)
+        return p.stdout.strip() or "unknown"
+    except OSError:
+        return "unknown"
+
+
+def repeat_command(values):
+    """The command that runs the same again."""
+    words = ["make", "run", "SEED=%d" % values.seed]
+    for name, default in (("ksrc", None), ("kver", None), ("duration", 60), ("vcpus", 2),
+                          ("tds", 1), ("workers", 2), ("ops", None), ("busy", 50),
+                          ("delay", 500), ("flavour", "lockdep"), ("machine", "qemu"),
+                          ("cpus", 2), ("stub", None), ("stress", None)):
+        value = getattr(values, name)
+        if value != default:
+            text = str(value)
+            words.append("%s=%s" % (name.upper(), "'%s'" % text if " " in text else text))
+    if values.mem != 16:
+        words.append("MEM=%dM" % values.mem)
+    if values.kasan:
+        words.append("KASAN=1")
+    return " ".join(words)
+
+
+def summary(values, kernel, accel, outcome, verdict, timings, versions):
+    stress = judge.counters(outcome.files.get("stress.stats"))
+    return {
+        "format": _FORMAT,
+        "verdict": verdict.word,
+        "exit_code": verdict.exit_code,
+        "reason": verdict.reason,
+        "violations": {i: stress.get("violation." + i, 0) for i in verdict.ids},
+        "violation_lines": outcome.files.get("stress.violations", "").splitlines(),
+        "unexplained_messages": verdict.unexplained,
+        "failed_steps": outcome.words("fail"),
+        "guest": {"end": outcome.end, "why": outcome.why,
+                  "vmx": (outcome.words("vmx") or ["unknown"])[0]},
+        "repeat": repeat_command(values),
+        "parameters": {k: v for k, v in sorted(vars(values).items())},
+        "versions": dict(versions, kernel=kernel.tree.release,
+                         kernel_config=kernel.config_name, tdp_stress=_revision()),
+        "acceleration": {"name": accel.name, "reason": accel.reason},
+        "seconds": timings,
+        "counters": {
+            "driver": judge.driver_summary(outcome.files),
+            "tdp_stress": stress,
+            "tdx_stub": judge.counters(outcome.files.get("stub.stats")),
+        },
+    }
+
+
+def write_json(path, data):
+    path.write_text(json.dumps(data, indent=1, sort_keys=False) + "\n")
+
+
+def _row(name, *cells):
+    say("  %-22s %s" % (name, "  ".join(str(c) for c in cells)))
+
+
+def table(data):
+    """The numbers of a run, for people."""
+    stress, stub = data["counters"]["tdp_stress"], data["counters"]["tdx_stub"]
+    seconds = max(1, data["parameters"]["duration"])
+    say()
+    _print_calls(stub, seconds)
+    if stress:
+        _row("frozen windows", "%d, longest %.0f us" % (stress.get("frozen.count", 0),
+                                                        stress.get("frozen.max_ns", 0) / 1e3))
+        _row("audits", "%d, longest %.1f ms, %d SPTEs in all" % (
+            stress.get("audit.count", 0), stress.get("audit.max_ns", 0) / 1e6,
+            stress.get("audit.sptes", 0)))
+        _row("mmu_lock held, longest", "write %.1f ms, read %.1f ms" % (
+            stress.get("lock.write_max_ns", 0) / 1e6, stress.get("lock.read_max_ns", 0) / 1e6))
+        _print_checks(stress)
+    _row("memory", "tdp_stress %.1f MiB, tdx_stub %.1f MiB" % (
+        stress.get("mem.bytes", 0) / 2**20, stub.get("mem.bytes", 0) / 2**20))
+
+
+def _print_calls(stub, seconds):
+    leaves = sorted({n.rsplit(".", 1)[0] for n in stub if n.startswith("leaf.")})
+    rows = []
+    for leaf in leaves:
+        calls = stub.get(leaf + ".calls", 0)
+        if calls >= seconds:
+            rows.append((leaf[len("leaf."):], calls, stub.get(leaf + ".busy", 0),
+                         stub.get(leaf + ".injected", 0), stub.get(leaf + ".error", 0)))
+    if rows:
+        say("  %-22s %10s %10s %9s %9s %9s" % ("SEAMCALL", "calls", "per second", "busy",
+                                               "injected", "error"))
+        for name, calls, busy, injected, error in rows:
+            say("  %-22s %10d %10.0f %9d %9d %9d" % (name, calls, calls / seconds, busy,
+                                                     injected, error))
+
+
+def _print_checks(stress):
+    cells, unchecked = [], []
+    for name, count in stress.items():
+        if name.startswith("check."):
+            (cells if count else unchecked).append(
+                "%s %d" % (name[len("check."):], count) if count else name[len("check."):])
+    for first in range(0, len(cells), 5):
+        _row("checked" if first == 0 else "", ", ".join(cells[first:first + 5]))
+    if unchecked:
+        _row("not checked", ", ".join(unchecked))
+
+
+def verdict_line(data):
+    say()
+    for line in data["violation_lines"][:10]:
+        say("  " + line)
+    for line in data["unexplained_messages"][:10]:
+        say("  kernel: " + line)
+    say("--- End of test: %s%s" % (data["verdict"],
+                                   ": " + data["reason"] if data["reason"] else ""))
+    say("    again: %s" % data["repeat"])

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-2.0
+"""One guest in one run folder: prepare, boot, watch, keep the files.
+
+Knows how the parts of this folder go together; must not know what is judged.
+"""
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+from common import cache, command
+from common.say import Step, lacking, usage
+from qemu import initramfs, machine, watch
+
+#: seconds; a loaded machine under TCG is slow, KASAN slower
+_BOOT, _SILENCE, _GRACE = 90, 60, 120
+_DRIVER_GRACE = 60
+
+
+def new_folder(values, name=None):
+    """Make the folder of a run and point run/latest at it."""
+    if values.rundir:
+        folder = Path(values.rundir).expanduser().absolute()
+    else:
+        folder = cache.REPO / "run" / (name or "%s-%d" % (time.strftime("%Y%m%d-%H%M%S"),
+                                                           values.seed))
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for old in ("console.log", "results", "summary.json"):
+            (folder / old).unlink(missing_ok=True)
+        (folder / "console.log").touch()
+    except OSError as e:
+        raise usage("RUNDIR=%s: cannot write there: %s" % (folder, e.strerror)) from e
+    if not values.rundir:
+        latest = folder.parent / "latest"
+        try:
+            latest.unlink(missing_ok=True)
+            latest.symlink_to(folder.name)
+        except OSError:
+            pass        # a convenience; the folder's name is printed as well
+    return folder
+
+
+def memory_mib(values):
+    """The guest's memory: its TDs, their shared half, and room for the kernel."""
+    return (1024 + 3 * values.mem * values.tds) * (2 if values.kasan else 1)
+
+
+class Session:
+    """What a guest is made of."""
+
+    def __init__(self, values, kernel, ours, accel, folder):
+        self.values = values
+        self.kernel = kernel
+        self.ours = ours
+        self.accel = accel
+        self.folder = folder
+
+    def boot(self, job, params, seconds, on_text=lambda text: None, replace=None,
+             modules=None, driver=None, extra=""):
+        """Boot, run @job for about @seconds, return the watch.Outcome."""
+        v = self.values
+        params = dict(params, DRIVER_GRACE=_DRIVER_GRACE)
+        try:
+            initramfs.write(self.folder / "initrd", self.kernel,
+                            modules or self.ours.modules, driver or self.ours.driver,
+                            job, params, replace)
+            shutil.copyfile(self.kernel.image, self.folder / "bzImage")
+            shutil.copyfile(self.kernel.dot_config, self.folder / "config")
+        except OSError as e:
+            raise lacking("%s: cannot be written: %s" % (self.folder, e.strerror)) from e
+        args = (self.accel.name, v.cpus, memory_mib(v), "bzImage", "initrd")
+        machine.write_command(self.folder / "qemu-cmd",
+                              machine.argv(*args, "stdio", "file:results.again", extra))
+        slow = (2 if v.kasan else 1)
+        limits = watch.Limits(_BOOT * slow, _SILENCE * slow,
+                              seconds + _DRIVER_GRACE + (_BOOT + _GRACE) * slow)
+        outcome = watch.run(machine.argv(*args, "file:console.log", "file:results", extra),
+                            self.folder, limits, on_text)
+        for name, text in outcome.files.items():
+            (self.folder / name).write_text(text)
+        if not v.keep:
+            for name in ("results", "machine.log"):
+                if outcome.end != "killed":
+                    (self.folder / name).unlink(missing_ok=True)
+        return outcome
+
+    def machine_version(self):
+        return machine.version()
+
+    def last_console_lines(self, count=30):
+        return command.tail(self.folder / "console.log", count).splitlines()[-count:]
