@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What tdx_stub.ko and tdp_stress.ko say about themselves in debugfs. Either
+ * may be missing. Knows file and counter names, judges what they mean.
+ */
+#ifndef DRIVER_MODULES_H
+#define DRIVER_MODULES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum module_id { MODULE_STUB, MODULE_STRESS, NR_MODULES };
+
+#define COUNTER_NAME	56
+
+struct counter {
+	char name[COUNTER_NAME];
+	uint64_t value;
+};
+
+/**
+ * struct counters - one reading of a stats file
+ * @list: in the file's order
+ * @nr: number of them; 0: the module is not there
+ */
+struct counters {
+	struct counter *list;
+	size_t nr;
+};
+
+/**
+ * struct modules - both modules
+ * @enabled: not --no-modules
+ * @before: reading before the run; counters are not reset by one
+ * @now: latest reading
+ */
+struct modules {
+	bool enabled;
+	struct counters before[NR_MODULES];
+	struct counters now[NR_MODULES];
+};
+
+/**
+ * struct module_sums - what a progress line shows, since the run began
+ * @have: the module is there
+ * @busy: SEAMCALLs that returned BUSY
+ * @aug: TDH.MEM.PAGE.AUG that succeeded
+ * @removed: TDH.MEM.PAGE.REMOVE that succeeded
+ * @frozen: frozen windows seen
+ * @audits: audits done
+ * @violations: of both modules
+ */
+struct module_sums {
+	bool have[NR_MODULES];
+	uint64_t busy, aug, removed, frozen, audits, violations;
+};
+
+void modules_open(struct modules *m, bool enabled);
+void modules_close(struct modules *m);
+void modules_read(struct modules *m);
+void modules_sum(const struct modules *m, struct module_sums *sums);
+const char *module_name(enum module_id id);
+bool modules_have(const struct modules *m, enum module_id id);
+uint64_t modules_delta(const struct modules *m, enum module_id id, const char *name);
+int modules_audit(struct modules *m);
+bool modules_verdict(struct modules *m, char *line, size_t size);
+bool modules_idle(struct modules *m, char *why, size_t size);
+
+#endif

@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Operations on private memory: prefault, punch, convert; and the conversions
+ * the guest asks for, with or without words.
+ */
+#include <errno.h>
+
+#include "stress.h"
+
+#define MAX_PAGES	64
+#define HUGE_PAGES	512
+/* Pages per prefault and punch of OP_CYCLE: long enough to hide the two ioctls. */
+#define CYCLE_PAGES	64
+/* A guest that keeps asking for the window gets it back after this. */
+#define WINDOW_NS	200000000
+
+struct range {
+	uint64_t first, nr;
+};
+
+/* Mostly a few pages, at times a whole 2M region, within [0, @limit). */
+static struct range pick_range(struct rng *rng, uint64_t limit)
+{
+	struct range r;
+
+	if (limit >= HUGE_PAGES && rng_one_in(rng, 32)) {
+		r.first = rng_below(rng, limit / HUGE_PAGES) * HUGE_PAGES;
+		r.nr = HUGE_PAGES;
+		return r;
+	}
+	r.first = rng_below(rng, limit);
+	r.nr = 1 + rng_below(rng, MAX_PAGES);
+	if (r.nr > limit - r.first)
+		r.nr = limit - r.first;
+	return r;
+}
+
+/* On the own vCPU, or on any: then vCPU, thread and CPU change hands. */
+enum op_result op_prefault(struct worker *w)
+{
+	struct target *t = w->vcpu ? w->target : worker_pick_target(w);
+	struct range r = pick_range(&w->rng, t->td.cfg.nr_pages);
+	struct td_vcpu *vcpu = w->vcpu;
+
+	if (!vcpu)
+		vcpu = &t->td.vcpus[rng_below(&w->rng, t->td.nr_vcpus)];
+	worker_trace(w, "td %u vcpu %u gfn 0x%lx pages %lu", t->index, vcpu->index, r.first, r.nr);
+	return worker_judge(w, TD_CALL_PREFAULT, td_prefault(vcpu, r.first, r.nr, NULL), &t->td);
+}
+
+/* Map and unmap, nothing else: each vCPU in its own part of the main slot. */
+enum op_result op_cycle(struct worker *w)
+{
+	struct td *td = &w->target->td;
+	uint64_t share = td->slots[TD_SLOT_MAIN].nr_pages / td->cfg.nr_vcpus;
+	uint64_t nr = share < CYCLE_PAGES ? share : CYCLE_PAGES;
+	uint64_t gfn = share * w->vcpu->index + w->position;
+	enum op_result res;
+	uint64_t done = 0;
+
+	w->position += nr;
+	if (w->position + nr > share)
+		w->position = 0;
+	res = worker_judge(w, TD_CALL_PREFAULT, td_prefault(w->vcpu, gfn, nr, &done), td);
+	if (res == OP_FAILED)
+		return res;
+	if (worker_judge(w, TD_CALL_PUNCH, td_punch(td, gfn, nr), td) == OP_FAILED)
+		return OP_FAILED;
+	atomic_store_explicit(&w->cycled, w->cycled + done, memory_order_relaxed);
+	return res;
+}
+
+enum op_result op_punch(struct worker *w)
+{
+	struct target *t = worker_pick_target(w);
+	struct range r = pick_range(&w->rng, t->td.gmem_pages);
+
+	worker_trace(w, "td %u page 0x%lx pages %lu", t->index, r.first, r.nr);
+	return worker_judge(w, TD_CALL_PUNCH, td_punch(&t->td, r.first, r.nr), &t->td);
+}
+
+/* Give the private pages of a range back that was made shared, as a VMM would. */
+static int discard(struct target *t, uint64_t gfn, uint64_t nr_pages)
+{
+	uint64_t main_pages = t->td.slots[TD_SLOT_MAIN].nr_pages;
+
+	if (gfn >= main_pages)
+		return 0;
+	if (nr_pages > main_pages - gfn)
+		nr_pages = main_pages - gfn;
+	return td_punch(&t->td, gfn, nr_pages);
+}
+
+enum op_result op_convert(struct worker *w)
+{
+	struct target *t = worker_pick_target(w);
+	struct range r = pick_range(&w->rng, t->td.cfg.nr_pages);
+	bool private = rng_below(&w->rng, 2);
+	bool give_back = rng_below(&w->rng, 2);
+	enum op_result res;
+
+	worker_trace(w, "td %u gfn 0x%lx pages %lu to %s%s", t->index, r.first, r.nr,
+		     private ? "private" : "shared", give_back ? " discard" : "");
+	res = worker_judge(w, TD_CALL_SET_ATTRS,
+			   td_set_private(&t->td, r.first, r.nr, private), &t->td);
+	if (res != OP_OK || private || !give_back)
+		return res;
+	return worker_judge(w, TD_CALL_PUNCH, discard(t, r.first, r.nr), &t->td);
+}
+
+/* Private memory in a window without guest_memfd: can wait, but not for ever. */
+static int want_window(struct worker *w)
+{
+	struct target *t = w->target;
+
+	if (!t->window_shared)
+		return 0;
+	if (now_ns() - t->window_since_ns < WINDOW_NS) {
+		sleep_us(50);
+		return 0;
+	}
+	return window_make_private(w);
+}
+
+/* struct td_run_handler.fault: make it what the guest believes it to be. */
+int mem_fault(void *ctx, struct td_vcpu *vcpu, uint64_t gfn, bool private)
+{
+	struct worker *w = ctx;
+	struct target *t = w->target;
+	uint64_t first = gfn, nr = 1;
+
+	if (gfn >= vcpu->td->cfg.nr_pages)
+		return -EFAULT;
+	if (private && window_contains(t, gfn, 1) && t->window_shared)
+		return want_window(w);
+	/* At times the neighbours too: attributes of mixed sizes. */
+	if (rng_one_in(&w->rng, 4)) {
+		nr = 1ULL << rng_below(&w->rng, 6);
+		first = gfn & ~(nr - 1);
+		if (first + nr > vcpu->td->cfg.nr_pages)
+			nr = vcpu->td->cfg.nr_pages - first;
+	}
+	return td_set_private(vcpu->td, first, nr, private);
+}
+
+/* struct td_run_handler.map_gpa */
+int mem_map_gpa(void *ctx, struct td_vcpu *vcpu, uint64_t gfn, uint64_t nr_pages, bool private)
+{
+	struct worker *w = ctx;
+	struct target *t = w->target;
+	struct op_stats *stats = &w->stats[OP_MAP_GPA];
+	int ret;
+
+	count(&stats->calls);
+	if (!w->stress->opt.weight[OP_MAP_GPA] || gfn >= vcpu->td->cfg.nr_pages ||
+	    nr_pages > vcpu->td->cfg.nr_pages - gfn) {
+		count(&stats->errs[EINVAL]);
+		return EINVAL;
+	}
+	if (private && window_contains(t, gfn, nr_pages) && t->window_shared) {
+		ret = want_window(w);
+		count(&stats->retry);
+		return ret < 0 ? ret : EAGAIN;
+	}
+	/* The guest must be able to cope with a refusal, and KVM with telling it. */
+	if (rng_one_in(&w->rng, 16)) {
+		count(&stats->retry);
+		return EAGAIN;
+	}
+	ret = td_set_private(vcpu->td, gfn, nr_pages, private);
+	if (!ret && !private && rng_below(&w->rng, 2))
+		ret = discard(t, gfn, nr_pages);
+	if (!ret)
+		count(&stats->ok);
+	return ret;
+}

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Operations on vCPUs: run one, interrupt one. */
+#define _GNU_SOURCE
+#include <signal.h>
+
+#include "stress.h"
+
+enum op_result op_run(struct worker *w)
+{
+	struct td_run_handler handler = {
+		.fault = mem_fault, .map_gpa = mem_map_gpa, .ctx = w,
+	};
+	struct td_run_result res;
+
+	td_run(w->vcpu, &handler, &res);
+	count(&w->exits[res.exit]);
+	if (res.err > 0 && res.err < MAX_ERRNO)
+		count(&w->stats[OP_RUN].errs[res.err]);
+
+	if (res.exit == TD_EXIT_UNEXPECTED) {
+		stress_fail(w->stress, "TD %u vCPU %u: KVM_RUN: %s", w->target->index,
+			    w->vcpu->index, res.text);
+		return OP_FAILED;
+	}
+	if (!res.err)
+		return OP_OK;
+	if (td_errno_legal(TD_CALL_RUN, res.err, w->activity))
+		return OP_RETRY;
+	stress_fail(w->stress, "TD %u vCPU %u: KVM_RUN: %s, and nothing that goes on explains it",
+		    w->target->index, w->vcpu->index, td_errno_name(res.err));
+	return OP_FAILED;
+}
+
+enum op_result op_signal(struct worker *w)
+{
+	struct target *t = worker_pick_target(w);
+	unsigned int vcpu = rng_below(&w->rng, t->td.nr_vcpus);
+	bool immediate = rng_one_in(&w->rng, 8);
+	struct worker *victim = worker_of_vcpu(w->stress, t, vcpu);
+
+	worker_trace(w, "td %u vcpu %u immediate_exit %d", t->index, vcpu, immediate);
+	/* A byte of its own, made for being set from elsewhere; td_run() clears it. */
+	if (immediate)
+		t->td.vcpus[vcpu].run->immediate_exit = 1;
+	/* vCPU threads outlive the free workers. */
+	if (victim->started)
+		pthread_kill(victim->thread, SIGUSR1);
+	return OP_OK;
+}

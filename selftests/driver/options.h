@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* The command line: what may be asked for and in which range. */
+#ifndef DRIVER_OPTIONS_H
+#define DRIVER_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ops.h"
+
+enum exit_code { EXIT_PASS = 0, EXIT_FAIL = 1, EXIT_USAGE = 2, EXIT_ENVIRONMENT = 3 };
+
+/**
+ * struct options - what the user wants
+ * @seed: of every random choice
+ * @duration: seconds of stress
+ * @vcpus: vCPUs of each TD
+ * @mem: bytes of each TD's memory
+ * @tds: TDs that live for the whole run
+ * @workers: threads besides the vCPUs' own
+ * @count: operations after which each worker stops; 0: until @duration is over
+ * @interval: seconds between progress lines; 0: none
+ * @grace: seconds after which a call that has not returned is a failure
+ * @json: file for the summary, or NULL
+ * @trace: file for the sequence of operations, or NULL
+ * @modules: read the two modules' debugfs files
+ * @verbose: say more
+ * @weight: of each operation
+ */
+struct options {
+	uint64_t seed;
+	uint64_t duration;
+	uint64_t vcpus;
+	uint64_t mem;
+	uint64_t tds;
+	uint64_t workers;
+	uint64_t count;
+	uint64_t interval;
+	uint64_t grace;
+	const char *json;
+	const char *trace;
+	bool modules;
+	bool verbose;
+	uint32_t weight[NR_OPS];
+};
+
+enum options_result { OPTIONS_RUN, OPTIONS_DONE, OPTIONS_BAD };
+
+enum options_result options_parse(struct options *opt, int argc, char **argv);
+
+#endif
