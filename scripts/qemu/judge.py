@@ -15,7 +15,7 @@ from qemu import dmesg
 SUCCESS, FAILURE, UNSUPPORTED = "SUCCESS", "FAILURE", "UNSUPPORTED"
 
 #: page types that belong to the machine itself, not to a TD
-_PAMT_AT_REST = ("pamt.nda", "pamt.rsvd")
+_PAMT_AT_REST = ("pamt.NDA", "pamt.RSVD")
 
 
 class Verdict:

@@ -57,15 +57,15 @@ class Session:
         self.accel = accel
         self.folder = folder
 
-    def boot(self, job, params, seconds, on_text=lambda text: None, replace=None,
-             modules=None, driver=None, extra=""):
+    def boot(self, job, params, seconds, on_text=lambda text: None,
+             on_message=lambda word, rest: None, replace=None, modules=None, extra=""):
         """Boot, run @job for about @seconds, return the watch.Outcome."""
         v = self.values
         params = dict(params, DRIVER_GRACE=_DRIVER_GRACE)
         try:
             initramfs.write(self.folder / "initrd", self.kernel,
-                            modules or self.ours.modules, driver or self.ours.driver,
-                            job, params, replace)
+                            modules or self.ours.modules, self.ours.driver, job, params,
+                            replace)
             shutil.copyfile(self.kernel.image, self.folder / "bzImage")
             shutil.copyfile(self.kernel.dot_config, self.folder / "config")
         except OSError as e:
@@ -77,7 +77,7 @@ class Session:
         limits = watch.Limits(_BOOT * slow, _SILENCE * slow,
                               seconds + _DRIVER_GRACE + (_BOOT + _GRACE) * slow)
         outcome = watch.run(machine.argv(*args, "file:console.log", "file:results", extra),
-                            self.folder, limits, on_text)
+                            self.folder, limits, on_text, on_message)
         for name, text in outcome.files.items():
             (self.folder / name).write_text(text)
         if not v.keep:

@@ -44,7 +44,7 @@ class Outcome:
         return [rest for w, rest in self.messages if w == word]
 
 
-def run(argv, folder, limits, on_text):
+def run(argv, folder, limits, on_text=lambda text: None, on_message=lambda word, rest: None):
     """Run @argv in @folder (console.log, results) until it ends or has to be ended."""
     channel = Channel(folder / "results")
     outcome = Outcome()
@@ -66,6 +66,8 @@ def run(argv, folder, limits, on_text):
                         on_text(rest)
                     elif word == "end":
                         ended = time.monotonic()
+                    else:
+                        on_message(word, rest)
                     outcome.messages.append((word, rest))
                 now = time.monotonic()
                 if channel.bytes != before:

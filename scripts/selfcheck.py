@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: GPL-2.0
+"""make selfcheck: the tester tests itself.
+
+Every planted violation, and every bug planted in a copy of KVM, has to turn
+the verdict to FAILURE under its own name; a clean run has to be a SUCCESS.
+Knows what is planted and what it has to be called; must not know how.
+"""
+
+import os
+import re
+
+from common import packages, tap
+from common.say import Step, main, say
+from common.settings import Values
+from mutants import mutant
+from qemu import accel, judge, session
+import run as front
+
+PLANTS = ("F1", "F2", "F4", "X1", "X2", "X3", "X4", "Z1", "Z2", "T1", "R1", "L1", "A1", "H1",
+          "P1", "SPLAT")
+#: the stub's own, {name: (the id it has to be caught as, ids that may come with it)}
+STUB_PLANTS = {
+    "l1_private": ("L1", ()),
+    "l1_shared": ("L1", ()),
+    "x1": ("X1", ("X3",)),
+    "x3": ("X3", ("SPLAT",)),
+    "canary": ("X1", ()),
+}
+_PLANT_SECONDS = 15
+_MUTANT_SECONDS = 20
+_CLEAN_SECONDS = 10
+
+
+def _ids(verdict):
+    m = re.match(r"FAILURE: (.*)", verdict.strip())
+    return re.findall(r"[A-Z]+[0-9]*", m.group(1)) if m else []
+
+
+def _wrong(verdict, expect, other):
+    """Why @verdict is not what was planted, or an empty string."""
+    ids = _ids(verdict)
+    if not ids:
+        return "not caught: %s" % (verdict.strip() or "no verdict")
+    if not set(ids) & set(expect):
+        return "caught as %s, wanted %s" % (" ".join(ids), " or ".join(expect))
+    if set(ids) - set(expect) - set(other):
+        return "caught, but also named: %s" % " ".join(sorted(set(ids) - set(expect) - set(other)))
+    return ""
+
+
+def _params(values, **more):
+    params = front.job_params(values)
+    params.update(more)
+    return params
+
+
+def plants(guest, values, results):
+    """One boot, one load of tdp_stress for each planted violation."""
+    expected = {"oracle " + i: ((i,), ()) for i in PLANTS}
+    expected.update({"stub " + n: ((e,), o) for n, (e, o) in STUB_PLANTS.items()})
+    params = _params(values, PLANTS=" ".join(PLANTS), STUB_PLANTS=" ".join(STUB_PLANTS),
+                     PLANT_SECONDS=_PLANT_SECONDS)
+    step = Step("boot a guest for %d planted violations" % len(expected))
+    outcome = guest.boot("selfcheck", params, len(expected) * (_PLANT_SECONDS + 10),
+                         on_message=lambda word, rest: word == "plant" and
+                         step.progress(rest.partition("|")[0]))
+    step.done(outcome.end)
+    seen = {}
+    for line in outcome.words("plant"):
+        name, verdict, code, seconds = line.split("|")
+        seen[name] = (verdict, code, seconds)
+    for name, (expect, other) in expected.items():
+        title = "plant %s caught as %s" % (name, expect[0])
+        if name not in seen:
+            failed = [f for f in outcome.words("fail") if name.split()[-1] in f]
+            results.not_ok(title, failed[0] if failed else
+                           "the guest %s before it: %s" % (outcome.end, outcome.why))
+            continue
+        verdict, _, seconds = seen[name]
+        why = _wrong(verdict, expect, other)
+        title += " (%s s)" % seconds
+        if why:
+            results.not_ok(title, why)
+        else:
+            results.ok(title)
+    unloads = [f for f in outcome.words("fail") if f.startswith("unload")]
+    title = "everything unloads after planted violations"
+    if outcome.end == "finished" and not unloads:
+        results.ok(title)
+    else:
+        results.not_ok(title, *(unloads or ["the guest %s: %s" % (outcome.end, outcome.why)]))
+
+
+def clean(guest, values, results, seconds):
+    """Nothing planted: the tester must not cry wolf."""
+    values.duration = seconds
+    step = Step("clean run of %d s" % seconds)
+    outcome = guest.boot("run", _params(values), seconds,
+                         on_text=lambda text: step.progress(text[:70]))
+    verdict = judge.judge(outcome)
+    step.done(verdict.word)
+    if verdict.word == judge.SUCCESS:
+        results.ok("clean run of %d s is a SUCCESS" % seconds)
+    else:
+        results.not_ok("clean run of %d s is a SUCCESS" % seconds, verdict.word,
+                       verdict.reason, "files: %s" % guest.folder)
+
+
+def mutants(guest, values, results):
+    """A bug in a copy of KVM, one boot each."""
+    values.duration = _MUTANT_SECONDS
+    for bug in mutant.every():
+        title = "bug %s caught as %s" % (bug.id, " or ".join(bug.expect))
+        modules = mutant.build_modules(guest.kernel, bug, values.jobs)
+        step = Step("stress with %s" % bug.id)
+        outcome = guest.boot("run", _params(values), _MUTANT_SECONDS, replace=modules,
+                             on_text=lambda text: step.progress(text[:70]))
+        verdict = judge.judge(outcome)
+        said = outcome.files.get("stress.verdict", "")
+        step.done(said.strip() or verdict.word)
+        why = _wrong(said, bug.expect, bug.other)
+        if verdict.word == judge.FAILURE and not why:
+            results.ok(title)
+        else:
+            results.not_ok(title, why or verdict.word, "files: %s" % guest.folder)
+        _keep(guest.folder, bug.id)
+
+
+def _keep(folder, name):
+    """The next boot writes over these."""
+    for kept in ("console.log", "stress.violations", "stress.verdict", "stress.flight"):
+        if (folder / kept).exists():
+            os.replace(folder / kept, folder / (name + "." + kept))
+
+
+def everything(values, kernel, built, chosen, results):
+    folder = session.new_folder(values, "selfcheck")
+    guest = session.Session(values, kernel, built, chosen, folder)
+    plants(guest, values, results)
+    _keep(folder, "plants")
+    mutants(guest, values, results)
+    clean(guest, values, results, _CLEAN_SECONDS)
+
+
+def selfcheck():
+    values = Values()
+    packages.need(mutants=True)
+    say("tdp_stress: selfcheck, SEED=%d" % values.seed)
+    kernel, built = front.prepare(values)
+    chosen = accel.choose(values.accel, kernel)
+    results = tap.Results()
+    everything(values, kernel, built, chosen, results)
+    return results.close()
+
+
+if __name__ == "__main__":
+    main(selfcheck)
