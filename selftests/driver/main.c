@@ -5,7 +5,6 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,14 +23,14 @@ static int unsupported(const char *why)
 	return EXIT_ENVIRONMENT;
 }
 
-static uint64_t available_bytes(void)
+static u64 available_bytes(void)
 {
 	FILE *f = fopen("/proc/meminfo", "re");
-	uint64_t kib = 0;
+	u64 kib = 0;
 	char line[128];
 
 	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "MemAvailable: %" SCNu64, &kib) == 1)
+		if (sscanf(line, "MemAvailable: %llu", &kib) == 1)
 			break;
 	if (f)
 		fclose(f);
@@ -41,13 +40,13 @@ static uint64_t available_bytes(void)
 /* Every page may be there twice, private and shared; the window once more. */
 static bool enough_memory(const struct options *opt, char *why, size_t size)
 {
-	uint64_t need = opt->tds * (opt->mem * 9 / 4 + opt->mem / 64) + FIXED_MIB * MIB;
-	uint64_t have = available_bytes();
+	u64 need = opt->tds * (opt->mem * 9 / 4 + opt->mem / 64) + FIXED_MIB * MIB;
+	u64 have = available_bytes();
 
 	if (!have || need <= have)
 		return true;
-	snprintf(why, size, "not enough memory: %" PRIu64 " TD(s) of %" PRIu64 " MiB need %" PRIu64
-		 " MiB, %" PRIu64 " MiB are available; lower --mem or --tds", opt->tds,
+	snprintf(why, size, "not enough memory: %llu TD(s) of %llu MiB need %llu"
+		 " MiB, %llu MiB are available; lower --mem or --tds", opt->tds,
 		 opt->mem / MIB, need / MIB, have / MIB);
 	return false;
 }
@@ -58,8 +57,7 @@ static int check_environment(struct stress *s)
 	char why[256];
 
 	if (s->opt.modules && geteuid())
-		return unsupported("not root, who alone may read the modules' counters; "
-				   "run as root or with --no-modules");
+		return unsupported("not root, as the modules' counters need; or use --no-modules");
 	switch (td_env_open(&s->env)) {
 	case TD_ENV_OK:
 		break;
@@ -68,8 +66,7 @@ static int check_environment(struct stress *s)
 			 strerror(s->env.err));
 		return unsupported(why);
 	case TD_ENV_NO_TDX:
-		return unsupported("KVM offers no TDX VMs; needs a kernel with CONFIG_INTEL_TDX_HOST, "
-				   "tdx_stub loaded (or real TDX), and then kvm-intel tdx=1");
+		return unsupported("KVM offers no TDX VMs: with CONFIG_INTEL_TDX_HOST, load tdx_stub (or have TDX), then kvm-intel tdx=1");
 	case TD_ENV_NO_CAP:
 		snprintf(why, sizeof(why), "KVM lacks %s; needs Linux 7.2 or later",
 			 s->env.missing);
@@ -80,6 +77,12 @@ static int check_environment(struct stress *s)
 	return 0;
 }
 
+static void cannot_write(const char *option, const char *file)
+{
+	fprintf(stderr, "tdp-stress: --%s '%s': %s; must be a file that can be written\n", option,
+		file, strerror(errno));
+}
+
 /* Before anything else is done: a file that cannot be written is bad usage. */
 static bool open_files(struct stress *s)
 {
@@ -88,8 +91,7 @@ static bool open_files(struct stress *s)
 	if (s->opt.json) {
 		f = fopen(s->opt.json, "we");
 		if (!f) {
-			fprintf(stderr, "tdp-stress: --json '%s': %s; must be a file that can be written\n",
-				s->opt.json, strerror(errno));
+			cannot_write("json", s->opt.json);
 			return false;
 		}
 		fclose(f);
@@ -97,8 +99,7 @@ static bool open_files(struct stress *s)
 	if (s->opt.trace) {
 		s->trace = fopen(s->opt.trace, "we");
 		if (!s->trace) {
-			fprintf(stderr, "tdp-stress: --trace-ops '%s': %s; must be a file that can be written\n",
-				s->opt.trace, strerror(errno));
+			cannot_write("trace-ops", s->opt.trace);
 			return false;
 		}
 	}
@@ -109,8 +110,8 @@ static void print_start(const struct stress *s)
 {
 	int id;
 
-	printf("tdp-stress: seed %" PRIu64 ", %" PRIu64 " TD(s) of %" PRIu64 " vCPU(s) and %" PRIu64
-	       " MiB, %" PRIu64 " worker(s), %" PRIu64 " s;", s->opt.seed, s->opt.tds, s->opt.vcpus,
+	printf("tdp-stress: seed %llu, %llu TD(s) of %llu vCPU(s) and %llu"
+	       " MiB, %llu worker(s), %llu s;", s->opt.seed, s->opt.tds, s->opt.vcpus,
 	       s->opt.mem / MIB, s->opt.workers, s->opt.duration);
 	for (id = 0; id < NR_MODULES; id++)
 		printf(" %s %s%s", module_name(id),

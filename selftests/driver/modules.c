@@ -2,7 +2,6 @@
 /* The two modules' debugfs files: names, counters, audit, verdict. */
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,7 +45,7 @@ static void read_counters(enum module_id id, struct counters *c)
 	free_counters(c);
 	if (!f)
 		return;
-	while (fscanf(f, "%55s %" SCNu64, one.name, &one.value) == 2) {
+	while (fscanf(f, "%55s %llu", one.name, &one.value) == 2) {
 		if (c->nr == room) {
 			struct counter *list;
 
@@ -61,7 +60,7 @@ static void read_counters(enum module_id id, struct counters *c)
 	fclose(f);
 }
 
-static bool lookup(const struct counters *c, const char *name, uint64_t *value)
+static bool lookup(const struct counters *c, const char *name, u64 *value)
 {
 	size_t i;
 
@@ -108,9 +107,9 @@ bool modules_have(const struct modules *m, enum module_id id)
 }
 
 /* How much a counter grew since modules_open(). */
-uint64_t modules_delta(const struct modules *m, enum module_id id, const char *name)
+u64 modules_delta(const struct modules *m, enum module_id id, const char *name)
 {
-	uint64_t before = 0, now = 0;
+	u64 before = 0, now = 0;
 
 	lookup(&m->before[id], name, &before);
 	lookup(&m->now[id], name, &now);
@@ -130,7 +129,7 @@ static bool has_suffix(const char *name, const char *suffix)
 }
 
 /* "calls" that ended neither BUSY nor with an error. */
-static uint64_t leaf_ok(const struct modules *m, const char *leaf)
+static u64 leaf_ok(const struct modules *m, const char *leaf)
 {
 	char name[3][COUNTER_NAME];
 
@@ -226,7 +225,7 @@ bool modules_idle(struct modules *m, char *why, size_t size)
 	modules_read(m);
 	for (i = 0; i < c->nr; i++) {
 		const char *name = c->list[i].name;
-		uint64_t before = 0;
+		u64 before = 0;
 
 		if (!has_prefix(name, "pamt.") && strcmp(name, "td.live") &&
 		    strcmp(name, "vcpu.live"))
@@ -238,7 +237,7 @@ bool modules_idle(struct modules *m, char *why, size_t size)
 		lookup(&m->before[MODULE_STUB], name, &before);
 		if (c->list[i].value <= before)
 			continue;
-		snprintf(why, size, "%s is %" PRIu64 ", was %" PRIu64 " before the run", name,
+		snprintf(why, size, "%s is %llu, was %llu before the run", name,
 			 c->list[i].value, before);
 		return false;
 	}

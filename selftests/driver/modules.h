@@ -6,9 +6,7 @@
 #ifndef DRIVER_MODULES_H
 #define DRIVER_MODULES_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "../lib/types.h"
 
 enum module_id { MODULE_STUB, MODULE_STRESS, NR_MODULES };
 
@@ -16,7 +14,7 @@ enum module_id { MODULE_STUB, MODULE_STRESS, NR_MODULES };
 
 struct counter {
 	char name[COUNTER_NAME];
-	uint64_t value;
+	u64 value;
 };
 
 /**
@@ -53,7 +51,7 @@ struct modules {
  */
 struct module_sums {
 	bool have[NR_MODULES];
-	uint64_t busy, aug, removed, frozen, audits, violations;
+	u64 busy, aug, removed, frozen, audits, violations;
 };
 
 void modules_open(struct modules *m, bool enabled);
@@ -62,7 +60,7 @@ void modules_read(struct modules *m);
 void modules_sum(const struct modules *m, struct module_sums *sums);
 const char *module_name(enum module_id id);
 bool modules_have(const struct modules *m, enum module_id id);
-uint64_t modules_delta(const struct modules *m, enum module_id id, const char *name);
+u64 modules_delta(const struct modules *m, enum module_id id, const char *name);
 int modules_audit(struct modules *m);
 bool modules_verdict(struct modules *m, char *line, size_t size);
 bool modules_idle(struct modules *m, char *why, size_t size);

@@ -29,15 +29,15 @@
  * @bytes: its size
  */
 struct piece {
-	uint64_t page, nr;
+	u64 page, nr;
 	char *addr;
 	size_t bytes;
 };
 
-static struct piece pick_piece(struct rng *rng, const struct target *t, uint64_t granule,
-			       uint64_t max)
+static struct piece pick_piece(struct rng *rng, const struct target *t, u64 granule,
+			       u64 max)
 {
-	uint64_t limit = t->td.cfg.nr_pages;
+	u64 limit = t->td.cfg.nr_pages;
 	struct piece p;
 
 	p.page = rng_below(rng, limit / granule) * granule;
@@ -74,7 +74,7 @@ enum op_result op_madvise(struct worker *w)
 	struct piece p = pick_piece(&w->rng, t, is_huge ? HUGE_PAGES : 1, is_huge ? 1 : MAX_PAGES);
 	enum op_result res;
 
-	worker_trace(w, "td %u page 0x%lx pages %lu advice %d", t->index, p.page, p.nr, advice);
+	worker_trace(w, "td %u page 0x%llx pages %llu advice %d", t->index, p.page, p.nr, advice);
 	if (pthread_mutex_trylock(&t->backing_lock))
 		return OP_SKIP;
 	res = madvise_piece(w, t, &p, advice);
@@ -91,7 +91,7 @@ enum op_result op_mprotect(struct worker *w)
 	unsigned int pause_us = rng_below(&w->rng, 200);
 	enum op_result res;
 
-	worker_trace(w, "td %u page 0x%lx pages %lu prot %d pause %u us", t->index, p.page, p.nr,
+	worker_trace(w, "td %u page 0x%llx pages %llu prot %d pause %u us", t->index, p.page, p.nr,
 		     prot, pause_us);
 	if (pthread_mutex_trylock(&t->backing_lock))
 		return OP_SKIP;
@@ -128,12 +128,12 @@ static enum op_result replace(struct worker *w, struct target *t, const struct p
 enum op_result op_remap(struct worker *w)
 {
 	struct target *t = worker_pick_target(w);
-	uint64_t granule = t->td.cfg.nr_pages / MAX_PIECES + 1;
+	u64 granule = t->td.cfg.nr_pages / MAX_PIECES + 1;
 	struct piece p = pick_piece(&w->rng, t, granule, MAX_PAGES);
 	unsigned int pause_us = rng_below(&w->rng, 200);
 	enum op_result res;
 
-	worker_trace(w, "td %u page 0x%lx pages %lu pause %u us", t->index, p.page, p.nr,
+	worker_trace(w, "td %u page 0x%llx pages %llu pause %u us", t->index, p.page, p.nr,
 		     pause_us);
 	if (pthread_mutex_trylock(&t->backing_lock))
 		return OP_SKIP;

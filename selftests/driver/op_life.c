@@ -14,20 +14,22 @@
 #define RUNS		16
 
 /* Source of initial memory: what is in it does not matter. */
-static const char source[SMALL_PAGES * TD_PAGE_SIZE] __attribute__((aligned(TD_PAGE_SIZE)));
+static const char source[SMALL_PAGES * TD_PAGE_SIZE] __aligned(TD_PAGE_SIZE);
 
 /* Nobody but this thread changes anything in a small TD. */
-static int small_fault(void *ctx, struct td_vcpu *vcpu, uint64_t gfn, bool private)
+static int small_fault(void *ctx, struct td_vcpu *vcpu, u64 gfn, bool private)
 {
 	(void)ctx;
 	return td_set_private(vcpu->td, gfn, 1, private);
 }
 
-static int small_map_gpa(void *ctx, struct td_vcpu *vcpu, uint64_t gfn, uint64_t nr_pages,
+static int small_map_gpa(void *ctx, struct td_vcpu *vcpu, u64 gfn, u64 nr_pages,
 			 bool private)
 {
+	int ret = td_set_private(vcpu->td, gfn, nr_pages, private);
+
 	(void)ctx;
-	return td_set_private(vcpu->td, gfn, nr_pages, private);
+	return ret < 0 ? ret : TD_MAP_DONE;
 }
 
 static enum op_result run_small(struct worker *w, struct td *td)
@@ -73,7 +75,7 @@ static unsigned int small_vcpus(const struct worker *w)
 	return w->stress->opt.vcpus < SMALL_VCPUS ? w->stress->opt.vcpus : SMALL_VCPUS;
 }
 
-static enum op_result init_mem(struct worker *w, struct td *td, uint64_t gfn, uint64_t nr,
+static enum op_result init_mem(struct worker *w, struct td *td, u64 gfn, u64 nr,
 			       bool measure)
 {
 	return worker_judge(w, TD_CALL_INIT_MEM, td_init_mem(td, 0, gfn, nr, source, measure), td);
@@ -88,13 +90,13 @@ static enum op_result finalize(struct worker *w, struct td *td)
 enum op_result op_td_cycle(struct worker *w)
 {
 	unsigned int vcpus = 1 + rng_below(&w->rng, small_vcpus(w));
-	uint64_t nr_init = rng_below(&w->rng, 16);
+	u64 nr_init = rng_below(&w->rng, 16);
 	unsigned int stages = rng_one_in(&w->rng, 4) ? rng_below(&w->rng, 3) : 3;
 	bool punch = rng_below(&w->rng, 2);
 	enum op_result res;
 	struct td td;
 
-	worker_trace(w, "vcpus %u init %lu stages %u punch %d", vcpus, nr_init, stages, punch);
+	worker_trace(w, "vcpus %u init %llu stages %u punch %d", vcpus, nr_init, stages, punch);
 	res = create_small(w, &td, vcpus, vcpus);
 	if (res != OP_OK)
 		return res;
@@ -113,14 +115,14 @@ enum op_result op_td_cycle(struct worker *w)
 /* PAGE.ADD and REMOVE without BLOCK and TRACK: the TD is not finalised. */
 enum op_result op_init_region(struct worker *w)
 {
-	uint64_t first = rng_below(&w->rng, SMALL_PAGES);
-	uint64_t nr = 1 + rng_below(&w->rng, SMALL_PAGES - first);
+	u64 first = rng_below(&w->rng, SMALL_PAGES);
+	u64 nr = 1 + rng_below(&w->rng, SMALL_PAGES - first);
 	bool measure = rng_below(&w->rng, 2);
 	bool again = rng_below(&w->rng, 2);
 	enum op_result res;
 	struct td td;
 
-	worker_trace(w, "gfn 0x%lx pages %lu measure %d again %d", first, nr, measure, again);
+	worker_trace(w, "gfn 0x%llx pages %llu measure %d again %d", first, nr, measure, again);
 	res = create_small(w, &td, 1, 1);
 	if (res != OP_OK)
 		return res;
@@ -147,7 +149,7 @@ struct loader {
 static void *load(void *arg)
 {
 	struct loader *l = arg;
-	uint64_t gfn;
+	u64 gfn;
 
 	for (gfn = 0; !l->ret && gfn < SMALL_PAGES; gfn += 8)
 		l->ret = td_init_mem(l->td, 0, gfn, 8, source, true);

@@ -15,11 +15,11 @@
 #define WINDOW_NS	200000000
 
 struct range {
-	uint64_t first, nr;
+	u64 first, nr;
 };
 
 /* Mostly a few pages, at times a whole 2M region, within [0, @limit). */
-static struct range pick_range(struct rng *rng, uint64_t limit)
+static struct range pick_range(struct rng *rng, u64 limit)
 {
 	struct range r;
 
@@ -44,7 +44,7 @@ enum op_result op_prefault(struct worker *w)
 
 	if (!vcpu)
 		vcpu = &t->td.vcpus[rng_below(&w->rng, t->td.nr_vcpus)];
-	worker_trace(w, "td %u vcpu %u gfn 0x%lx pages %lu", t->index, vcpu->index, r.first, r.nr);
+	worker_trace(w, "td %u vcpu %u gfn 0x%llx pages %llu", t->index, vcpu->index, r.first, r.nr);
 	return worker_judge(w, TD_CALL_PREFAULT, td_prefault(vcpu, r.first, r.nr, NULL), &t->td);
 }
 
@@ -52,11 +52,11 @@ enum op_result op_prefault(struct worker *w)
 enum op_result op_cycle(struct worker *w)
 {
 	struct td *td = &w->target->td;
-	uint64_t share = td->slots[TD_SLOT_MAIN].nr_pages / td->cfg.nr_vcpus;
-	uint64_t nr = share < CYCLE_PAGES ? share : CYCLE_PAGES;
-	uint64_t gfn = share * w->vcpu->index + w->position;
+	u64 share = td->slots[TD_SLOT_MAIN].nr_pages / td->cfg.nr_vcpus;
+	u64 nr = share < CYCLE_PAGES ? share : CYCLE_PAGES;
+	u64 gfn = share * w->vcpu->index + w->position;
 	enum op_result res;
-	uint64_t done = 0;
+	u64 done = 0;
 
 	w->position += nr;
 	if (w->position + nr > share)
@@ -75,14 +75,14 @@ enum op_result op_punch(struct worker *w)
 	struct target *t = worker_pick_target(w);
 	struct range r = pick_range(&w->rng, t->td.gmem_pages);
 
-	worker_trace(w, "td %u page 0x%lx pages %lu", t->index, r.first, r.nr);
+	worker_trace(w, "td %u page 0x%llx pages %llu", t->index, r.first, r.nr);
 	return worker_judge(w, TD_CALL_PUNCH, td_punch(&t->td, r.first, r.nr), &t->td);
 }
 
 /* Give the private pages of a range back that was made shared, as a VMM would. */
-static int discard(struct target *t, uint64_t gfn, uint64_t nr_pages)
+static int discard(struct target *t, u64 gfn, u64 nr_pages)
 {
-	uint64_t main_pages = t->td.slots[TD_SLOT_MAIN].nr_pages;
+	u64 main_pages = t->td.slots[TD_SLOT_MAIN].nr_pages;
 
 	if (gfn >= main_pages)
 		return 0;
@@ -95,11 +95,12 @@ enum op_result op_convert(struct worker *w)
 {
 	struct target *t = worker_pick_target(w);
 	struct range r = pick_range(&w->rng, t->td.cfg.nr_pages);
-	bool private = rng_below(&w->rng, 2);
+	/* Mostly private, or the guest would do nothing but fault. */
+	bool private = rng_below(&w->rng, 4);
 	bool give_back = rng_below(&w->rng, 2);
 	enum op_result res;
 
-	worker_trace(w, "td %u gfn 0x%lx pages %lu to %s%s", t->index, r.first, r.nr,
+	worker_trace(w, "td %u gfn 0x%llx pages %llu to %s%s", t->index, r.first, r.nr,
 		     private ? "private" : "shared", give_back ? " discard" : "");
 	res = worker_judge(w, TD_CALL_SET_ATTRS,
 			   td_set_private(&t->td, r.first, r.nr, private), &t->td);
@@ -123,19 +124,19 @@ static int want_window(struct worker *w)
 }
 
 /* struct td_run_handler.fault: make it what the guest believes it to be. */
-int mem_fault(void *ctx, struct td_vcpu *vcpu, uint64_t gfn, bool private)
+int mem_fault(void *ctx, struct td_vcpu *vcpu, u64 gfn, bool private)
 {
 	struct worker *w = ctx;
 	struct target *t = w->target;
-	uint64_t first = gfn, nr = 1;
+	u64 first = gfn, nr = 1;
 
 	if (gfn >= vcpu->td->cfg.nr_pages)
 		return -EFAULT;
 	if (private && window_contains(t, gfn, 1) && t->window_shared)
 		return want_window(w);
-	/* At times the neighbours too: attributes of mixed sizes. */
-	if (rng_one_in(&w->rng, 4)) {
-		nr = 1ULL << rng_below(&w->rng, 6);
+	/* Often the neighbours too: mixed sizes, and the guest gets on. */
+	if (rng_below(&w->rng, 2)) {
+		nr = 1ULL << rng_below(&w->rng, 8);
 		first = gfn & ~(nr - 1);
 		if (first + nr > vcpu->td->cfg.nr_pages)
 			nr = vcpu->td->cfg.nr_pages - first;
@@ -144,7 +145,7 @@ int mem_fault(void *ctx, struct td_vcpu *vcpu, uint64_t gfn, bool private)
 }
 
 /* struct td_run_handler.map_gpa */
-int mem_map_gpa(void *ctx, struct td_vcpu *vcpu, uint64_t gfn, uint64_t nr_pages, bool private)
+int mem_map_gpa(void *ctx, struct td_vcpu *vcpu, u64 gfn, u64 nr_pages, bool private)
 {
 	struct worker *w = ctx;
 	struct target *t = w->target;
@@ -155,22 +156,23 @@ int mem_map_gpa(void *ctx, struct td_vcpu *vcpu, uint64_t gfn, uint64_t nr_pages
 	if (!w->stress->opt.weight[OP_MAP_GPA] || gfn >= vcpu->td->cfg.nr_pages ||
 	    nr_pages > vcpu->td->cfg.nr_pages - gfn) {
 		count(&stats->errs[EINVAL]);
-		return EINVAL;
+		return TD_MAP_REFUSED;
 	}
 	if (private && window_contains(t, gfn, nr_pages) && t->window_shared) {
 		ret = want_window(w);
 		count(&stats->retry);
-		return ret < 0 ? ret : EAGAIN;
+		return ret < 0 ? ret : TD_MAP_RETRY;
 	}
 	/* The guest must be able to cope with a refusal, and KVM with telling it. */
 	if (rng_one_in(&w->rng, 16)) {
 		count(&stats->retry);
-		return EAGAIN;
+		return TD_MAP_RETRY;
 	}
 	ret = td_set_private(vcpu->td, gfn, nr_pages, private);
 	if (!ret && !private && rng_below(&w->rng, 2))
 		ret = discard(t, gfn, nr_pages);
-	if (!ret)
-		count(&stats->ok);
-	return ret;
+	if (ret < 0)
+		return ret;
+	count(&stats->ok);
+	return TD_MAP_DONE;
 }

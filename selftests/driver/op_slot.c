@@ -4,7 +4,6 @@
  * td.h) is exchanged for a slot without guest_memfd while dirty pages are
  * logged, since KVM refuses the two together.
  */
-#include <stdint.h>
 #include <string.h>
 
 #include "stress.h"
@@ -12,7 +11,7 @@
 /* Dirty log operations before the window becomes private again. */
 #define WINDOW_USES	64
 
-bool window_contains(const struct target *t, uint64_t gfn, uint64_t nr_pages)
+bool window_contains(const struct target *t, u64 gfn, u64 nr_pages)
 {
 	const struct td_slot *slot = &t->td.slots[TD_SLOT_WINDOW];
 
@@ -83,7 +82,7 @@ static enum op_result move(struct worker *w, struct target *t, unsigned int vcpu
 			   unsigned int place)
 {
 	struct td_slot *slot = &t->td.slots[TD_SLOT_MOBILE];
-	uint64_t gfn = td_mobile_gfn(&t->td, place);
+	u64 gfn = td_mobile_gfn(&t->td, place);
 	enum op_result res;
 
 	/* The guest does not go there: map something for the move to zap. */
@@ -120,7 +119,7 @@ enum op_result op_slot(struct worker *w)
 
 static enum op_result toggle(struct worker *w, struct target *t)
 {
-	uint32_t flags = t->td.slots[TD_SLOT_WINDOW].flags ^ KVM_MEM_LOG_DIRTY_PAGES;
+	u32 flags = t->td.slots[TD_SLOT_WINDOW].flags ^ KVM_MEM_LOG_DIRTY_PAGES;
 
 	return worker_judge(w, TD_CALL_SLOT_FLAGS,
 			    td_slot_set_flags(&t->td, TD_SLOT_WINDOW, flags), &t->td);
@@ -133,18 +132,18 @@ static enum op_result get_log(struct worker *w, struct target *t)
 }
 
 /* What was dirty last time; KVM wants multiples of 64 pages. */
-static enum op_result clear_log(struct worker *w, struct target *t, uint64_t first)
+static enum op_result clear_log(struct worker *w, struct target *t, u64 first)
 {
-	uint64_t nr = t->td.slots[TD_SLOT_WINDOW].nr_pages;
+	u64 nr = t->td.slots[TD_SLOT_WINDOW].nr_pages;
 
 	first &= ~63ULL;
 	return worker_judge(w, TD_CALL_CLEAR_DIRTY,
 			    td_clear_dirty_log(&t->td, TD_SLOT_WINDOW, first, nr - first,
-					       (uint64_t *)t->bitmap + first / 64), &t->td);
+					       (u64 *)t->bitmap + first / 64), &t->td);
 }
 
 /* Map a part of the window shared, as a guest's access would. */
-static enum op_result touch(struct worker *w, struct target *t, uint64_t first, unsigned int vcpu)
+static enum op_result touch(struct worker *w, struct target *t, u64 first, unsigned int vcpu)
 {
 	const struct td_slot *slot = &t->td.slots[TD_SLOT_WINDOW];
 
@@ -159,10 +158,10 @@ enum op_result op_dirty_log(struct worker *w)
 	const struct td_slot *slot = &t->td.slots[TD_SLOT_WINDOW];
 	unsigned int kind = rng_below(&w->rng, 8);
 	unsigned int vcpu = rng_below(&w->rng, t->td.nr_vcpus);
-	uint64_t first = rng_below(&w->rng, slot->nr_pages);
+	u64 first = rng_below(&w->rng, slot->nr_pages);
 	enum op_result res = OP_OK;
 
-	worker_trace(w, "td %u kind %u page %lu vcpu %u", t->index, kind, first, vcpu);
+	worker_trace(w, "td %u kind %u page %llu vcpu %u", t->index, kind, first, vcpu);
 	if (pthread_mutex_trylock(&t->slots_lock))
 		return OP_SKIP;
 	if (!t->window_shared)

@@ -33,7 +33,7 @@ const struct op ops[NR_OPS] = {
 	},
 	[OP_MAP_GPA] = {
 		"map_gpa", "convert when the guest asks (0: refuse)", 1,
-		OP_BY_GUEST, 1U << OP_RUN, TD_ACT_ATTRS, NULL
+		OP_BY_GUEST, BIT(OP_RUN), TD_ACT_ATTRS, NULL
 	},
 	[OP_SLOT] = {
 		"slot", "delete and re-add, or move, a memslot", 1,
@@ -58,7 +58,7 @@ const struct op ops[NR_OPS] = {
 	},
 	[OP_SIGNAL] = {
 		"signal", "interrupt a vCPU's thread", 2,
-		OP_BY_WORKER, 1U << OP_RUN, TD_ACT_SIGNALS, op_signal
+		OP_BY_WORKER, BIT(OP_RUN), TD_ACT_SIGNALS, op_signal
 	},
 	[OP_VCPU_ADD] = {
 		"vcpu_add", "add vCPUs while memory is initialised, and too late", 1,
@@ -74,7 +74,7 @@ const struct op ops[NR_OPS] = {
 	},
 };
 
-void ops_default(uint32_t *weight)
+void ops_default(u32 *weight)
 {
 	int i;
 
@@ -93,7 +93,7 @@ static int find(const char *name, size_t len)
 }
 
 /* One "name=weight" or "name" (its default, or 1) of @len characters. */
-static int parse_one(const char *item, size_t len, uint32_t *weight, uint32_t *seen,
+static int parse_one(const char *item, size_t len, u32 *weight, u32 *seen,
 		     char *why, size_t why_size)
 {
 	const char *eq = memchr(item, '=', len);
@@ -107,11 +107,11 @@ static int parse_one(const char *item, size_t len, uint32_t *weight, uint32_t *s
 			 (int)name_len, item);
 		return -1;
 	}
-	if (*seen & 1U << op) {
+	if (*seen & BIT(op)) {
 		snprintf(why, why_size, "'%s' is given twice", ops[op].name);
 		return -1;
 	}
-	*seen |= 1U << op;
+	*seen |= BIT(op);
 	if (!eq) {
 		weight[op] = ops[op].weight ? ops[op].weight : 1;
 		return 0;
@@ -126,15 +126,15 @@ static int parse_one(const char *item, size_t len, uint32_t *weight, uint32_t *s
 	return 0;
 }
 
-static int check(const uint32_t *weight, char *why, size_t why_size)
+static int check(const u32 *weight, char *why, size_t why_size)
 {
-	uint32_t sum = 0, on = 0;
+	u32 sum = 0, on = 0;
 	int i, j;
 
 	for (i = 0; i < NR_OPS; i++) {
 		sum += weight[i];
 		if (weight[i])
-			on |= 1U << i;
+			on |= BIT(i);
 	}
 	if (!sum) {
 		snprintf(why, why_size, "at least one weight must be above 0");
@@ -143,7 +143,7 @@ static int check(const uint32_t *weight, char *why, size_t why_size)
 	for (i = 0; i < NR_OPS; i++) {
 		if (!weight[i] || !(ops[i].needs & ~on))
 			continue;
-		for (j = 0; !(ops[i].needs & ~on & 1U << j); j++)
+		for (j = 0; !(ops[i].needs & ~on & BIT(j)); j++)
 			;
 		snprintf(why, why_size, "'%s' needs '%s' too", ops[i].name, ops[j].name);
 		return -1;
@@ -161,9 +161,9 @@ static int check(const uint32_t *weight, char *why, size_t why_size)
  *
  * Return: 0, or -1 with @why
  */
-int ops_parse(const char *list, uint32_t *weight, char *why, size_t why_size)
+int ops_parse(const char *list, u32 *weight, char *why, size_t why_size)
 {
-	uint32_t seen = 0;
+	u32 seen = 0;
 	const char *p = list;
 
 	memset(weight, 0, NR_OPS * sizeof(*weight));
@@ -198,10 +198,10 @@ void ops_help(void)
 }
 
 /* What goes on in a TD while operations of these weights run. */
-uint32_t ops_activity(const uint32_t *weight)
+u32 ops_activity(const u32 *weight)
 {
 	/* The supervisor's kicks are signals, too. */
-	uint32_t activity = TD_ACT_SIGNALS;
+	u32 activity = TD_ACT_SIGNALS;
 	int i;
 
 	for (i = 0; i < NR_OPS; i++)

@@ -6,8 +6,7 @@
 #ifndef DRIVER_OPS_H
 #define DRIVER_OPS_H
 
-#include <stddef.h>
-#include <stdint.h>
+#include "../lib/types.h"
 
 struct worker;
 
@@ -38,9 +37,9 @@ enum op_result {
 };
 
 /* Who performs it. */
-#define OP_BY_VCPU	(1U << 0)	/* a vCPU's thread, on its own vCPU */
-#define OP_BY_WORKER	(1U << 1)	/* a worker, on any TD */
-#define OP_BY_GUEST	(1U << 2)	/* the guest asks for it, its vCPU's thread answers */
+#define OP_BY_VCPU	BIT(0)	/* a vCPU's thread, on its own vCPU */
+#define OP_BY_WORKER	BIT(1)	/* a worker, on any TD */
+#define OP_BY_GUEST	BIT(2)	/* the guest asks for it, its vCPU's thread answers */
 
 /**
  * struct op - one operation
@@ -55,19 +54,19 @@ enum op_result {
 struct op {
 	const char *name;
 	const char *help;
-	uint32_t weight;
-	uint32_t by;
-	uint32_t needs;
-	uint32_t activity;
+	u32 weight;
+	u32 by;
+	u32 needs;
+	u32 activity;
 	enum op_result (*fn)(struct worker *w);
 };
 
 extern const struct op ops[NR_OPS];
 
-void ops_default(uint32_t *weight);
-int ops_parse(const char *list, uint32_t *weight, char *why, size_t why_size);
+void ops_default(u32 *weight);
+int ops_parse(const char *list, u32 *weight, char *why, size_t why_size);
 void ops_help(void);
-uint32_t ops_activity(const uint32_t *weight);
+u32 ops_activity(const u32 *weight);
 
 /* op_vcpu.c */
 enum op_result op_run(struct worker *w);

@@ -4,7 +4,6 @@
 #include <ctype.h>
 #include <errno.h>
 #include <getopt.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,7 +38,7 @@ struct opt_def {
 	const char *name;
 	enum opt_kind kind;
 	size_t offset;
-	uint64_t min, max;
+	u64 min, max;
 	const char *arg;
 	const char *help;
 };
@@ -90,7 +89,7 @@ static void usage(void)
 	}
 	puts("\nThe same seed, options and one worker give the same sequence of operations:\n"
 	     "compare the ops-digest of two runs with --workers 1 --count N.\n"
-	     "\nExit codes: 0 pass, 1 failure found, 2 bad usage, 3 the environment lacks\n"
+	     "\nExit codes are: 0 pass, 1 failure found, 2 bad usage, 3 the environment lacks\n"
 	     "something.");
 }
 
@@ -102,16 +101,16 @@ static void bad(const char *option, const char *value, const char *right)
 		fprintf(stderr, "tdp-stress: --%s: %s\n", option, right);
 }
 
-static void size_text(uint64_t v, char *buf, size_t size)
+static void size_text(u64 v, char *buf, size_t size)
 {
 	if (v >= GIB && !(v % GIB))
-		snprintf(buf, size, "%" PRIu64 "G", v / GIB);
+		snprintf(buf, size, "%lluG", v / GIB);
 	else
-		snprintf(buf, size, "%" PRIu64 "M", v / MIB);
+		snprintf(buf, size, "%lluM", v / MIB);
 }
 
 /* Digits and nothing else; hexadecimal with 0x. */
-static bool number(const char *text, char **end, uint64_t *value)
+static bool number(const char *text, char **end, u64 *value)
 {
 	int base = !strncmp(text, "0x", 2) ? 16 : 10;
 
@@ -122,21 +121,21 @@ static bool number(const char *text, char **end, uint64_t *value)
 	return !errno;
 }
 
-static bool parse_number(const struct opt_def *d, const char *text, uint64_t *value)
+static bool parse_number(const struct opt_def *d, const char *text, u64 *value)
 {
-	uint64_t max = d->max ? d->max : (uint64_t)sysconf(_SC_NPROCESSORS_CONF);
+	u64 max = d->max ? d->max : (u64)sysconf(_SC_NPROCESSORS_CONF);
 	char right[96];
 	char *end;
 
 	if (number(text, &end, value) && !*end && *value >= d->min && *value <= max)
 		return true;
-	snprintf(right, sizeof(right), "must be a number from %" PRIu64 " to %" PRIu64 "%s",
+	snprintf(right, sizeof(right), "must be a number from %llu to %llu%s",
 		 d->min, max, d->max ? "" : " (CPUs of this machine)");
 	bad(d->name, text, right);
 	return false;
 }
 
-static bool parse_size(const struct opt_def *d, const char *text, uint64_t *value)
+static bool parse_size(const struct opt_def *d, const char *text, u64 *value)
 {
 	static const char units[] = "KMG";
 	const char *unit;
@@ -230,7 +229,7 @@ static bool check_together(struct options *opt, bool workers_given, bool count_g
 enum options_result options_parse(struct options *opt, int argc, char **argv)
 {
 	struct option longopts[NR_OPTS + 1] = { 0 };
-	uint32_t seen = 0;
+	u32 seen = 0;
 	int i, c;
 
 	memset(opt, 0, sizeof(*opt));
@@ -262,7 +261,7 @@ enum options_result options_parse(struct options *opt, int argc, char **argv)
 			return OPTIONS_BAD;
 		}
 		c -= 256;
-		seen |= 1U << c;
+		seen |= BIT(c);
 		if (c == OPT_HELP) {
 			usage();
 			return OPTIONS_DONE;
@@ -278,9 +277,9 @@ enum options_result options_parse(struct options *opt, int argc, char **argv)
 		fprintf(stderr, "tdp-stress: '%s': no operands are taken; see -h\n", argv[optind]);
 		return OPTIONS_BAD;
 	}
-	opt->verbose = seen & 1U << OPT_VERBOSE;
-	opt->modules = !(seen & 1U << OPT_NO_MODULES);
-	if (!check_together(opt, seen & 1U << OPT_WORKERS, seen & 1U << OPT_COUNT))
+	opt->verbose = seen & BIT(OPT_VERBOSE);
+	opt->modules = !(seen & BIT(OPT_NO_MODULES));
+	if (!check_together(opt, seen & BIT(OPT_WORKERS), seen & BIT(OPT_COUNT)))
 		return OPTIONS_BAD;
 	return OPTIONS_RUN;
 }

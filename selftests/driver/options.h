@@ -3,8 +3,7 @@
 #ifndef DRIVER_OPTIONS_H
 #define DRIVER_OPTIONS_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "../lib/types.h"
 
 #include "ops.h"
 
@@ -28,20 +27,20 @@ enum exit_code { EXIT_PASS = 0, EXIT_FAIL = 1, EXIT_USAGE = 2, EXIT_ENVIRONMENT 
  * @weight: of each operation
  */
 struct options {
-	uint64_t seed;
-	uint64_t duration;
-	uint64_t vcpus;
-	uint64_t mem;
-	uint64_t tds;
-	uint64_t workers;
-	uint64_t count;
-	uint64_t interval;
-	uint64_t grace;
+	u64 seed;
+	u64 duration;
+	u64 vcpus;
+	u64 mem;
+	u64 tds;
+	u64 workers;
+	u64 count;
+	u64 interval;
+	u64 grace;
 	const char *json;
 	const char *trace;
 	bool modules;
 	bool verbose;
-	uint32_t weight[NR_OPS];
+	u32 weight[NR_OPS];
 };
 
 enum options_result { OPTIONS_RUN, OPTIONS_DONE, OPTIONS_BAD };

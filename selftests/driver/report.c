@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What the user sees: progress lines, tables, JSON. Judges nothing. */
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,8 +7,8 @@
 
 /* Sums over all threads. */
 struct op_sum {
-	uint64_t calls, ok, retry, skip;
-	uint64_t errs[MAX_ERRNO];
+	u64 calls, ok, retry, skip;
+	u64 errs[MAX_ERRNO];
 };
 
 static void sum_op(const struct stress *s, int op, struct op_sum *sum)
@@ -30,9 +29,9 @@ static void sum_op(const struct stress *s, int op, struct op_sum *sum)
 	}
 }
 
-static uint64_t sum_cycled(const struct stress *s)
+static u64 sum_cycled(const struct stress *s)
 {
-	uint64_t sum = 0;
+	u64 sum = 0;
 	unsigned int i;
 
 	for (i = 0; i < s->nr_workers; i++)
@@ -46,7 +45,7 @@ static double seconds(const struct stress *s)
 }
 
 /* Private pages mapped and unmapped again, as the TDX module saw it if it can be asked. */
-static uint64_t cycles(const struct stress *s, const char **source)
+static u64 cycles(const struct stress *s, const char **source)
 {
 	struct module_sums sums;
 
@@ -58,10 +57,10 @@ static uint64_t cycles(const struct stress *s, const char **source)
 	return sums.aug < sums.removed ? sums.aug : sums.removed;
 }
 
-static void print_or_na(const char *name, bool have, uint64_t value)
+static void print_or_na(const char *name, bool have, u64 value)
 {
 	if (have)
-		printf(" %s %" PRIu64, name, value);
+		printf(" %s %llu", name, value);
 	else
 		printf(" %s n/a", name);
 }
@@ -74,8 +73,8 @@ static void print_or_na(const char *name, bool have, uint64_t value)
  */
 void report_progress(struct stress *s, bool last)
 {
-	static uint64_t before[NR_OPS], before_ns;
-	uint64_t now = now_ns(), ns = now - (before_ns ? before_ns : s->start_ns);
+	static u64 before[NR_OPS], before_ns;
+	u64 now = now_ns(), ns = now - (before_ns ? before_ns : s->start_ns);
 	struct module_sums sums;
 	struct op_sum sum;
 	int op;
@@ -109,7 +108,7 @@ static void print_errnos(const struct op_sum *sum)
 
 	for (e = 0; e < MAX_ERRNO; e++)
 		if (sum->errs[e])
-			printf(" %s %" PRIu64, td_errno_name(e), sum->errs[e]);
+			printf(" %s %llu", td_errno_name(e), sum->errs[e]);
 }
 
 static void print_ops(const struct stress *s)
@@ -123,7 +122,7 @@ static void print_ops(const struct stress *s)
 		sum_op(s, op, &sum);
 		if (!s->opt.weight[op] && !sum.calls)
 			continue;
-		printf("%-12s %10" PRIu64 " %10" PRIu64 " %10" PRIu64 " %8" PRIu64 " %9.0f ",
+		printf("%-12s %10llu %10llu %10llu %8llu %9.0f ",
 		       ops[op].name, sum.calls, sum.ok, sum.retry, sum.skip,
 		       sum.calls / seconds(s));
 		print_errnos(&sum);
@@ -131,9 +130,9 @@ static void print_ops(const struct stress *s)
 	}
 }
 
-static uint64_t sum_exits(const struct stress *s, int exit)
+static u64 sum_exits(const struct stress *s, int exit)
 {
-	uint64_t sum = 0;
+	u64 sum = 0;
 	unsigned int i;
 
 	for (i = 0; i < s->nr_workers; i++)
@@ -149,7 +148,7 @@ static void print_exits(const struct stress *s)
 		return;
 	printf("exits:");
 	for (e = 0; e < TD_NR_EXITS; e++)
-		printf(" %s %" PRIu64, td_exit_name(e), sum_exits(s, e));
+		printf(" %s %llu", td_exit_name(e), sum_exits(s, e));
 	putchar('\n');
 }
 
@@ -162,8 +161,8 @@ static void print_checks(const struct stress *s)
 	size_t i;
 
 	if (!modules_have(m, MODULE_STRESS)) {
-		printf("checks: n/a (%s)\n", m->enabled ? "tdp_stress.ko is not loaded, or debugfs not mounted" :
-		       "--no-modules");
+		printf("checks: n/a (%s)\n", m->enabled ?
+		       "tdp_stress.ko is not loaded, or debugfs not mounted" : "--no-modules");
 		return;
 	}
 	printf("%-8s %12s %11s\n", "check", "checked", "violations");
@@ -171,7 +170,7 @@ static void print_checks(const struct stress *s)
 		if (strncmp(c->list[i].name, "check.", 6))
 			continue;
 		snprintf(name, sizeof(name), "violation.%s", c->list[i].name + 6);
-		printf("%-8s %12" PRIu64 " %11" PRIu64 "\n", c->list[i].name + 6,
+		printf("%-8s %12llu %11llu\n", c->list[i].name + 6,
 		       modules_delta(m, MODULE_STRESS, c->list[i].name),
 		       modules_delta(m, MODULE_STRESS, name) +
 		       modules_delta(m, MODULE_STUB, name));
@@ -185,15 +184,15 @@ static void print_checks(const struct stress *s)
 void report_summary(struct stress *s)
 {
 	const char *source;
-	uint64_t nr_ops, digest = workers_digest(s, &nr_ops);
-	uint64_t n = cycles(s, &source);
+	u64 nr_ops, digest = workers_digest(s, &nr_ops);
+	u64 n = cycles(s, &source);
 
 	print_ops(s);
 	print_exits(s);
 	print_checks(s);
-	printf("private map+unmap cycles: %" PRIu64 ", %.0f/s (%s)\n", n, n / seconds(s), source);
+	printf("private map+unmap cycles: %llu, %.0f/s (%s)\n", n, n / seconds(s), source);
 	if (s->opt.workers)
-		printf("ops-digest %016" PRIx64 " over %" PRIu64 " operations of %" PRIu64
+		printf("ops-digest %016llx over %llu operations of %llu"
 		       " worker(s)\n", digest, nr_ops, s->opt.workers);
 }
 
@@ -218,9 +217,9 @@ static void json_parameters(FILE *f, const struct options *opt)
 	const char *sep = "";
 	int op;
 
-	fprintf(f, "  \"parameters\": {\n    \"seed\": %" PRIu64 ", \"duration\": %" PRIu64
-		", \"vcpus\": %" PRIu64 ", \"mem\": %" PRIu64 ", \"tds\": %" PRIu64
-		", \"workers\": %" PRIu64 ", \"count\": %" PRIu64 ", \"grace\": %" PRIu64
+	fprintf(f, "  \"parameters\": {\n    \"seed\": %llu, \"duration\": %llu"
+		", \"vcpus\": %llu, \"mem\": %llu, \"tds\": %llu"
+		", \"workers\": %llu, \"count\": %llu, \"grace\": %llu"
 		",\n    \"ops\": {", opt->seed, opt->duration, opt->vcpus, opt->mem, opt->tds,
 		opt->workers, opt->count, opt->grace);
 	for (op = 0; op < NR_OPS; op++) {
@@ -237,13 +236,13 @@ static void json_op(FILE *f, const struct stress *s, int op, const char *sep)
 	int e;
 
 	sum_op(s, op, &sum);
-	fprintf(f, "%s\n    \"%s\": {\"calls\": %" PRIu64 ", \"ok\": %" PRIu64 ", \"retry\": %" PRIu64
-		", \"skipped\": %" PRIu64 ", \"rate\": %.1f, \"errno\": {", sep, ops[op].name,
+	fprintf(f, "%s\n    \"%s\": {\"calls\": %llu, \"ok\": %llu, \"retry\": %llu"
+		", \"skipped\": %llu, \"rate\": %.1f, \"errno\": {", sep, ops[op].name,
 		sum.calls, sum.ok, sum.retry, sum.skip, sum.calls / seconds(s));
 	for (e = 0; e < MAX_ERRNO; e++) {
 		if (!sum.errs[e])
 			continue;
-		fprintf(f, "%s\"%s\": %" PRIu64, esep, td_errno_name(e), sum.errs[e]);
+		fprintf(f, "%s\"%s\": %llu", esep, td_errno_name(e), sum.errs[e]);
 		esep = ", ";
 	}
 	fputs("}}", f);
@@ -263,7 +262,7 @@ static void json_ops(FILE *f, const struct stress *s)
 	}
 	fputs("\n  },\n  \"exits\": {", f);
 	for (op = 0; op < TD_NR_EXITS; op++)
-		fprintf(f, "%s\"%s\": %" PRIu64, op ? ", " : "", td_exit_name(op),
+		fprintf(f, "%s\"%s\": %llu", op ? ", " : "", td_exit_name(op),
 			sum_exits(s, op));
 	fputs("},\n", f);
 }
@@ -283,7 +282,7 @@ static void json_modules(FILE *f, const struct modules *m)
 		for (i = 0; i < c->nr; i++) {
 			fputs(i ? ",\n    " : "{\n    ", f);
 			json_string(f, c->list[i].name);
-			fprintf(f, ": %" PRIu64, c->list[i].value);
+			fprintf(f, ": %llu", c->list[i].value);
 		}
 		fputs(c->nr ? "\n  },\n" : ",\n", f);
 	}
@@ -300,8 +299,8 @@ int report_json(struct stress *s, const char *verdict)
 {
 	FILE *f = fopen(s->opt.json, "we");
 	const char *source;
-	uint64_t nr_ops, digest;
-	uint64_t n;
+	u64 nr_ops, digest;
+	u64 n;
 	bool bad;
 
 	if (!f)
@@ -312,8 +311,8 @@ int report_json(struct stress *s, const char *verdict)
 	json_string(f, verdict);
 	fputs(",\n", f);
 	json_parameters(f, &s->opt);
-	fprintf(f, "  \"elapsed\": %.3f,\n  \"ops_digest\": \"%016" PRIx64 "\",\n"
-		"  \"ops_total\": %" PRIu64 ",\n  \"cycles\": %" PRIu64 ",\n"
+	fprintf(f, "  \"elapsed\": %.3f,\n  \"ops_digest\": \"%016llx\",\n"
+		"  \"ops_total\": %llu,\n  \"cycles\": %llu,\n"
 		"  \"cycles_per_second\": %.1f,\n", seconds(s), digest, nr_ops, n, n / seconds(s));
 	json_ops(f, s);
 	json_modules(f, &s->modules);

@@ -8,25 +8,24 @@
 #ifndef DRIVER_RNG_H
 #define DRIVER_RNG_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "../lib/types.h"
 
 struct rng {
-	uint64_t s[4];
+	u64 s[4];
 };
 
-static inline uint64_t rng_splitmix(uint64_t *x)
+static inline u64 rng_splitmix(u64 *x)
 {
-	uint64_t z = (*x += 0x9e3779b97f4a7c15ULL);
+	u64 z = (*x += 0x9e3779b97f4a7c15ULL);
 
 	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ULL;
 	z = (z ^ (z >> 27)) * 0x94d049bb133111ebULL;
 	return z ^ (z >> 31);
 }
 
-static inline void rng_init(struct rng *r, uint64_t seed, uint64_t stream)
+static inline void rng_init(struct rng *r, u64 seed, u64 stream)
 {
-	uint64_t x = seed;
+	u64 x = seed;
 	int i;
 
 	x = rng_splitmix(&x) ^ stream;
@@ -34,15 +33,15 @@ static inline void rng_init(struct rng *r, uint64_t seed, uint64_t stream)
 		r->s[i] = rng_splitmix(&x);
 }
 
-static inline uint64_t rng_rotl(uint64_t x, int k)
+static inline u64 rng_rotl(u64 x, int k)
 {
 	return (x << k) | (x >> (64 - k));
 }
 
-static inline uint64_t rng_next(struct rng *r)
+static inline u64 rng_next(struct rng *r)
 {
-	uint64_t result = rng_rotl(r->s[1] * 5, 7) * 9;
-	uint64_t t = r->s[1] << 17;
+	u64 result = rng_rotl(r->s[1] * 5, 7) * 9;
+	u64 t = r->s[1] << 17;
 
 	r->s[2] ^= r->s[0];
 	r->s[3] ^= r->s[1];
@@ -54,12 +53,12 @@ static inline uint64_t rng_next(struct rng *r)
 }
 
 /* 0 to n - 1; n > 0. The bias of n / 2^64 does not matter here. */
-static inline uint64_t rng_below(struct rng *r, uint64_t n)
+static inline u64 rng_below(struct rng *r, u64 n)
 {
 	return (unsigned __int128)rng_next(r) * n >> 64;
 }
 
-static inline bool rng_one_in(struct rng *r, uint64_t n)
+static inline bool rng_one_in(struct rng *r, u64 n)
 {
 	return !rng_below(r, n);
 }

@@ -9,7 +9,6 @@
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <sys/types.h>
 
@@ -40,7 +39,7 @@ struct target {
 	pthread_mutex_t slots_lock;
 	pthread_mutex_t backing_lock;
 	_Atomic bool window_shared;
-	_Atomic uint64_t window_since_ns;
+	_Atomic u64 window_since_ns;
 	unsigned int window_uses;
 	unsigned int window_home;
 	void *bitmap;
@@ -48,8 +47,8 @@ struct target {
 
 /* Written by the thread they belong to, read by others at any time. */
 struct op_stats {
-	_Atomic uint64_t calls, ok, retry, skip;
-	_Atomic uint64_t errs[MAX_ERRNO];
+	_Atomic u64 calls, ok, retry, skip;
+	_Atomic u64 errs[MAX_ERRNO];
 };
 
 enum worker_role { WORKER_VCPU, WORKER_FREE };
@@ -90,12 +89,12 @@ struct worker {
 	struct td_watch watch;
 	struct rng rng;
 	struct op_stats stats[NR_OPS];
-	_Atomic uint64_t exits[TD_NR_EXITS];
-	_Atomic uint64_t cycled;
-	uint64_t position;
-	uint32_t activity;
-	uint64_t nr_ops;
-	uint64_t digest;
+	_Atomic u64 exits[TD_NR_EXITS];
+	_Atomic u64 cycled;
+	u64 position;
+	u32 activity;
+	u64 nr_ops;
+	u64 digest;
 };
 
 /**
@@ -129,17 +128,16 @@ struct stress {
 	char failure[256];
 	_Atomic bool failed;
 	_Atomic bool hung;
-	uint64_t start_ns;
-	uint64_t elapsed_ns;
+	u64 start_ns;
+	u64 elapsed_ns;
 	struct modules modules;
 };
 
-uint64_t now_ns(void);
+u64 now_ns(void);
 void sleep_us(unsigned int us);
-void stress_fail(struct stress *s, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
+void __printf(2, 3) stress_fail(struct stress *s, const char *fmt, ...);
 
-static inline void count(_Atomic uint64_t *c)
+static inline void count(_Atomic u64 *c)
 {
 	/* One writer: no read-modify-write is needed. */
 	atomic_store_explicit(c, atomic_load_explicit(c, memory_order_relaxed) + 1,
@@ -151,11 +149,10 @@ int workers_create(struct stress *s);
 void workers_free(struct stress *s);
 enum op_result worker_judge(struct worker *w, enum td_call call, int ret,
 			    const struct td *td);
-void worker_trace(struct worker *w, const char *fmt, ...)
-	__attribute__((format(printf, 2, 3)));
+void __printf(2, 3) worker_trace(struct worker *w, const char *fmt, ...);
 struct target *worker_pick_target(struct worker *w);
 struct worker *worker_of_vcpu(struct stress *s, const struct target *t, unsigned int vcpu);
-uint64_t workers_digest(const struct stress *s, uint64_t *nr_ops);
+u64 workers_digest(const struct stress *s, u64 *nr_ops);
 
 /* target.c */
 int target_create(struct stress *s, struct target *t, unsigned int index);
@@ -166,10 +163,10 @@ bool targets_destroy(struct stress *s);
 void supervise(struct stress *s);
 
 /* op_mem.c: conversions, for the guest's sake */
-int mem_fault(void *ctx, struct td_vcpu *vcpu, uint64_t gfn, bool private);
-int mem_map_gpa(void *ctx, struct td_vcpu *vcpu, uint64_t gfn, uint64_t nr_pages, bool private);
+int mem_fault(void *ctx, struct td_vcpu *vcpu, u64 gfn, bool private);
+int mem_map_gpa(void *ctx, struct td_vcpu *vcpu, u64 gfn, u64 nr_pages, bool private);
 /* op_slot.c */
-bool window_contains(const struct target *t, uint64_t gfn, uint64_t nr_pages);
+bool window_contains(const struct target *t, u64 gfn, u64 nr_pages);
 int window_make_private(struct worker *w);
 
 /* report.c */

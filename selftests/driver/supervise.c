@@ -4,7 +4,6 @@
  * return (P1), wakes vCPUs that sleep, and gets the threads to stop.
  */
 #define _GNU_SOURCE
-#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,8 +21,8 @@
  * @ticks: for how many ticks the same call has been in flight
  */
 struct seen {
-	uint32_t seq;
-	uint32_t ticks;
+	u32 seq;
+	u32 ticks;
 };
 
 static volatile sig_atomic_t interrupted;
@@ -68,7 +67,7 @@ static void report_hang(struct stress *s, const struct worker *w)
 	int op = w->op;
 
 	s->hung = true;
-	stress_fail(s, "P1: w%u:%s: %s has not returned for %" PRIu64 " s", w->id,
+	stress_fail(s, "P1: w%u:%s: %s has not returned for %llu s", w->id,
 		    op < 0 ? "?" : ops[op].name, td_call_name(w->watch.call), s->opt.grace);
 	print_file(w->tid, "wchan");
 	print_file(w->tid, "stack");
@@ -82,7 +81,7 @@ static bool watch(struct stress *s, struct seen *seen)
 
 	for (i = 0; i < s->nr_workers; i++) {
 		struct worker *w = &s->workers[i];
-		uint32_t call = w->watch.call, seq = w->watch.seq;
+		u32 call = w->watch.call, seq = w->watch.seq;
 
 		if (!w->started || w->finished)
 			continue;
@@ -115,7 +114,7 @@ static bool all_finished(const struct stress *s, enum worker_role role)
 static void gather(struct stress *s, struct seen *seen, enum worker_role role)
 {
 	/* Operations of several calls need several graces at worst. */
-	uint64_t until = now_ns() + 4 * s->opt.grace * 1000000000ULL;
+	u64 until = now_ns() + 4 * s->opt.grace * 1000000000ULL;
 	unsigned int i;
 
 	while (!s->hung && !all_finished(s, role)) {
@@ -141,7 +140,7 @@ static void gather(struct stress *s, struct seen *seen, enum worker_role role)
 	}
 }
 
-static bool over(const struct stress *s, uint64_t now)
+static bool over(const struct stress *s, u64 now)
 {
 	if (s->failed || interrupted || now - s->start_ns >= s->opt.duration * 1000000000ULL)
 		return true;
@@ -154,8 +153,8 @@ static bool over(const struct stress *s, uint64_t now)
  */
 void supervise(struct stress *s)
 {
-	uint64_t interval = s->opt.interval * 1000000000ULL;
-	uint64_t next;
+	u64 interval = s->opt.interval * 1000000000ULL;
+	u64 next;
 	struct seen *seen;
 
 	install(SIGUSR1, on_kick);

@@ -2,7 +2,6 @@
 /* The TDs that live for the whole run: made before it, torn down after it. */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -14,17 +13,17 @@
 /* A page is unmapped and reclaimed in well under this, even with lockdep in TCG. */
 #define TEARDOWN_US_PER_PAGE	1000
 
-static uint64_t window_pages(uint64_t nr_pages)
+static u64 window_pages(u64 nr_pages)
 {
-	uint64_t pages = nr_pages / 8;
+	u64 pages = nr_pages / 8;
 
 	/* From 16M on, large enough to hold a huge page. */
 	return pages >= 512 ? pages & ~511ULL : pages;
 }
 
-static int load_initial_memory(struct target *t, uint64_t seed)
+static int load_initial_memory(struct target *t, u64 seed)
 {
-	uint64_t *source = aligned_alloc(TD_PAGE_SIZE, INIT_PAGES * TD_PAGE_SIZE);
+	u64 *source = aligned_alloc(TD_PAGE_SIZE, INIT_PAGES * TD_PAGE_SIZE);
 	struct rng rng;
 	size_t i;
 	int ret;
@@ -49,7 +48,7 @@ static int load_initial_memory(struct target *t, uint64_t seed)
  */
 int target_create(struct stress *s, struct target *t, unsigned int index)
 {
-	uint64_t nr_pages = s->opt.mem >> TD_PAGE_SHIFT;
+	u64 nr_pages = s->opt.mem >> TD_PAGE_SHIFT;
 	struct td_config cfg = {
 		.nr_vcpus = s->opt.vcpus,
 		.nr_pages = nr_pages,
@@ -57,7 +56,7 @@ int target_create(struct stress *s, struct target *t, unsigned int index)
 		/* Both kinds of dirty log, whatever the seed, from two TDs on. */
 		.dirty_log_manual = (s->opt.seed + index) & 1,
 	};
-	uint64_t i;
+	u64 i;
 	int ret;
 
 	memset(t, 0, sizeof(*t));
@@ -65,7 +64,7 @@ int target_create(struct stress *s, struct target *t, unsigned int index)
 	pthread_mutex_init(&t->slots_lock, NULL);
 	pthread_mutex_init(&t->backing_lock, NULL);
 	/* KVM rounds the bitmap up to longs. */
-	t->bitmap = calloc(cfg.window_pages / 64 + 1, sizeof(uint64_t));
+	t->bitmap = calloc(cfg.window_pages / 64 + 1, sizeof(u64));
 	if (!t->bitmap)
 		return -ENOMEM;
 	ret = td_create(&t->td, &s->env, &cfg);
@@ -99,14 +98,14 @@ int targets_create(struct stress *s)
 
 	s->targets = calloc(s->opt.tds, sizeof(*s->targets));
 	if (!s->targets) {
-		stress_fail(s, "no memory for %" PRIu64 " TDs", s->opt.tds);
+		stress_fail(s, "no memory for %llu TDs", s->opt.tds);
 		return -1;
 	}
 	for (i = 0; i < s->opt.tds; i++) {
 		ret = target_create(s, &s->targets[i], i);
 		if (!ret)
 			continue;
-		stress_fail(s, "TD %u: %s: %s, SEAMCALL status 0x%" PRIx64, i,
+		stress_fail(s, "TD %u: %s: %s, SEAMCALL status 0x%llx", i,
 			    td_call_name(s->targets[i].td.failed), td_errno_name(-ret),
 			    s->targets[i].td.hw_error);
 		return -1;
@@ -136,8 +135,8 @@ static void *destroy_all(void *arg)
  */
 bool targets_destroy(struct stress *s)
 {
-	uint64_t pages = s->opt.tds * (s->opt.mem >> TD_PAGE_SHIFT);
-	uint64_t bound = s->opt.grace + pages * TEARDOWN_US_PER_PAGE / 1000000;
+	u64 pages = s->opt.tds * (s->opt.mem >> TD_PAGE_SHIFT);
+	u64 bound = s->opt.grace + pages * TEARDOWN_US_PER_PAGE / 1000000;
 	struct timespec until;
 	pthread_t thread;
 
@@ -150,7 +149,7 @@ bool targets_destroy(struct stress *s)
 		return false;
 	}
 	if (pthread_clockjoin_np(thread, NULL, CLOCK_MONOTONIC, &until)) {
-		stress_fail(s, "P1: tearing down the TDs did not end within %" PRIu64 " s", bound);
+		stress_fail(s, "P1: tearing down the TDs did not end within %llu s", bound);
 		s->hung = true;
 		return false;
 	}

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What counts as a failure once the threads have stopped. */
-#include <inttypes.h>
 #include <string.h>
 
 #include "verdict.h"
@@ -17,7 +16,7 @@
  */
 void verdict_progress(struct stress *s)
 {
-	uint64_t sum = 0, own;
+	u64 sum = 0, own;
 	unsigned int i;
 
 	if (!s->opt.weight[OP_RUN] || s->elapsed_ns < ANY_VCPU_NS)
@@ -41,7 +40,7 @@ void verdict_progress(struct stress *s)
  */
 void verdict_idle(struct stress *s)
 {
-	uint64_t until = now_ns() + IDLE_NS;
+	u64 until = now_ns() + IDLE_NS;
 	char why[128] = "";
 
 	while (!modules_idle(&s->modules, why, sizeof(why))) {
@@ -68,10 +67,10 @@ void verdict_modules(struct stress *s)
 	for (id = 0; id < NR_MODULES; id++) {
 		for (i = 0; i < m->now[id].nr; i++) {
 			const char *name = m->now[id].list[i].name;
-			uint64_t n = modules_delta(m, id, name);
+			u64 n = modules_delta(m, id, name);
 
 			if (n && !strncmp(name, "violation.", 10))
-				stress_fail(s, "%s: %" PRIu64 " of %s, see dmesg", module_name(id), n,
+				stress_fail(s, "%s: %llu of %s, see dmesg", module_name(id), n,
 					    name);
 		}
 	}

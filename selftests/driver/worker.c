@@ -5,7 +5,6 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -18,7 +17,7 @@
 #define FNV_OFFSET	0xcbf29ce484222325ULL
 #define FNV_PRIME	0x100000001b3ULL
 
-uint64_t now_ns(void)
+u64 now_ns(void)
 {
 	struct timespec ts;
 
@@ -51,14 +50,14 @@ void stress_fail(struct stress *s, const char *fmt, ...)
 
 	pthread_mutex_lock(&s->fail_lock);
 	if (!s->failed)
-		strcpy(s->failure, text);
+		memcpy(s->failure, text, sizeof(text));
 	s->failed = true;
 	printf("tdp-stress: failure: %s\n", text);
 	fflush(stdout);
 	pthread_mutex_unlock(&s->fail_lock);
 }
 
-static uint64_t fnv(uint64_t hash, const void *data, size_t len)
+static u64 fnv(u64 hash, const void *data, size_t len)
 {
 	const unsigned char *p = data;
 
@@ -89,14 +88,14 @@ void worker_trace(struct worker *w, const char *fmt, ...)
 	va_end(ap);
 	w->digest = fnv(w->digest, line, len + 1);
 	if (w->stress->trace)
-		fprintf(w->stress->trace, "w%u %" PRIu64 " %s\n", w->id, w->nr_ops, line);
+		fprintf(w->stress->trace, "w%u %llu %s\n", w->id, w->nr_ops, line);
 }
 
 /* One number for all workers' sequences, whatever order they ran in. */
-uint64_t workers_digest(const struct stress *s, uint64_t *nr_ops)
+u64 workers_digest(const struct stress *s, u64 *nr_ops)
 {
-	uint64_t digest = FNV_OFFSET;
-	uint64_t i;
+	u64 digest = FNV_OFFSET;
+	u64 i;
 
 	*nr_ops = 0;
 	for (i = 0; i < s->opt.workers; i++) {
@@ -125,7 +124,7 @@ enum op_result worker_judge(struct worker *w, enum td_call call, int ret, const 
 		count(&w->stats[w->op].errs[err]);
 	if (td_errno_legal(call, err, w->activity))
 		return OP_RETRY;
-	stress_fail(w->stress, "w%u:%s: %s: %s%s (SEAMCALL status 0x%" PRIx64 ")", w->id,
+	stress_fail(w->stress, "w%u:%s: %s: %s%s (SEAMCALL status 0x%llx)", w->id,
 		    ops[w->op].name, td_call_name(call), td_errno_name(err),
 		    err == EIO ? ", KVM declared the VM bugged or dead" : "", td->hw_error);
 	return OP_FAILED;
@@ -175,10 +174,10 @@ static void perform(struct worker *w, int op)
 }
 
 /* One of the operations that @by performs, by weight; -1: there is none. */
-static int pick(struct worker *w, uint32_t by, uint32_t total)
+static int pick(struct worker *w, u32 by, u32 total)
 {
-	const uint32_t *weight = w->stress->opt.weight;
-	uint32_t x = rng_below(&w->rng, total);
+	const u32 *weight = w->stress->opt.weight;
+	u32 x = rng_below(&w->rng, total);
 	int i;
 
 	for (i = 0; i < NR_OPS; i++) {
@@ -191,9 +190,9 @@ static int pick(struct worker *w, uint32_t by, uint32_t total)
 	return -1;
 }
 
-static uint32_t total_weight(const struct stress *s, uint32_t by)
+static u32 total_weight(const struct stress *s, u32 by)
 {
-	uint32_t total = 0;
+	u32 total = 0;
 	int i;
 
 	for (i = 0; i < NR_OPS; i++)
@@ -216,8 +215,8 @@ static bool done(const struct worker *w)
 static void *thread(void *arg)
 {
 	struct worker *w = arg;
-	uint32_t by = w->role == WORKER_VCPU ? OP_BY_VCPU : OP_BY_WORKER;
-	uint32_t total = total_weight(w->stress, by);
+	u32 by = w->role == WORKER_VCPU ? OP_BY_VCPU : OP_BY_WORKER;
+	u32 total = total_weight(w->stress, by);
 
 	w->tid = syscall(SYS_gettid);
 	td_watch_set(&w->watch);

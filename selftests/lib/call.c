@@ -18,7 +18,7 @@
  */
 struct legal {
 	int err;
-	uint32_t during;
+	u32 during;
 };
 
 #define MAX_LEGAL	5
@@ -123,7 +123,7 @@ const char *td_call_name(enum td_call call)
  *
  * Return: true if the errno is part of the contract and no sign of a bug
  */
-bool td_errno_legal(enum td_call call, int err, uint32_t activity)
+bool td_errno_legal(enum td_call call, int err, u32 activity)
 {
 	const struct legal *l;
 

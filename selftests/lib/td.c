@@ -23,7 +23,7 @@
 /* GPAW 48: four levels of S-EPT, SHARED is bit 47. */
 #define GUEST_PA_BITS	48
 #define CPUID_ADDR_SIZES	0x80000008
-#define TDX_ATTR_SEPT_VE_DISABLE	(1ULL << 28)
+#define TDX_ATTR_SEPT_VE_DISABLE	BIT(28)
 #define XFAM_X87_SSE	3ULL
 #define IRQ_ROUTES	24
 #define HUGE_PAGE_SIZE	(2UL << 20)
@@ -61,9 +61,9 @@ static enum td_env_status check_caps(struct td_env *env)
 	int types = ioctl(env->kvm_fd, KVM_CHECK_EXTENSION, KVM_CAP_VM_TYPES);
 	size_t i;
 
-	if (types <= 0 || !(types & 1 << KVM_X86_TDX_VM))
+	if (types <= 0 || !(types & BIT(KVM_X86_TDX_VM)))
 		return TD_ENV_NO_TDX;
-	for (i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
+	for (i = 0; i < ARRAY_SIZE(wanted); i++) {
 		if (ioctl(env->kvm_fd, KVM_CHECK_EXTENSION, wanted[i].cap) > 0)
 			continue;
 		env->missing = wanted[i].name;
@@ -122,7 +122,7 @@ static int step(struct td *td, enum td_call call, int ret)
 	return ret;
 }
 
-static int tdx_command(struct td *td, enum td_call call, int fd, uint32_t id, uint32_t flags,
+static int tdx_command(struct td *td, enum td_call call, int fd, u32 id, u32 flags,
 		       void *data)
 {
 	struct kvm_tdx_cmd cmd = { .id = id, .flags = flags, .data = (uintptr_t)data };
@@ -133,7 +133,7 @@ static int tdx_command(struct td *td, enum td_call call, int fd, uint32_t id, ui
 	return step(td, call, ret);
 }
 
-static int enable_cap(struct td *td, uint32_t cap, uint64_t arg)
+static int enable_cap(struct td *td, u32 cap, u64 arg)
 {
 	struct kvm_enable_cap ec = { .cap = cap, .args = { arg } };
 
@@ -141,10 +141,10 @@ static int enable_cap(struct td *td, uint32_t cap, uint64_t arg)
 		    td_ioctl(TD_CALL_ENABLE_CAP, td->vm_fd, KVM_ENABLE_CAP, &ec));
 }
 
-static const struct kvm_cpuid_entry2 *find_cpuid(const struct kvm_cpuid2 *c, uint32_t function,
-						 uint32_t index)
+static const struct kvm_cpuid_entry2 *find_cpuid(const struct kvm_cpuid2 *c, u32 function,
+						 u32 index)
 {
-	uint32_t i;
+	u32 i;
 
 	for (i = 0; i < c->nent; i++)
 		if (c->entries[i].function == function && c->entries[i].index == index)
@@ -159,7 +159,7 @@ static const struct kvm_cpuid_entry2 *find_cpuid(const struct kvm_cpuid2 *c, uin
 static void fill_cpuid(const struct td *td, struct kvm_cpuid2 *out,
 		       const struct kvm_cpuid2 *configurable)
 {
-	uint32_t i;
+	u32 i;
 
 	out->nent = 0;
 	for (i = 0; i < configurable->nent; i++) {
@@ -222,8 +222,8 @@ out:
 static int create_memory(struct td *td)
 {
 	struct kvm_create_guest_memfd gmem = { 0 };
-	uint64_t main_pages = td->cfg.nr_pages - td->cfg.window_pages;
-	uint64_t main_bytes = td->cfg.nr_pages << TD_PAGE_SHIFT;
+	u64 main_pages = td->cfg.nr_pages - td->cfg.window_pages;
+	u64 main_bytes = td->cfg.nr_pages << TD_PAGE_SHIFT;
 	int ret;
 
 	td->gmem_pages = td->cfg.nr_pages + td->cfg.window_pages;
@@ -305,7 +305,7 @@ int td_create(struct td *td, const struct td_env *env, const struct td_config *c
 
 	ret = enable_cap(td, KVM_CAP_SPLIT_IRQCHIP, IRQ_ROUTES);
 	if (!ret)
-		ret = enable_cap(td, KVM_CAP_EXIT_HYPERCALL, 1ULL << KVM_HC_MAP_GPA_RANGE);
+		ret = enable_cap(td, KVM_CAP_EXIT_HYPERCALL, BIT(KVM_HC_MAP_GPA_RANGE));
 	if (!ret && cfg->dirty_log_manual)
 		ret = enable_cap(td, KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2,
 				 KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE);
@@ -323,7 +323,7 @@ fail:
 /* EBUSY: see TD_CALL_INIT_VCPU in call.c; the other creation ends soon. */
 static int init_vcpu(struct td *td, struct td_vcpu *vcpu)
 {
-	uint64_t rcx = TDX_STUB_GUEST_LAYOUT(0, td->cfg.nr_pages);
+	u64 rcx = TDX_STUB_GUEST_LAYOUT(0, td->cfg.nr_pages);
 	int tries, ret = 0;
 
 	for (tries = 0; tries < MAX_RETRIES; tries++) {
@@ -409,7 +409,7 @@ int td_try_late_vcpu(struct td *td)
  *
  * Return: 0 or -errno with td->failed
  */
-int td_init_mem(struct td *td, unsigned int vcpu, uint64_t gfn, uint64_t nr_pages,
+int td_init_mem(struct td *td, unsigned int vcpu, u64 gfn, u64 nr_pages,
 		const void *source, bool measure)
 {
 	struct kvm_tdx_init_mem_region region = {

@@ -13,10 +13,9 @@
 #define SELFTESTS_LIB_TD_H
 
 #include <stdatomic.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <linux/kvm.h>
+
+#include "types.h"
 
 #define TD_PAGE_SHIFT	12
 #define TD_PAGE_SIZE	(1UL << TD_PAGE_SHIFT)
@@ -54,14 +53,14 @@ enum td_call {
 };
 
 /* What goes on in the TD at the same time; it decides which errnos are legal. */
-#define TD_ACT_ATTRS	(1U << 0)	/* private/shared attributes change */
-#define TD_ACT_SLOTS	(1U << 1)	/* memslots come and go */
-#define TD_ACT_BACKING	(1U << 2)	/* the shared backing comes and goes */
-#define TD_ACT_SIGNALS	(1U << 3)	/* the calling thread receives signals */
-#define TD_ACT_VCPUS	(1U << 4)	/* vCPUs are created */
+#define TD_ACT_ATTRS	BIT(0)	/* private/shared attributes change */
+#define TD_ACT_SLOTS	BIT(1)	/* memslots come and go */
+#define TD_ACT_BACKING	BIT(2)	/* the shared backing comes and goes */
+#define TD_ACT_SIGNALS	BIT(3)	/* the calling thread receives signals */
+#define TD_ACT_VCPUS	BIT(4)	/* vCPUs are created */
 
 const char *td_call_name(enum td_call call);
-bool td_errno_legal(enum td_call call, int err, uint32_t activity);
+bool td_errno_legal(enum td_call call, int err, u32 activity);
 const char *td_errno_name(int err);
 
 /**
@@ -71,8 +70,8 @@ const char *td_errno_name(int err);
  *	 samples it can tell one long call from many short ones without a clock
  */
 struct td_watch {
-	_Atomic uint32_t call;
-	_Atomic uint32_t seq;
+	_Atomic u32 call;
+	_Atomic u32 seq;
 };
 
 void td_watch_set(struct td_watch *watch);
@@ -136,11 +135,11 @@ enum td_slot_id { TD_SLOT_MAIN, TD_SLOT_WINDOW, TD_SLOT_MOBILE, TD_NR_SLOTS };
  * @present: KVM has it
  */
 struct td_slot {
-	uint64_t gfn;
-	uint64_t nr_pages;
+	u64 gfn;
+	u64 nr_pages;
 	void *hva;
-	uint64_t gmem_page;
-	uint32_t flags;
+	u64 gmem_page;
+	u32 flags;
 	bool present;
 };
 
@@ -168,8 +167,8 @@ struct td_vcpu {
  */
 struct td_config {
 	unsigned int nr_vcpus;
-	uint64_t nr_pages;
-	uint64_t window_pages;
+	u64 nr_pages;
+	u64 window_pages;
 	bool dirty_log_manual;
 };
 
@@ -193,20 +192,20 @@ struct td {
 	struct td_config cfg;
 	int vm_fd;
 	int gmem_fd;
-	uint64_t gmem_pages;
+	u64 gmem_pages;
 	void *shared;
 	size_t shared_bytes;
 	struct td_slot slots[TD_NR_SLOTS];
 	struct td_vcpu *vcpus;
 	unsigned int nr_vcpus;
-	uint64_t hw_error;
+	u64 hw_error;
 	enum td_call failed;
 };
 
 int td_create(struct td *td, const struct td_env *env, const struct td_config *cfg);
 int td_add_vcpu(struct td *td);
 int td_try_late_vcpu(struct td *td);
-int td_init_mem(struct td *td, unsigned int vcpu, uint64_t gfn, uint64_t nr_pages,
+int td_init_mem(struct td *td, unsigned int vcpu, u64 gfn, u64 nr_pages,
 		const void *source, bool measure);
 int td_finalize(struct td *td);
 void td_destroy(struct td *td);
@@ -215,14 +214,14 @@ void td_destroy(struct td *td);
 
 int td_slot_create(struct td *td, enum td_slot_id id);
 int td_slot_delete(struct td *td, enum td_slot_id id);
-int td_slot_move(struct td *td, enum td_slot_id id, uint64_t gfn);
-int td_slot_set_flags(struct td *td, enum td_slot_id id, uint32_t flags);
-uint64_t td_mobile_gfn(const struct td *td, unsigned int place);
-uint64_t td_window_home(const struct td *td, unsigned int home);
-int td_set_private(struct td *td, uint64_t gfn, uint64_t nr_pages, bool private);
-int td_punch(struct td *td, uint64_t gmem_page, uint64_t nr_pages);
+int td_slot_move(struct td *td, enum td_slot_id id, u64 gfn);
+int td_slot_set_flags(struct td *td, enum td_slot_id id, u32 flags);
+u64 td_mobile_gfn(const struct td *td, unsigned int place);
+u64 td_window_home(const struct td *td, unsigned int home);
+int td_set_private(struct td *td, u64 gfn, u64 nr_pages, bool private);
+int td_punch(struct td *td, u64 gmem_page, u64 nr_pages);
 int td_get_dirty_log(struct td *td, enum td_slot_id id, void *bitmap);
-int td_clear_dirty_log(struct td *td, enum td_slot_id id, uint64_t first, uint32_t nr_pages,
+int td_clear_dirty_log(struct td *td, enum td_slot_id id, u64 first, u32 nr_pages,
 		       void *bitmap);
 
 /* --- its vCPUs --- */
@@ -240,17 +239,20 @@ enum td_exit {
 	TD_NR_EXITS
 };
 
+/* Answers to TDVMCALL<MapGPA>. */
+enum td_map_answer { TD_MAP_DONE, TD_MAP_RETRY, TD_MAP_REFUSED };
+
 /**
  * struct td_run_handler - what the user of the TD decides during KVM_RUN
  * @fault: the guest met @gfn, which it believes to be @private, and KVM does
  *	   not; make the next try succeed, or let it fail again. 0 or -errno.
  * @map_gpa: the guest asks for [@gfn, @gfn + @nr_pages) to become @private.
- *	     0: done, EAGAIN: guest shall retry, EINVAL: refused; else -errno.
+ *	     enum td_map_answer, or -errno if that failed.
  * @ctx: handed through
  */
 struct td_run_handler {
-	int (*fault)(void *ctx, struct td_vcpu *vcpu, uint64_t gfn, bool private);
-	int (*map_gpa)(void *ctx, struct td_vcpu *vcpu, uint64_t gfn, uint64_t nr_pages,
+	int (*fault)(void *ctx, struct td_vcpu *vcpu, u64 gfn, bool private);
+	int (*map_gpa)(void *ctx, struct td_vcpu *vcpu, u64 gfn, u64 nr_pages,
 		       bool private);
 	void *ctx;
 };
@@ -269,7 +271,7 @@ struct td_run_result {
 
 void td_run(struct td_vcpu *vcpu, const struct td_run_handler *handler,
 	    struct td_run_result *res);
-int td_prefault(struct td_vcpu *vcpu, uint64_t gfn, uint64_t nr_pages, uint64_t *done);
+int td_prefault(struct td_vcpu *vcpu, u64 gfn, u64 nr_pages, u64 *done);
 const char *td_exit_name(enum td_exit exit);
 
 #endif

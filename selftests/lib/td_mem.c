@@ -11,7 +11,7 @@
 #include "td.h"
 
 static int set_region(struct td *td, enum td_call call, enum td_slot_id id,
-		      const struct td_slot *slot, uint64_t nr_pages)
+		      const struct td_slot *slot, u64 nr_pages)
 {
 	struct kvm_userspace_memory_region2 r = {
 		.slot = id,
@@ -69,7 +69,7 @@ int td_slot_delete(struct td *td, enum td_slot_id id)
  *
  * Return: 0 or -errno
  */
-int td_slot_move(struct td *td, enum td_slot_id id, uint64_t gfn)
+int td_slot_move(struct td *td, enum td_slot_id id, u64 gfn)
 {
 	struct td_slot moved = td->slots[id];
 	int ret;
@@ -89,7 +89,7 @@ int td_slot_move(struct td *td, enum td_slot_id id, uint64_t gfn)
  *
  * Return: 0 or -errno
  */
-int td_slot_set_flags(struct td *td, enum td_slot_id id, uint32_t flags)
+int td_slot_set_flags(struct td *td, enum td_slot_id id, u32 flags)
 {
 	struct td_slot changed = td->slots[id];
 	int ret;
@@ -102,16 +102,16 @@ int td_slot_set_flags(struct td *td, enum td_slot_id id, uint32_t flags)
 }
 
 /* Places do not overlap each other nor the guest's memory; 2M aligned. */
-uint64_t td_mobile_gfn(const struct td *td, unsigned int place)
+u64 td_mobile_gfn(const struct td *td, unsigned int place)
 {
-	uint64_t step = (td->slots[TD_SLOT_MOBILE].nr_pages + 511) & ~511ULL;
-	uint64_t first = (td->cfg.nr_pages + 511) & ~511ULL;
+	u64 step = (td->slots[TD_SLOT_MOBILE].nr_pages + 511) & ~511ULL;
+	u64 first = (td->cfg.nr_pages + 511) & ~511ULL;
 
 	return first + step * place;
 }
 
 /* The window's two homes in guest_memfd: re-adding it elsewhere changes its pages. */
-uint64_t td_window_home(const struct td *td, unsigned int home)
+u64 td_window_home(const struct td *td, unsigned int home)
 {
 	return td->cfg.nr_pages - (home ? 0 : td->cfg.window_pages);
 }
@@ -125,7 +125,7 @@ uint64_t td_window_home(const struct td *td, unsigned int home)
  *
  * Return: 0 or -errno
  */
-int td_set_private(struct td *td, uint64_t gfn, uint64_t nr_pages, bool private)
+int td_set_private(struct td *td, u64 gfn, u64 nr_pages, bool private)
 {
 	struct kvm_memory_attributes attr = {
 		.address = gfn << TD_PAGE_SHIFT,
@@ -144,7 +144,7 @@ int td_set_private(struct td *td, uint64_t gfn, uint64_t nr_pages, bool private)
  *
  * Return: 0 or -errno
  */
-int td_punch(struct td *td, uint64_t gmem_page, uint64_t nr_pages)
+int td_punch(struct td *td, u64 gmem_page, u64 nr_pages)
 {
 	td_call_begin(TD_CALL_PUNCH);
 	return td_call_end(fallocate(td->gmem_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
@@ -158,7 +158,7 @@ int td_get_dirty_log(struct td *td, enum td_slot_id id, void *bitmap)
 	return td_ioctl(TD_CALL_GET_DIRTY, td->vm_fd, KVM_GET_DIRTY_LOG, &log);
 }
 
-int td_clear_dirty_log(struct td *td, enum td_slot_id id, uint64_t first, uint32_t nr_pages,
+int td_clear_dirty_log(struct td *td, enum td_slot_id id, u64 first, u32 nr_pages,
 		       void *bitmap)
 {
 	struct kvm_clear_dirty_log log = {

@@ -46,7 +46,7 @@ static void handler_failed(struct td_run_result *res, const char *what, int err)
 static void answer_io(struct td_vcpu *vcpu, struct td_run_result *res)
 {
 	struct kvm_run *run = vcpu->run;
-	uint8_t *data = (uint8_t *)run + run->io.data_offset;
+	u8 *data = (u8 *)run + run->io.data_offset;
 
 	if (run->io.direction == KVM_EXIT_IO_IN)
 		memset(data, 0xff, (size_t)run->io.size * run->io.count);
@@ -63,6 +63,10 @@ static void answer_mmio(struct td_vcpu *vcpu, struct td_run_result *res)
 static void answer_hypercall(struct td_vcpu *vcpu, const struct td_run_handler *handler,
 			     struct td_run_result *res)
 {
+	/* What KVM hands to the guest: see tdx_complete_vmcall_map_gpa(). */
+	static const u64 answers[] = {
+		[TD_MAP_DONE] = 0, [TD_MAP_RETRY] = EAGAIN, [TD_MAP_REFUSED] = EINVAL,
+	};
 	struct kvm_run *run = vcpu->run;
 	int ret;
 
@@ -77,9 +81,9 @@ static void answer_hypercall(struct td_vcpu *vcpu, const struct td_run_handler *
 			       run->hypercall.args[2] & KVM_MAP_GPA_RANGE_ENCRYPTED);
 	if (ret < 0) {
 		handler_failed(res, "conversion for TDVMCALL<MapGPA>", ret);
-		ret = EINVAL;
+		ret = TD_MAP_REFUSED;
 	}
-	run->hypercall.ret = ret;
+	run->hypercall.ret = answers[ret];
 }
 
 static void answer_fault(struct td_vcpu *vcpu, const struct td_run_handler *handler,
@@ -202,7 +206,7 @@ void td_run(struct td_vcpu *vcpu, const struct td_run_handler *handler,
  *
  * Return: 0 if at least one page was mapped, or -errno
  */
-int td_prefault(struct td_vcpu *vcpu, uint64_t gfn, uint64_t nr_pages, uint64_t *done)
+int td_prefault(struct td_vcpu *vcpu, u64 gfn, u64 nr_pages, u64 *done)
 {
 	struct kvm_pre_fault_memory range = {
 		.gpa = gfn << TD_PAGE_SHIFT,
