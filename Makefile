@@ -38,7 +38,7 @@ bench: ## cycles per second with and without oracles, lockdep and plain kernel
 	$(SCRIPT) bench
 
 kernel: ## only get and build the kernel, the modules and the driver
-	$(SCRIPT) kernel
+	$(SCRIPT) prepare
 
 clean: ## remove run/; the cache of kernels stays (its folder is printed)
 	$(SCRIPT) clean

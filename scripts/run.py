@@ -7,7 +7,7 @@ Knows the order of things; each of them is done elsewhere.
 import sys
 import time
 
-from common import packages
+from common import command, packages
 from common.say import main, say, usage
 from common.settings import Values
 from kernel import build, debian, ours, source
@@ -36,13 +36,21 @@ def check_parameters(text, module, path):
                         (module, name, ", ".join(names)))
 
 
+def check_ops(values, driver):
+    """The driver knows its operations; it refuses others before -h is answered."""
+    if values.ops:
+        code, _, error = command.output([driver, "--ops", values.ops, "-h"])
+        if code:
+            raise usage("OPS=%s: %s" % (values.ops, error.strip().partition(": ")[2]))
+
+
 def job_params(values):
     """Shell variables of the job "run"."""
     stub = ["seed=%d" % values.seed, "busy=%d" % values.busy, "hold_ns=%d" % values.delay]
     driver = ["--vcpus", values.vcpus, "--mem", "%dM" % values.mem, "--tds", values.tds]
     if values.ops:
         driver += ["--ops", values.ops]
-    if not (values.ops and set(o.split("=")[0] for o in values.ops.split(",")) <= {"run"}):
+    if values.workers is not None:
         driver += ["--workers", values.workers]
     return {
         "SEED": values.seed,
@@ -60,14 +68,15 @@ def prepare(values, config_name=None):
     built = ours.both(kernel, values.jobs)
     check_parameters(values.stub, "tdx_stub", built.modules["tdx_stub"])
     check_parameters(values.stress, "tdp_stress", built.modules["tdp_stress"])
+    check_ops(values, built.driver)
     return kernel, built
 
 
 def run():
     start = time.monotonic()
     values = Values()
-    say("tdp_stress: SEED=%d, %d s, %d TD(s) of %d MiB with %d vCPU(s), %d worker(s)" %
-        (values.seed, values.duration, values.tds, values.mem, values.vcpus, values.workers))
+    say("tdp_stress: SEED=%d, %d s, %d TD(s) of %d MiB with %d vCPU(s)" %
+        (values.seed, values.duration, values.tds, values.mem, values.vcpus))
     kernel, built = prepare(values)
     say("  kernel: Linux %s, %s, %s (%.1f s)" % (kernel.tree.release, kernel.config_name,
                                                 kernel.how, kernel.seconds))

@@ -45,7 +45,7 @@ def _integer(low, high):
 
 
 def _number(name, default, low, high, what, unit=""):
-    rule = "a whole number from %d to %d%s" % (low, high, " " + unit if unit else "")
+    rule = "a number from %d to %d%s" % (low, high, " (%s)" % unit if unit else "")
     Setting(name, default, _integer(low, high), what, rule)
 
 
@@ -64,11 +64,11 @@ def _path(name, what, default=None):
 
 
 def _seed(text):
-    if re.fullmatch(r"0x[0-9a-fA-F]{1,16}", text):
-        return int(text, 16)
-    if re.fullmatch(r"[0-9]{1,20}", text) and int(text) < 1 << 64:
-        return int(text)
-    return None
+    # 0 is the modules' word for "choose one"
+    if not re.fullmatch(r"0x[0-9a-fA-F]{1,16}|[0-9]{1,20}", text):
+        return None
+    value = int(text, 16 if text.startswith("0x") else 10)
+    return value if 0 < value < 1 << 64 else None
 
 
 def _size_mib(text):
@@ -91,13 +91,13 @@ _path("KSRC", "kernel tree to test; never written to (default: Debian's linux-so
 Setting("KVER", None, lambda t: t if t in ("7.2", "7.3") else None,
         "version of Debian's linux-source, when KSRC is not given", "7.2 or 7.3")
 _number("DURATION", "60", 1, 86400, "time to stress, in seconds", "seconds")
-Setting("SEED", lambda: str(secrets.randbits(32)), _seed,
+Setting("SEED", lambda: str(1 + secrets.randbits(32)), _seed,
         "seed of every random choice (default: random, printed)",
-        "a number, decimal or 0x hexadecimal, of at most 64 bits")
+        "a number from 1 to 2^64-1, decimal or 0x hexadecimal")
 _number("VCPUS", "2", 1, 8, "vCPUs of each TD")
 Setting("MEM", "16M", _size_mib, "private memory of each TD", "a size from 4M to 8G, like 16M")
 _number("TDS", "1", 1, 8, "TDs that live at the same time")
-_number("WORKERS", "2", 1, 16, "worker threads of the driver per TD")
+_number("WORKERS", None, 0, 64, "worker threads besides the vCPUs' (default: the driver's, 2)")
 Setting("OPS", None, _ops, "operations and weights, like punch_hole=3,convert=1 "
         "(default: the driver's)", "a list like punch_hole=3,convert=1")
 _number("BUSY", "50", 0, 1000000, "inject BUSY into one SEAMCALL in BUSY; 0: never")

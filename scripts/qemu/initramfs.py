@@ -4,14 +4,17 @@
 Knows files; must not know what a job means.
 """
 
+import os
 import shlex
 from pathlib import Path
 
-from common import command
+from common import cache, command
 from common.say import build_failed
 from qemu.cpio import Archive
 
 _GUEST = Path(__file__).resolve().parent / "guest"
+#: jobs that are tests live with the other tests
+_TESTS = cache.REPO / "selftests/system"
 
 
 def _modinfo(field, path):
@@ -23,7 +26,6 @@ def _modinfo(field, path):
 
 
 def _path():
-    import os
     return os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/sbin:/sbin"
 
 
@@ -67,7 +69,7 @@ def write(path, kernel, modules, driver, job, params, replace=None):
     archive = Archive()
     archive.console()
     archive.copy("init", _GUEST / "init", 0o755)
-    for script in sorted(_GUEST.glob("*.sh")):
+    for script in sorted(_GUEST.glob("*.sh")) + sorted(_TESTS.glob("*.sh")):
         archive.copy(script.name, script)
     archive.copy("bin/busybox", "/bin/busybox", 0o755)
     if driver:

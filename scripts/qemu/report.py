@@ -28,7 +28,7 @@ def repeat_command(values):
     """The command that runs the same again."""
     words = ["make", "run", "SEED=%d" % values.seed]
     for name, default in (("ksrc", None), ("kver", None), ("duration", 60), ("vcpus", 2),
-                          ("tds", 1), ("workers", 2), ("ops", None), ("busy", 50),
+                          ("tds", 1), ("workers", None), ("ops", None), ("busy", 50),
                           ("delay", 500), ("flavour", "lockdep"), ("machine", "qemu"),
                           ("cpus", 2), ("stub", None), ("stress", None)):
         value = getattr(values, name)

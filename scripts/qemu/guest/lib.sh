@@ -83,9 +83,19 @@ load()
 			return 2
 		fi
 	done
+	load_before=$(dmesg | wc -l)
 	load_words=$(insmod "/modules/$load_name.ko" "$@" 2>&1) && return 0
-	# the kernel's line says more than insmod's errno
-	echo "$load_words;" $(dmesg | tail -n 3 | sed 's/^\[[^]]*\] //')
+	case "$load_words" in
+	*"key not available"*|*"Key was rejected"*)
+		echo "$load_name: this machine refuses unsigned modules (module.sig_enforce" \
+			"or Secure Boot); sign it or boot without" ;;
+	*"Operation not permitted"*)
+		echo "$load_name: not permitted: lockdown (/sys/kernel/security/lockdown)," \
+			"modules_disabled, or not root" ;;
+	*)	# the kernel's line says more than insmod's errno
+		echo "$load_words:" $(dmesg | tail -n +$((load_before + 1)) | tail -n 3 |
+			sed 's/^\[[^]]*\] //') ;;
+	esac
 	return 1
 }
 

@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-2.0
+"""make bench: what the oracles cost, and what the debug kernel costs.
+
+Knows which figures are compared; the guest measures them. Figures of one run
+are comparable with each other, those of two runs only if nothing else used
+the machine: each table says what it was measured on.
+"""
+
+import json
+import os
+
+from common.say import EXIT_FAILURE, EXIT_PASS, Step, main, say
+from common.settings import Values
+from qemu import accel, session
+import run as front
+
+FLAVOURS = ("plain", "lockdep")
+_MEMORY_MIB = (64, 512)
+_TARGET_CYCLES = 8000
+_TARGET_RATIO = 2.0
+
+
+def measure(values, flavour, chosen):
+    """{(oracles, vcpus): cycles per second or None} and the memory samples."""
+    kernel, built = front.prepare(values, flavour)
+    chosen = chosen or accel.choose(values.accel, kernel)
+    folder = session.new_folder(values, "bench-" + flavour)
+    guest = session.Session(values, kernel, built, chosen, folder)
+    params = front.job_params(values)
+    # nothing injected, no lock held longer than its work: what KVM and we cost
+    params.update(STUB_PARAMS=values.stub or "", MEMORY_MIB=" ".join(map(str, _MEMORY_MIB)))
+    step = Step("measure with the %s kernel (about %d s)" % (flavour, 6 * values.duration))
+    outcome = guest.boot("bench", params, 6 * (values.duration + 10),
+                         on_message=lambda word, rest: word in ("bench", "memory") and
+                         step.progress(word + " " + rest))
+    step.done(outcome.end)
+    cycles, memory, bad = {}, {}, list(outcome.words("fail"))
+    for line in outcome.words("bench"):
+        oracles, vcpus, code = line.split()
+        try:
+            data = json.loads(outcome.files["bench.%s.%s" % (oracles, vcpus)])
+            cycles[(oracles, int(vcpus))] = data["cycles_per_second"]
+        except (KeyError, ValueError):
+            pass
+        if code != "0":
+            bad.append("bench with oracles %s, %s vCPU(s): the driver ended with %s" %
+                       (oracles, vcpus, code))
+    for line in outcome.words("memory"):
+        mib, stub, stress, code = map(int, line.split())
+        if code == 0:
+            memory[mib] = (stub, stress)
+        else:
+            bad.append("memory with %d MiB: the driver ended with %d" % (mib, code))
+    verdict = outcome.files.get("stress.verdict", "").strip()
+    if outcome.end != "finished":
+        bad.append("the guest %s: %s (files: %s)" % (outcome.end, outcome.why, folder))
+    elif verdict != "SUCCESS":
+        bad.append("tdp_stress: %s" % (verdict or "no verdict"))
+    return cycles, memory, bad, chosen
+
+
+def _rate(value):
+    return "%.0f" % value if value else "n/a"
+
+
+def _ratio(a, b):
+    return "%.2f" % (a / b) if a and b else "n/a"
+
+
+def print_cycles(cycles):
+    say("private map+unmap cycles per second")
+    say("  %-8s %6s %12s %12s %10s" % ("kernel", "vCPUs", "oracles off", "oracles on", "off / on"))
+    for flavour in FLAVOURS:
+        for vcpus in (1, 2):
+            off = cycles[flavour].get(("off", vcpus))
+            on = cycles[flavour].get(("on", vcpus))
+            say("  %-8s %6d %12s %12s %10s" % (flavour, vcpus, _rate(off), _rate(on),
+                                               _ratio(off, on)))
+    for vcpus in (1, 2):
+        say("  plain / lockdep, %d vCPU(s): oracles off %s, on %s" % (
+            vcpus, *(_ratio(cycles["plain"].get((o, vcpus)), cycles["lockdep"].get((o, vcpus)))
+                     for o in ("off", "on"))))
+
+
+def print_memory(memory, machine_mib):
+    small, large = _MEMORY_MIB
+    if small not in memory or large not in memory:
+        say("memory: n/a")
+        return
+    say("memory of the modules, machine of %d MiB" % machine_mib)
+    for n, name in enumerate(("tdx_stub", "tdp_stress")):
+        slope = (memory[large][n] - memory[small][n]) / (large - small)   # bytes per MiB of TD
+        fixed = memory[small][n] - slope * small
+        say("  %-11s fixed %.1f MiB, and %.2f MiB per GiB of TD (%.2f %%)" % (
+            name, fixed / 2**20, slope * 1024 / 2**20, slope * 100 / 2**20))
+
+
+def bench():
+    values = Values()
+    if "DURATION" not in os.environ:
+        values.duration = 10
+    values.mem = max(values.mem, max(_MEMORY_MIB))
+    cycles, bad, chosen = {}, [], None
+    for flavour in FLAVOURS:
+        cycles[flavour], memory, wrong, chosen = measure(values, flavour, chosen)
+        bad += ["%s: %s" % (flavour, w) for w in wrong]
+    say()
+    say("measured on %d CPUs of QEMU, acceleration %s; %d s each; load of this machine now %.1f" %
+        (values.cpus, chosen, values.duration, os.getloadavg()[0]))
+    print_cycles(cycles)
+    print_memory(memory, session.memory_mib(values))
+    plain = cycles["plain"]
+    if plain.get(("off", 2)) and plain.get(("on", 2)):
+        say("aims: %s cycles/s (>= %d) on 2 vCPUs plain: %s; oracles cost %s x (<= %.0f): %s" % (
+            _rate(plain[("off", 2)]), _TARGET_CYCLES,
+            "met" if plain[("off", 2)] >= _TARGET_CYCLES else "missed",
+            _ratio(plain[("off", 2)], plain[("on", 2)]), _TARGET_RATIO,
+            "met" if plain[("off", 2)] <= _TARGET_RATIO * plain[("on", 2)] else "missed"))
+    for line in bad:
+        say("  not measured as it should be: " + line)
+    return EXIT_FAILURE if bad else EXIT_PASS
+
+
+if __name__ == "__main__":
+    main(bench)

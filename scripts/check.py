@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: GPL-2.0
+"""make check: everything by which tdp_stress is known to work.
+
+Knows the list of suites and their order (quick ones first); each is elsewhere.
+"""
+
+import sys
+import time
+
+from common import cache, command, packages, tap
+from common.say import Step, main, say
+from common.settings import Values
+from kernel import source
+from qemu import accel, session
+import run as front
+import selfcheck
+
+_CLEAN_SECONDS = 30
+_SYSTEM = cache.REPO / "selftests/system"
+
+
+def _program(results, name, argv, **kwargs):
+    """A test program that prints TAP."""
+    log = cache.folder("log") / "check.log"
+    log.write_text("")
+    step = Step(name)
+    code = command.logged(argv, log, tick=lambda: step.progress("running"), timeout=1800, **kwargs)
+    step.done("exit code %d" % code)
+    lines = log.read_text(errors="replace").splitlines()
+    results.take(name, code, "\n".join(l for l in lines if not l.startswith("+ ")))
+
+
+def core(kernel, results):
+    """Unit tests of the emulated TDX module, in user space."""
+    out = kernel.folder / "core"
+    out.mkdir(exist_ok=True)
+    _program(results, "core", ["make", "-s", "-C", cache.REPO / "selftests/core",
+                               "KSRC=%s" % kernel.tree.path, "O=%s" % out, "check"])
+
+
+def driver(built, results):
+    """The driver's command line, which needs no KVM."""
+    def refused(title, words, *arguments):
+        code, _, error = command.output([built.driver, *arguments])
+        lines = error.strip().splitlines()
+        results.check("driver: " + title, code == 2 and len(lines) == 1 and words in lines[0],
+                      "exit code %d" % code, *lines)
+
+    refused("seed that is no number", "--seed 'abc'", "--seed", "abc")
+    refused("duration of 0", "--duration '0'", "--duration", "0")
+    refused("memory without unit in pages", "--mem '5'", "--mem", "5")
+    refused("unknown operation", "--ops 'fly=1'", "--ops", "fly=1")
+    refused("unknown option", "--bogus", "--bogus")
+    refused("option without value", "--seed", "--seed")
+    refused("more vCPUs than CPUs", "--vcpus '4096'", "--vcpus", "4096")
+    code, out, _ = command.output([built.driver, "-h"])
+    results.check("driver: -h explains and ends with 0",
+                  code == 0 and "--seed" in out and "Exit codes" in out, "exit code %d" % code)
+
+
+def _patched(path, target, old, new):
+    """A copy of a module in which one symbol has another name of the same length."""
+    data = path.read_bytes()
+    if len(old) != len(new) or old not in data:
+        return False
+    target.write_bytes(data.replace(old, new))
+    return True
+
+
+def refusals(guest, values, results):
+    """Wrong uses inside the guest: selftests/system/*.sh."""
+    modules = dict(guest.ours.modules)
+    folder = guest.folder
+    fixtures = {
+        "fake_kvm_intel": (guest.kernel.module("irqbypass"), b"irqbypass", b"kvm_intel"),
+        "tdx_stub_nohost": (modules["tdx_stub"], b"\0tdx_get_sysinfo\0", b"\0tdx_get_sysinfX\0"),
+        "tdp_stress_nosym": (modules["tdp_stress"], b"kvm_tdp_mmu_map\0", b"kvm_tdp_mmu_maX\0"),
+    }
+    for name, (path, old, new) in fixtures.items():
+        if not _patched(path, folder / (name + ".ko"), old, new):
+            results.not_ok("fixture %s" % name, "%s does not contain %r" % (path, old))
+            return
+        modules[name] = folder / (name + ".ko")
+    params = front.job_params(values)
+    params["MISSING_SYMBOL"] = "kvm_tdp_mmu_maX"
+    for job, extra in (("refuse", ""), ("realtdx", "setcpuid=tdx_host_platform")):
+        step = Step("wrong uses in the guest (%s)" % job)
+        outcome = guest.boot(job, params, 60, modules=modules, extra=extra,
+                             on_message=lambda word, rest: word == "case" and
+                             step.progress(rest.partition("|")[0]))
+        step.done(outcome.end)
+        for line in outcome.words("case"):
+            title, what, why = line.split("|", 2)
+            if what == "skip":
+                results.skip(title, why)
+            else:
+                results.check(title, what == "ok", why)
+        for failed in outcome.words("fail"):
+            results.not_ok("%s: step" % job, failed)
+        results.check("%s: the guest finishes" % job,
+                      outcome.end == "finished" and bool(outcome.words("case")), outcome.why)
+
+
+def check():
+    start = time.monotonic()
+    values = Values()
+    packages.need(mutants=True)
+    say("tdp_stress: check, SEED=%d" % values.seed)
+    results = tap.Results()
+    kernel, built = front.prepare(values)
+    before = source.scan(kernel.tree)
+    chosen = accel.choose(values.accel, kernel)
+    folder = session.new_folder(values, "check")
+    guest = session.Session(values, kernel, built, chosen, folder)
+
+    core(kernel, results)
+    driver(built, results)
+    _program(results, "bad input", [sys.executable, "-B", _SYSTEM / "host.py", kernel.tree.path])
+    refusals(guest, values, results)
+    selfcheck.plants(guest, values, results)
+    selfcheck.mutants(guest, values, results)
+    selfcheck.clean(guest, values, results, _CLEAN_SECONDS)
+    results.check("the kernel tree was not written to",
+                  not source.changes(before, source.scan(kernel.tree)))
+    say("  check took %.0f s; files: %s" % (time.monotonic() - start, folder))
+    return results.close()
+
+
+if __name__ == "__main__":
+    main(check)

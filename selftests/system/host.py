@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Wrong uses of the front door: each gets one clear line and its exit code.
+
+host.py TREE: TREE is a kernel source to make bad copies of. Prints TAP. Runs
+the same commands as a user would; must not know how they are implemented.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+REPO = Path(__file__).resolve().parents[2]
+COUNT = 0
+
+
+def result(good, title, *why):
+    global COUNT
+    COUNT += 1
+    print("%s %d - %s" % ("ok" if good else "not ok", COUNT, title), flush=True)
+    if not good:
+        for line in why:
+            print("# %s" % line, flush=True)
+
+
+def skip(title, reason):
+    global COUNT
+    COUNT += 1
+    print("ok %d - %s # SKIP %s" % (COUNT, title, reason), flush=True)
+
+
+def front_door(target="run", timeout=120, **variables):
+    """(exit code, output) of make's recipe, with a clean environment."""
+    env = {k: v for k, v in os.environ.items()
+           if k in ("PATH", "HOME", "XDG_CACHE_HOME", "APT_CONFIG", "TMPDIR")}
+    env.update(variables)
+    try:
+        p = subprocess.run(["sh", str(REPO / "scripts/python.sh"), target], env=env, text=True,
+                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, timeout=timeout, check=False)
+    except subprocess.TimeoutExpired as e:
+        return None, str(e.output or "")
+    return p.returncode, p.stdout
+
+
+def refused(title, code, words, timeout=120, **variables):
+    """One line with @words, exit code @code, and no Python traceback."""
+    got, text = front_door(timeout=timeout, **variables)
+    said = [l for l in text.splitlines() if l.startswith("tdp_stress: ") and "SEED=" not in l[:18]]
+    said += [l for l in text.splitlines() if l.startswith("tdp_stress: SEED=") and "must be" in l]
+    good = got == code and len(said) == 1 and re.search(words, said[0]) and \
+        "Traceback" not in text
+    result(good, title, "exit code %s, wanted %d; wanted words: %s; it said:" % (got, code, words),
+           *text.splitlines()[-6:])
+
+
+def variables():
+    for name, value, words in (
+            ("SEED", "abc", "SEED=abc: must be a number"),
+            ("SEED", "0", "SEED=0: must be a number from 1"),
+            ("SEED", str(1 << 64), "SEED=.*: must be a number"),
+            ("DURATION", "0", "DURATION=0: must be a number from 1"),
+            ("DURATION", "1m", "DURATION=1m: must be a number"),
+            ("VCPUS", "9", "VCPUS=9: must be a number from 1 to 8"),
+            ("MEM", "16", "MEM=16: must be a size"),
+            ("MEM", "1M", "MEM=1M: must be a size"),
+            ("TDS", "-1", "TDS=-1: must be a number"),
+            ("BUSY", "2000000", "BUSY=2000000: must be a number from 0"),
+            ("DELAY", "100001", "DELAY=100001: must be a number from 0 to 100000"),
+            ("OPS", "punch", "OPS=punch: must be a list"),
+            ("KASAN", "yes", "KASAN=yes: must be 0 or 1"),
+            ("FLAVOUR", "debug", "FLAVOUR=debug: must be one of"),
+            ("ACCEL", "hvf", "ACCEL=hvf: must be one of"),
+            ("MACHINE", "pc", "MACHINE=pc: must be one of"),
+            ("CPUS", "1", "CPUS=1: must be a number from 2"),
+            ("KVER", "6.1", "KVER=6.1: must be 7.2 or 7.3"),
+            ("STUB", "busy", "STUB=busy: must be a list")):
+        refused("%s=%s" % (name, value), 2, words, **{name: value})
+    refused("KASAN=1 with FLAVOUR=plain", 2, "KASAN=1 goes with", KASAN="1", FLAVOUR="plain")
+    refused("more vCPUs than CPUs", 2, "VCPUS=4: KVM refuses", VCPUS="4", CPUS="2")
+    refused("misspelt variable", 2, "DURATON: no such variable; did you mean DURATION",
+            TDP_STRESS_MAKE_OVERRIDES="DURATON")
+    p = subprocess.run(["make", "-C", str(REPO), "run", "DURATON=3"], text=True, check=False,
+                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                       stderr=subprocess.STDOUT,
+                       env={k: v for k, v in os.environ.items() if k != "MAKEFLAGS"})
+    result(p.returncode and "DURATON: no such variable" in p.stdout,
+           "misspelt variable on make's command line", p.stdout)
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "file").touch()
+        refused("RUNDIR that is a file", 2, "RUNDIR=.*: cannot write there", timeout=900,
+                RUNDIR=folder + "/file")
+    refused("operation the driver does not know", 2, "OPS=.*'nonsense' is no operation",
+            timeout=900, OPS="nonsense=1")
+    refused("parameter the stub does not have", 2, "tdx_stub has no parameter 'nonsense'",
+            timeout=900, STUB="nonsense=1")
+    refused("KVM where there is none", 3, "ACCEL=kvm: ", timeout=900, ACCEL="kvm") \
+        if not os.path.exists("/dev/kvm") else skip("KVM where there is none",
+                                                   "this machine has /dev/kvm")
+
+
+def _small_tree(tree, folder, version="7.3"):
+    """The few files by which a tree is known."""
+    kernel = Path(folder) / "linux"
+    (kernel / "arch/x86/kvm").mkdir(parents=True)
+    shutil.copy(tree / "Kbuild", kernel)
+    major, minor = version.split(".")
+    (kernel / "Makefile").write_text("VERSION = %s\nPATCHLEVEL = %s\nSUBLEVEL = 0\n" %
+                                     (major, minor))
+    return kernel
+
+
+def trees(tree):
+    refused("KSRC that does not exist", 2, "KSRC=/nonexistent: no such folder",
+            KSRC="/nonexistent")
+    with tempfile.TemporaryDirectory() as folder:
+        refused("KSRC that is no kernel tree", 2, "not a kernel tree", KSRC=folder)
+        refused("KSRC and KVER together", 2, "give one of them", KSRC=folder, KVER="7.3")
+        kernel = _small_tree(tree, folder, "6.12")
+        refused("KSRC of an unsupported version", 2, "this is Linux 6.12; tdp_stress supports",
+                KSRC=str(kernel))
+    with tempfile.TemporaryDirectory() as folder:
+        kernel = _small_tree(tree, folder)
+        (kernel / ".config").touch()
+        refused("KSRC built in place", 2, "built in place.*mrproper", KSRC=str(kernel))
+    with tempfile.TemporaryDirectory() as folder:
+        kernel = _small_tree(tree, folder + "/with blank")
+        refused("KSRC with a blank in its path", 2, "blanks or colons", KSRC=str(kernel))
+
+
+def no_network():
+    """An empty cache, and an apt that reaches nobody."""
+    if Path("/usr/src/linux-source-7.3.tar.xz").exists() or \
+            Path("/usr/src/linux-source-7.2.tar.xz").exists():
+        skip("no network", "linux-source is installed on this machine")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder) / "apt.conf"
+        config.write_text('Acquire::http::Proxy "http://127.0.0.1:9";\n'
+                          'Acquire::https::Proxy "http://127.0.0.1:9";\n')
+        refused("no network", 3, "no network: .*KSRC=", XDG_CACHE_HOME=folder,
+                APT_CONFIG=str(config))
+
+
+def _mounted(size_mib, function):
+    """Call @function with a file system of @size_mib; False if that cannot be had."""
+    folder = tempfile.mkdtemp()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=%dM" % size_mib, "tmpfs", folder],
+                      stderr=subprocess.DEVNULL, check=False).returncode:
+        os.rmdir(folder)
+        return False
+    try:
+        function(Path(folder))
+    finally:
+        for _ in range(20):
+            if not subprocess.run(["umount", folder], stderr=subprocess.DEVNULL,
+                                  check=False).returncode:
+                break
+            time.sleep(0.5)
+        os.rmdir(folder)
+    return True
+
+
+def disk_full(tree):
+    def too_small(folder):
+        refused("disk too small for a build", 3, "MiB free, a kernel build needs about",
+                XDG_CACHE_HOME=str(folder), KSRC=str(tree))
+
+    def fills_up(folder):
+        env = dict(os.environ, XDG_CACHE_HOME=str(folder), KSRC=str(tree))
+        p = subprocess.Popen(["sh", str(REPO / "scripts/python.sh"), "run"], text=True,
+                             env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                             stderr=subprocess.STDOUT)
+        # once the build has begun somebody else takes the space
+        for _ in range(600):
+            if list(folder.glob("tdp_stress/build/*/kernel/.config")) or p.poll() is not None:
+                break
+            time.sleep(0.1)
+        with open(folder / "ballast", "wb") as f:
+            try:
+                while True:
+                    f.write(b"\0" * (1 << 20))
+            except OSError:
+                pass
+        try:
+            text, _ = p.communicate(timeout=300)
+        except subprocess.TimeoutExpired:
+            p.kill()
+            text, _ = p.communicate()
+        result(p.returncode == 3 and re.search(r"^tdp_stress: .*disk full while building", text,
+                                               re.M) and "Traceback" not in text,
+               "disk full while building", "exit code %s" % p.returncode,
+               *text.splitlines()[-6:])
+
+    for title, size, function in (("disk too small for a build", 64, too_small),
+                                  ("disk full while building", 700, fills_up)):
+        if not _mounted(size, function):
+            skip(title, "mounting a small file system takes root")
+
+
+def main():
+    if len(sys.argv) != 2:
+        print("usage: host.py TREE (a kernel source)")
+        return 2
+    tree = Path(sys.argv[1])
+    variables()
+    trees(tree)
+    no_network()
+    disk_full(tree)
+    print("1..%d" % COUNT)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

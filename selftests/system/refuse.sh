@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: GPL-2.0
+# Job: wrong uses of the modules, inside the guest. Each has to be refused by
+# one line that names it, and to leave nothing behind.
+#
+#   @case NAME|ok or not ok|what was said
+
+# One line of ours at error level for each refusal, and what it says.
+new_lines()
+{
+	dmesg -r | tail -n +$((lines_before + 1)) | grep -E '^<[0-3]>.* (tdx_stub|tdp_stress): ' |
+		sed 's/^<[0-9]*>\[[^]]*\] //'
+}
+
+hooks()
+{
+	cat /sys/kernel/debug/kprobes/list /sys/kernel/debug/tracing/enabled_functions 2>/dev/null
+}
+
+# refuses NAME WORDS COMMAND...: COMMAND must fail, say WORDS (an extended
+# regular expression) in one line, and change no hook and no list of modules
+refuses()
+{
+	case_name=$1 case_words=$2
+	shift 2
+	lines_before=$(dmesg -r | wc -l)
+	hooks > /tmp/hooks.before
+	cut -d' ' -f1 /proc/modules > /tmp/modules.before
+	if said=$("$@" 2>&1); then
+		send "@case $case_name|not ok|it was accepted: $said"
+		return
+	fi
+	new_lines > /tmp/lines
+	hooks > /tmp/hooks.after
+	cut -d' ' -f1 /proc/modules > /tmp/modules.after
+	said="$said $(tr '\n' ' ' < /tmp/lines)"
+	if ! echo "$said" | grep -qE "$case_words"; then
+		send "@case $case_name|not ok|wanted words '$case_words', it said: $said"
+	elif [ "$(wc -l < /tmp/lines)" -gt 1 ]; then
+		send "@case $case_name|not ok|more than one line: $said"
+	elif ! cmp -s /tmp/hooks.before /tmp/hooks.after; then
+		send "@case $case_name|not ok|hooks were left behind"
+	elif ! cmp -s /tmp/modules.before /tmp/modules.after; then
+		send "@case $case_name|not ok|the list of modules changed"
+	else
+		send "@case $case_name|ok|"
+	fi
+}
+
+# expect NAME COMMAND...: COMMAND must succeed
+expect()
+{
+	case_name=$1
+	shift
+	if said=$("$@" 2>&1); then
+		send "@case $case_name|ok|"
+	else
+		send "@case $case_name|not ok|$(echo "$said" | tr '\n' ' ')"
+	fi
+}
+
+exits_with()
+{
+	wanted=$1
+	shift
+	"$@" > /tmp/said 2>&1
+	[ $? = "$wanted" ] && return 0
+	cat /tmp/said
+	return 1
+}
+
+plain_insmod()
+{
+	insmod "/modules/$1.ko" "$2"
+}
+
+bare_machine()
+{
+	expect "the driver without KVM ends with 3" exits_with 3 /tdp-stress --duration 1
+	refuses "loader: unknown parameter" "tdx_stub: no parameter 'bogus'" load tdx_stub bogus=1
+	refuses "tdx_stub: unknown parameter" "unknown parameter bogus" \
+		plain_insmod tdx_stub bogus=1
+	refuses "tdx_stub: seed that is no number" "seed=abc: a number" load tdx_stub seed=abc
+	refuses "tdx_stub: busy out of range" "busy=1000001: a number from 0" \
+		load tdx_stub busy=1000001
+	refuses "tdx_stub: hold_ns out of range" "hold_ns=100001: a number from 0" \
+		load tdx_stub hold_ns=100001
+	refuses "tdx_stub: guest_shared_pct out of range" "guest_shared_pct=101" \
+		load tdx_stub guest_shared_pct=101
+	refuses "tdx_stub: negative number" "guest_stay_us=-1" load tdx_stub guest_stay_us=-1
+	refuses "tdx_stub: fewer vCPUs than CPUs" "max_vcpus=1" load tdx_stub max_vcpus=1
+	refuses "tdx_stub: unknown plant" "plant=foo" load tdx_stub plant=foo
+	refuses "tdx_stub: kernel without INTEL_TDX_HOST" "CONFIG_INTEL_TDX_HOST=y" \
+		load tdx_stub_nohost
+	refuses "tdp_stress: kvm is not loaded" "kvm" load tdp_stress
+	refuses "loader: unsigned modules are refused" "unsigned" with_insmod_that_says \
+		"Required key not available" load tdx_stub
+	refuses "loader: lockdown" "lockdown" with_insmod_that_says \
+		"Operation not permitted" load tdx_stub
+	if insmod /modules/fake_kvm_intel.ko; then
+		refuses "tdx_stub: kvm_intel is loaded already" "kvm_intel is loaded" load tdx_stub
+		rmmod kvm_intel
+	else
+		send "@case tdx_stub: kvm_intel is loaded already|not ok|no fixture"
+	fi
+}
+
+# what insmod would say on a machine that wants signed modules
+with_insmod_that_says()
+{
+	words=$1
+	shift
+	insmod() { echo "insmod: can't insert: $words"; return 1; }
+	"$@"
+	code=$?
+	unset -f insmod
+	return $code
+}
+
+while_a_td_lives()
+{
+	/tdp-stress --duration 60 --interval 0 --ops run=1 > /tmp/driver.log 2>&1 &
+	td=$!
+	for i in 1 2 3 4 5 6 7 8 9 10; do
+		grep -q . /sys/kernel/debug/tdx_stub/state && break
+		sleep 0.5
+	done
+	sleep 1
+	refuses "tdp_stress cannot be unloaded while a TD lives" "." rmmod tdp_stress
+	refuses "kvm_intel cannot be unloaded while a TD lives" "." rmmod kvm_intel
+	refuses "kvm cannot be unloaded while a TD lives" "." rmmod kvm
+	refuses "tdx_stub cannot be unloaded while a TD lives" "." rmmod tdx_stub
+	kill $td
+	wait $td
+	expect "the TD ends as if nothing had been tried" test $? = 0
+	expect "tdp_stress unloads" rmmod tdp_stress
+	/tdp-stress --duration 60 --interval 0 --ops run=1 > /tmp/driver.log 2>&1 &
+	td=$!
+	sleep 3
+	refuses "tdp_stress: other VMs are running" "VM" load tdp_stress
+	kill $td
+	wait $td
+}
+
+mark begin
+bare_machine
+load_deps kvm
+if step "load tdx_stub" load tdx_stub $STUB_PARAMS; then
+	refuses "tdx_stub twice" "exists" load tdx_stub
+	refuses "tdp_stress: kvm_intel is not loaded" "kvm" load tdp_stress
+	step "load kvm" load kvm
+	step "load kvm-intel" load kvm-intel tdx=1 nested=0
+	refuses "tdx_stub cannot be unloaded under kvm_intel" "." rmmod tdx_stub
+	refuses "tdp_stress: unknown parameter" "bogus" plain_insmod tdp_stress bogus=1
+	refuses "tdp_stress: audit_ms that is no number" "audit_ms" load tdp_stress audit_ms=abc
+	refuses "tdp_stress: audit_ms out of range" "audit_ms" load tdp_stress audit_ms=99999999
+	refuses "tdp_stress: unknown oracle" "oracles" load tdp_stress oracles=Q9
+	refuses "tdp_stress: unknown plant" "plant" load tdp_stress plant=Q9
+	refuses "tdp_stress: a symbol is missing" "$MISSING_SYMBOL" load tdp_stress_nosym
+	if step "load tdp_stress" load tdp_stress $STRESS_PARAMS; then
+		while_a_td_lives
+	fi
+fi
+unload_all
+mark end
