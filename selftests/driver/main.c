@@ -17,6 +17,9 @@
 /* Stacks, page tables, small TDs, and room for the rest of the system. */
 #define FIXED_MIB	64
 
+static const char no_tdx[] =
+	"KVM offers no TDX VMs: with CONFIG_INTEL_TDX_HOST, load tdx_stub, then kvm-intel tdx=1";
+
 static int unsupported(const char *why)
 {
 	printf("tdp-stress: UNSUPPORTED: %s\n", why);
@@ -45,9 +48,9 @@ static bool enough_memory(const struct options *opt, char *why, size_t size)
 
 	if (!have || need <= have)
 		return true;
-	snprintf(why, size, "not enough memory: %llu TD(s) of %llu MiB need %llu"
-		 " MiB, %llu MiB are available; lower --mem or --tds", opt->tds,
-		 opt->mem / MIB, need / MIB, have / MIB);
+	snprintf(why, size,
+		 "not enough memory: %llu TD(s) of %llu MiB need %llu MiB, %llu MiB are available; lower --mem or --tds",
+		 opt->tds, opt->mem / MIB, need / MIB, have / MIB);
 	return false;
 }
 
@@ -66,7 +69,7 @@ static int check_environment(struct stress *s)
 			 strerror(s->env.err));
 		return unsupported(why);
 	case TD_ENV_NO_TDX:
-		return unsupported("KVM offers no TDX VMs: with CONFIG_INTEL_TDX_HOST, load tdx_stub (or have TDX), then kvm-intel tdx=1");
+		return unsupported(no_tdx);
 	case TD_ENV_NO_CAP:
 		snprintf(why, sizeof(why), "KVM lacks %s; needs Linux 7.2 or later",
 			 s->env.missing);
@@ -110,9 +113,9 @@ static void print_start(const struct stress *s)
 {
 	int id;
 
-	printf("tdp-stress: seed %llu, %llu TD(s) of %llu vCPU(s) and %llu"
-	       " MiB, %llu worker(s), %llu s;", s->opt.seed, s->opt.tds, s->opt.vcpus,
-	       s->opt.mem / MIB, s->opt.workers, s->opt.duration);
+	printf("tdp-stress: seed %llu, %llu TD(s) of %llu vCPU(s) and %llu MiB, %llu worker(s), %llu s;",
+	       s->opt.seed, s->opt.tds, s->opt.vcpus, s->opt.mem / MIB, s->opt.workers,
+	       s->opt.duration);
 	for (id = 0; id < NR_MODULES; id++)
 		printf(" %s %s%s", module_name(id),
 		       modules_have(&s->modules, id) ? "found" : "n/a", id ? "\n" : ",");

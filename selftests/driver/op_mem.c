@@ -44,7 +44,8 @@ enum op_result op_prefault(struct worker *w)
 
 	if (!vcpu)
 		vcpu = &t->td.vcpus[rng_below(&w->rng, t->td.nr_vcpus)];
-	worker_trace(w, "td %u vcpu %u gfn 0x%llx pages %llu", t->index, vcpu->index, r.first, r.nr);
+	worker_trace(w, "td %u vcpu %u gfn 0x%llx pages %llu", t->index, vcpu->index, r.first,
+		     r.nr);
 	return worker_judge(w, TD_CALL_PREFAULT, td_prefault(vcpu, r.first, r.nr, NULL), &t->td);
 }
 

@@ -74,7 +74,7 @@ static const struct opt_def defs[NR_OPTS] = {
 	[OPT_HELP] = { "help", FLAG, 0, 0, 0, NULL, "-h: this text" },
 };
 
-static void usage(void)
+static void print_help(void)
 {
 	int i;
 
@@ -89,7 +89,7 @@ static void usage(void)
 	}
 	puts("\nThe same seed, options and one worker give the same sequence of operations:\n"
 	     "compare the ops-digest of two runs with --workers 1 --count N.\n"
-	     "\nExit codes are: 0 pass, 1 failure found, 2 bad usage, 3 the environment lacks\n"
+	     "\nExit codes: 0 pass, 1 failure found, 2 bad usage, 3 the environment lacks\n"
 	     "something.");
 }
 
@@ -263,7 +263,7 @@ enum options_result options_parse(struct options *opt, int argc, char **argv)
 		c -= 256;
 		seen |= BIT(c);
 		if (c == OPT_HELP) {
-			usage();
+			print_help();
 			return OPTIONS_DONE;
 		}
 		if (c == OPT_OPS && !strcmp(optarg, "help")) {

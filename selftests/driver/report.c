@@ -192,8 +192,8 @@ void report_summary(struct stress *s)
 	print_checks(s);
 	printf("private map+unmap cycles: %llu, %.0f/s (%s)\n", n, n / seconds(s), source);
 	if (s->opt.workers)
-		printf("ops-digest %016llx over %llu operations of %llu"
-		       " worker(s)\n", digest, nr_ops, s->opt.workers);
+		printf("ops-digest %016llx over %llu operations of %llu worker(s)\n", digest,
+		       nr_ops, s->opt.workers);
 }
 
 /* --- JSON --- */
@@ -214,18 +214,22 @@ static void json_string(FILE *f, const char *text)
 
 static void json_parameters(FILE *f, const struct options *opt)
 {
-	const char *sep = "";
-	int op;
+	const struct {
+		const char *name;
+		u64 value;
+	} params[] = {
+		{ "seed", opt->seed }, { "duration", opt->duration }, { "vcpus", opt->vcpus },
+		{ "mem", opt->mem }, { "tds", opt->tds }, { "workers", opt->workers },
+		{ "count", opt->count }, { "grace", opt->grace },
+	};
+	unsigned int i;
 
-	fprintf(f, "  \"parameters\": {\n    \"seed\": %llu, \"duration\": %llu"
-		", \"vcpus\": %llu, \"mem\": %llu, \"tds\": %llu"
-		", \"workers\": %llu, \"count\": %llu, \"grace\": %llu"
-		",\n    \"ops\": {", opt->seed, opt->duration, opt->vcpus, opt->mem, opt->tds,
-		opt->workers, opt->count, opt->grace);
-	for (op = 0; op < NR_OPS; op++) {
-		fprintf(f, "%s\"%s\": %u", sep, ops[op].name, opt->weight[op]);
-		sep = ", ";
-	}
+	fputs("  \"parameters\": {\n    ", f);
+	for (i = 0; i < ARRAY_SIZE(params); i++)
+		fprintf(f, "\"%s\": %llu, ", params[i].name, params[i].value);
+	fputs("\n    \"ops\": {", f);
+	for (i = 0; i < NR_OPS; i++)
+		fprintf(f, "%s\"%s\": %u", i ? ", " : "", ops[i].name, opt->weight[i]);
 	fputs("}\n  },\n", f);
 }
 
@@ -236,9 +240,10 @@ static void json_op(FILE *f, const struct stress *s, int op, const char *sep)
 	int e;
 
 	sum_op(s, op, &sum);
-	fprintf(f, "%s\n    \"%s\": {\"calls\": %llu, \"ok\": %llu, \"retry\": %llu"
-		", \"skipped\": %llu, \"rate\": %.1f, \"errno\": {", sep, ops[op].name,
-		sum.calls, sum.ok, sum.retry, sum.skip, sum.calls / seconds(s));
+	fprintf(f, "%s\n    \"%s\": {", sep, ops[op].name);
+	fprintf(f, "\"calls\": %llu, \"ok\": %llu, \"retry\": %llu, \"skipped\": %llu, ",
+		sum.calls, sum.ok, sum.retry, sum.skip);
+	fprintf(f, "\"rate\": %.1f, \"errno\": {", sum.calls / seconds(s));
 	for (e = 0; e < MAX_ERRNO; e++) {
 		if (!sum.errs[e])
 			continue;
@@ -311,9 +316,9 @@ int report_json(struct stress *s, const char *verdict)
 	json_string(f, verdict);
 	fputs(",\n", f);
 	json_parameters(f, &s->opt);
-	fprintf(f, "  \"elapsed\": %.3f,\n  \"ops_digest\": \"%016llx\",\n"
-		"  \"ops_total\": %llu,\n  \"cycles\": %llu,\n"
-		"  \"cycles_per_second\": %.1f,\n", seconds(s), digest, nr_ops, n, n / seconds(s));
+	fprintf(f, "  \"elapsed\": %.3f,\n  \"ops_digest\": \"%016llx\",\n", seconds(s), digest);
+	fprintf(f, "  \"ops_total\": %llu,\n  \"cycles\": %llu,\n", nr_ops, n);
+	fprintf(f, "  \"cycles_per_second\": %.1f,\n", n / seconds(s));
 	json_ops(f, s);
 	json_modules(f, &s->modules);
 	fputs("  \"version\": 1\n}\n", f);

@@ -18,7 +18,7 @@
 #include "types.h"
 
 #define TD_PAGE_SHIFT	12
-#define TD_PAGE_SIZE	(1UL << TD_PAGE_SHIFT)
+#define TD_PAGE_SIZE	BIT(TD_PAGE_SHIFT)
 
 /* Every call into the kernel that can fail or hang. The order is the report's. */
 enum td_call {
