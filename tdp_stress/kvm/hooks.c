@@ -1,0 +1,714 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Hooks: turns what KVM does into facts. External operations through their
+ * static calls, SPTE changes and page tables through tracepoints, operations
+ * and SEAMCALL wrappers through fprobes. Judges nothing.
+ *
+ * A hook is made only for a check that needs it, and none stays after
+ * tdps_kvm_unhook(), whatever TDs are doing meanwhile.
+ */
+#define pr_fmt(fmt) "tdp_stress: " fmt
+
+#include <linux/delay.h>
+#include <linux/fprobe.h>
+#include <linux/rcupdate.h>
+#include <linux/static_call.h>
+#include <linux/tracepoint.h>
+
+#include "insight.h"
+#include "kvm.h"
+
+/* --- H1, H2: external operations --- */
+
+static int hook_set_external_spte(struct kvm *kvm, gfn_t gfn, u64 old_spte, u64 new_spte,
+				  enum pg_level level);
+static void hook_free_external_spt(struct kvm *kvm, struct kvm_mmu_page *sp);
+
+static_assert(__same_type(((struct kvm_x86_ops *)0)->set_external_spte,
+			  &hook_set_external_spte));
+static_assert(__same_type(((struct kvm_x86_ops *)0)->free_external_spt,
+			  &hook_free_external_spt));
+
+DEFINE_STATIC_CALL_NULL(tdps_set_external_spte, hook_set_external_spte);
+DEFINE_STATIC_CALL_NULL(tdps_free_external_spt, hook_free_external_spt);
+
+static void *orig_set, *orig_free;
+
+/* Threads inside the hooks: entered minus left, summed over all CPUs. */
+static DEFINE_PER_CPU(unsigned long, hooks_entered);
+static DEFINE_PER_CPU(unsigned long, hooks_left);
+
+static enum tdps_extop_kind kind_of(u64 old_spte, u64 new_spte, int level)
+{
+	bool was = is_shadow_present_pte(old_spte), is = is_shadow_present_pte(new_spte);
+
+	if (!was && is)
+		return is_last_spte(new_spte, level) ? TDPS_EXT_MAP : TDPS_EXT_LINK;
+	if (was && !is && is_last_spte(old_spte, level))
+		return TDPS_EXT_REMOVE;
+	return TDPS_EXT_OTHER;
+}
+
+static int hook_set_external_spte(struct kvm *kvm, gfn_t gfn, u64 old_spte, u64 new_spte,
+				  enum pg_level level)
+{
+	struct tdps_extop x = {
+		.where = {
+			.vm = tdps_vm_id(kvm), .gfn = gfn, .level = level,
+			.lock = tdps_lock_of(kvm),
+		},
+		.kind = kind_of(old_spte, new_spte, level),
+		.old_spte = old_spte,
+		.new_spte = new_spte,
+	};
+	struct tdps_ctx *ctx;
+	int ret;
+
+	this_cpu_inc(hooks_entered);
+	x.detached = is_frozen_spte(new_spte);
+	rcu_read_lock();
+	x.seen = tdps_look(kvm, gfn, level, &x.parent);
+	rcu_read_unlock();
+	if (x.kind == TDPS_EXT_LINK && spte_to_child_sp(new_spte)->external_spt)
+		x.page = __pa(spte_to_child_sp(new_spte)->external_spt);
+
+	ctx = tdps_extop_begin(&x);
+	ret = static_call(tdps_set_external_spte)(kvm, gfn, old_spte, new_spte, level);
+	tdps_extop_end(ctx, &x, ret);
+	this_cpu_inc(hooks_left);
+	return ret;
+}
+
+static void hook_free_external_spt(struct kvm *kvm, struct kvm_mmu_page *sp)
+{
+	struct tdps_extop x = {
+		.where = {
+			.vm = tdps_vm_id(kvm), .gfn = sp->gfn, .level = sp->role.level,
+			.lock = tdps_lock_of(kvm),
+		},
+		.kind = TDPS_EXT_FREE,
+		.page = sp->external_spt ? __pa(sp->external_spt) : 0,
+	};
+	struct tdps_ctx *ctx;
+	u64 parent;
+	int i;
+
+	this_cpu_inc(hooks_entered);
+	for (i = 0; i < SPTE_ENT_PER_PAGE; i++)
+		x.children += is_shadow_present_pte(READ_ONCE(sp->spt[i]));
+	/* the parent table is freed after a grace period at the earliest */
+	rcu_read_lock();
+	parent = sp->ptep ? READ_ONCE(*rcu_dereference(sp->ptep)) : 0;
+	x.linked = is_shadow_present_pte(parent) && spte_to_child_sp(parent) == sp;
+	rcu_read_unlock();
+
+	ctx = tdps_extop_begin(&x);
+	static_call(tdps_free_external_spt)(kvm, sp);
+	tdps_extop_end(ctx, &x, 0);
+	this_cpu_inc(hooks_left);
+}
+
+static int hook_extops(void)
+{
+	orig_set = READ_ONCE(tdps_sym.set_key->func);
+	orig_free = READ_ONCE(tdps_sym.free_key->func);
+	if (!orig_set || !orig_free) {
+		pr_err("KVM has no external page table operations: kvm_intel runs without TDX\n");
+		return -ENODEV;
+	}
+	static_call_update(tdps_set_external_spte, orig_set);
+	static_call_update(tdps_free_external_spt, orig_free);
+	__static_call_update(tdps_sym.set_key, tdps_sym.set_tramp, hook_set_external_spte);
+	__static_call_update(tdps_sym.free_key, tdps_sym.free_tramp, hook_free_external_spt);
+	return 0;
+}
+
+static bool hooks_busy(void)
+{
+	unsigned long n = 0;
+	int cpu;
+
+	/* left before entered: a thread in between is seen as busy */
+	for_each_possible_cpu(cpu)
+		n -= READ_ONCE(*per_cpu_ptr(&hooks_left, cpu));
+	smp_rmb();
+	for_each_possible_cpu(cpu)
+		n += READ_ONCE(*per_cpu_ptr(&hooks_entered, cpu));
+	return n;
+}
+
+static void unhook_extops(void)
+{
+	if (!orig_set)
+		return;
+	__static_call_update(tdps_sym.set_key, tdps_sym.set_tramp, orig_set);
+	__static_call_update(tdps_sym.free_key, tdps_sym.free_tramp, orig_free);
+	/*
+	 * KVM makes both calls while walking its tables, that is in an RCU read
+	 * section: after a grace period nobody is on the way into the hooks or
+	 * on the last instructions out of them. The count covers a KVM that has
+	 * lost its read section.
+	 */
+	synchronize_rcu();
+	while (hooks_busy())
+		msleep(20);
+	orig_set = NULL;
+}
+
+/* --- H3: tracepoints --- */
+
+static void on_spte_changed(void *unused, int as_id, gfn_t gfn, int level, u64 old_spte,
+			    u64 new_spte)
+{
+	struct tdps_frame *f = tdps_ctx_frame(tdps_ctx_current());
+	struct tdps_where w = { .vm = f ? f->vm : 0, .gfn = gfn, .level = level };
+	struct tdps_spte was, is;
+
+	tdps_decode(tdps_id_vm(w.vm), old_spte, level, &was);
+	tdps_decode(tdps_id_vm(w.vm), new_spte, level, &is);
+	tdps_spte_changed(&w, &was, &is);
+}
+
+static void on_get_page(void *unused, struct kvm_mmu_page *sp, bool created)
+{
+	struct tdps_where w = { .gfn = sp->gfn, .level = sp->role.level };
+
+	if (is_tdp_mmu_page(sp))
+		tdps_table_new(&w, (u64)(unsigned long)sp);
+}
+
+static void on_zap_page(void *unused, struct kvm_mmu_page *sp)
+{
+	struct tdps_where w = { .gfn = sp->gfn, .level = sp->role.level };
+
+	if (is_tdp_mmu_page(sp))
+		tdps_table_zap(&w, (u64)(unsigned long)sp);
+}
+
+/* All frees of all caches come by here. */
+static void on_cache_free(void *unused, unsigned long call_site, const void *ptr,
+			  const struct kmem_cache *s)
+{
+	if (unlikely(s == *tdps_sym.mmu_page_header_cache))
+		tdps_table_free((u64)(unsigned long)ptr);
+}
+
+static struct trace_hook {
+	const char *symbol;
+	void *probe;
+	unsigned long need;	/* checks that cannot do without */
+	bool for_record;	/* also wanted for the flight recorder */
+	struct tracepoint *tp;
+} trace_hooks[] = {
+	{ "__tracepoint_kvm_tdp_mmu_spte_changed", on_spte_changed,
+	  BIT(TDPS_T1) | BIT(TDPS_Z1) | BIT(TDPS_L1), true },
+	{ "__tracepoint_kvm_mmu_get_page", on_get_page, 0, true },
+	{ "__tracepoint_kvm_mmu_prepare_zap_page", on_zap_page, BIT(TDPS_R1), true },
+	{ "__tracepoint_kmem_cache_free", on_cache_free, BIT(TDPS_R1), false },
+};
+
+static int hook_traces(void)
+{
+	int i, err;
+
+	for (i = 0; i < ARRAY_SIZE(trace_hooks); i++) {
+		struct trace_hook *t = &trace_hooks[i];
+		struct tracepoint *tp = (struct tracepoint *)tdps_lookup(t->symbol);
+
+		if (!tp) {
+			pr_err("symbol %s not found in this kernel: nothing hooked\n", t->symbol);
+			return -ENOENT;
+		}
+		if (!(t->need & tdps_enabled) && !t->for_record)
+			continue;
+		err = tracepoint_probe_register(tp, t->probe, NULL);
+		if (err) {
+			pr_err("cannot probe %s (%d)\n", t->symbol, err);
+			return err;
+		}
+		t->tp = tp;
+	}
+	return 0;
+}
+
+static void unhook_traces(void)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(trace_hooks); i++) {
+		if (trace_hooks[i].tp)
+			tracepoint_probe_unregister(trace_hooks[i].tp, trace_hooks[i].probe, NULL);
+		trace_hooks[i].tp = NULL;
+	}
+	tracepoint_synchronize_unregister();
+}
+
+/* --- H4: operations --- */
+
+struct op_data {
+	struct tdps_ctx *ctx;
+	struct kvm *kvm;
+	gfn_t start;
+	gfn_t end;
+	int as_id;
+	u8 roots;
+};
+
+static_assert(sizeof(struct op_data) <= MAX_FPROBE_DATA_SIZE);
+
+struct op_hook {
+	const char *symbol;
+	enum tdps_op op;
+	void (*args)(struct ftrace_regs *regs, struct op_data *d);
+	unsigned long need;	/* checks that cannot do without */
+	struct fprobe fp;
+	bool hooked;
+};
+
+#define ARG(regs, n)	ftrace_regs_get_argument(regs, n)
+
+static void args_kvm(struct ftrace_regs *regs, struct op_data *d)
+{
+	d->kvm = (struct kvm *)ARG(regs, 0);
+}
+
+static void args_map(struct ftrace_regs *regs, struct op_data *d)
+{
+	struct kvm_vcpu *vcpu = (struct kvm_vcpu *)ARG(regs, 0);
+	struct kvm_page_fault *fault = (struct kvm_page_fault *)ARG(regs, 1);
+
+	d->kvm = vcpu->kvm;
+	d->start = fault->gfn;
+	d->end = fault->gfn + 1;
+	d->roots = kvm_is_addr_direct(d->kvm, fault->addr) ? TDPS_ROOTS_DIRECT : TDPS_ROOTS_MIRROR;
+}
+
+static void args_unmap(struct ftrace_regs *regs, struct op_data *d)
+{
+	struct kvm_gfn_range *range = (struct kvm_gfn_range *)ARG(regs, 1);
+
+	d->kvm = (struct kvm *)ARG(regs, 0);
+	d->start = range->start;
+	d->end = range->end;
+	d->as_id = range->slot->as_id;
+	d->roots = (range->attr_filter & KVM_FILTER_PRIVATE ? TDPS_ROOTS_MIRROR : 0) |
+		   (range->attr_filter & KVM_FILTER_SHARED ? TDPS_ROOTS_DIRECT : 0);
+}
+
+static void args_zap_leafs(struct ftrace_regs *regs, struct op_data *d)
+{
+	d->kvm = (struct kvm *)ARG(regs, 0);
+	d->start = ARG(regs, 1);
+	d->end = ARG(regs, 2);
+}
+
+static void args_zap_all(struct ftrace_regs *regs, struct op_data *d)
+{
+	d->kvm = (struct kvm *)ARG(regs, 0);
+	d->roots = TDPS_ROOTS_DIRECT;
+}
+
+static void args_notifier(struct ftrace_regs *regs, struct op_data *d)
+{
+	d->kvm = container_of((struct mmu_notifier *)ARG(regs, 0), struct kvm, mmu_notifier);
+	d->roots = TDPS_ROOTS_DIRECT;
+}
+
+static struct op_hook op_hooks[] = {
+	{ "kvm_tdp_mmu_map", TDPS_OP_MAP, args_map, BIT(TDPS_F4) | BIT(TDPS_P1) },
+	{ "kvm_tdp_mmu_unmap_gfn_range", TDPS_OP_UNMAP, args_unmap,
+	  BIT(TDPS_Z1) | BIT(TDPS_L1) | BIT(TDPS_F4) },
+	{ "kvm_tdp_mmu_zap_leafs", TDPS_OP_ZAP_LEAFS, args_zap_leafs, 0 },
+	{ "kvm_tdp_mmu_zap_all", TDPS_OP_ZAP_ALL, args_zap_all, 0 },
+	{ "kvm_tdp_mmu_zap_invalidated_roots", TDPS_OP_ZAP_INVALID, args_kvm, 0 },
+	{ "kvm_tdp_mmu_invalidate_roots", TDPS_OP_INVALIDATE, args_kvm, 0 },
+	{ "kvm_mmu_notifier_invalidate_range_start", TDPS_OP_NOTIFIER, args_notifier, 0 },
+	{ "kvm_arch_flush_shadow_memslot", TDPS_OP_MEMSLOT, args_kvm, 0 },
+	{ "kvm_mmu_uninit_tdp_mmu", TDPS_OP_UNINIT, args_kvm, 0 },
+	{ "kvm_arch_destroy_vm", TDPS_OP_DESTROY, args_kvm, 0 },
+};
+
+static int op_entry(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
+		    struct ftrace_regs *regs, void *data)
+{
+	struct op_hook *h = container_of(fp, struct op_hook, fp);
+	struct op_data *d = data;
+	struct tdps_where w;
+
+	*d = (struct op_data) {
+		.start = TDPS_NO_GFN,
+		.as_id = -1,
+		.roots = TDPS_ROOTS_DIRECT | TDPS_ROOTS_MIRROR,
+	};
+	h->args(regs, d);
+	if (!kvm_has_mirrored_tdp(d->kvm))
+		return 1;	/* not a TD: leave its exit alone */
+	w = (struct tdps_where) {
+		.vm = tdps_vm_id(d->kvm), .gfn = d->start, .lock = tdps_lock_of(d->kvm),
+	};
+	d->ctx = tdps_op_begin(h->op, &w, d->end, d->roots);
+	return 0;
+}
+
+static void facts_zap(struct op_data *d, enum tdps_op op, struct tdps_op_end *e)
+{
+	bool all = op == TDPS_OP_ZAP_ALL;
+	struct kvm_mmu_page *root;
+
+	list_for_each_entry(root, &d->kvm->arch.tdp_mmu_roots, link)
+		e->invalid_roots |= root->role.invalid;
+	/* without the lock for write others may map behind the zap's back */
+	if (tdps_wants(TDPS_Z1) && e->where.lock != TDPS_LOCK_READ &&
+	    e->where.lock != TDPS_LOCK_NONE)
+		e->leafs_left = tdps_count_leafs(d->kvm, d->roots, d->as_id, all ? 0 : d->start,
+						 all ? TDPS_LAST_GFN : d->end, &e->left_gfn);
+}
+
+static void facts_uninit(struct op_data *d, struct tdps_op_end *e)
+{
+	struct kvm_mmu_page *root;
+	s64 tables = tdps_tables_counted(d->kvm);
+	int i;
+
+	list_for_each_entry(root, &d->kvm->arch.tdp_mmu_roots, link)
+		e->roots_left++;
+	for (i = 0; i < ARRAY_SIZE(d->kvm->stat.pages); i++)
+		e->pages_left += atomic64_read(&d->kvm->stat.pages[i]);
+	e->tables_left = tables < 0 ? 0 : tables;
+}
+
+static void op_exit(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
+		    struct ftrace_regs *regs, void *data)
+{
+	struct op_hook *h = container_of(fp, struct op_hook, fp);
+	struct op_data *d = data;
+	unsigned long ret = ftrace_regs_get_return_value(regs);
+	struct tdps_op_end e = {
+		.where = {
+			.vm = tdps_vm_id(d->kvm), .gfn = d->start,
+			.lock = h->op == TDPS_OP_DESTROY ? TDPS_LOCK_UNKNOWN :
+							   tdps_lock_of(d->kvm),
+		},
+		.bugged = d->kvm->vm_bugged,
+	};
+
+	switch (h->op) {
+	case TDPS_OP_MAP:
+		if ((int)ret == RET_PF_RETRY)
+			e.verdict = TDPS_MAP_RETRY;
+		else
+			e.verdict = (int)ret < 0 ? TDPS_MAP_ERROR : TDPS_MAP_DONE;
+		break;
+	case TDPS_OP_UNMAP:
+	case TDPS_OP_ZAP_LEAFS:
+	case TDPS_OP_ZAP_ALL:
+		e.flush = (bool)(ret & 0xff);
+		facts_zap(d, h->op, &e);
+		break;
+	case TDPS_OP_NOTIFIER:
+	case TDPS_OP_MEMSLOT:
+		e.tdr = tdps_tdr_of(d->kvm);
+		e.shared_bits = kvm_gfn_direct_bits(d->kvm);
+		break;
+	case TDPS_OP_UNINIT:
+		facts_uninit(d, &e);
+		break;
+	default:
+		break;
+	}
+	tdps_op_end(d->ctx, h->op, &e);
+}
+
+/* --- H4: flushes and kicks --- */
+
+static int flush_entry(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
+		       struct ftrace_regs *regs, void *data)
+{
+	struct kvm *kvm = (struct kvm *)ARG(regs, 0);
+
+	if (kvm_has_mirrored_tdp(kvm))
+		tdps_flush(tdps_vm_id(kvm));
+	return 0;
+}
+
+static int kick_entry(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
+		      struct ftrace_regs *regs, void *data)
+{
+	struct kvm *kvm = (struct kvm *)ARG(regs, 0);
+
+	if (kvm_has_mirrored_tdp(kvm) && (unsigned int)ARG(regs, 1) == KVM_REQ_OUTSIDE_GUEST_MODE)
+		tdps_kick(tdps_vm_id(kvm));
+	return 0;
+}
+
+static struct entry_hook {
+	const char *symbol;
+	fprobe_entry_cb fn;
+	unsigned long need;
+	struct fprobe fp;
+	bool hooked;
+} entry_hooks[] = {
+	{ "kvm_flush_remote_tlbs", flush_entry, BIT(TDPS_L1) },
+	{ "kvm_make_all_cpus_request", kick_entry, 0 },
+};
+
+#define KICK_HOOK	1
+
+/* --- H5: SEAMCALL wrappers --- */
+
+enum call_subject {
+	ON_TD,		/* the first argument is a struct tdx_td */
+	ON_VP,		/* the first argument is a struct tdx_vp */
+	ON_PAGE,	/* no TD is named */
+};
+
+struct call_data {
+	unsigned long subject;
+	u64 gpa;
+	u64 *ext1;
+	u64 *ext2;
+	int level;
+};
+
+static_assert(sizeof(struct call_data) <= MAX_FPROBE_DATA_SIZE);
+
+static struct call_hook {
+	const char *symbol;
+	enum tdps_call call;
+	enum call_subject on;
+	s8 gpa;			/* number of the argument, 0: none */
+	s8 level;		/* likewise; with a GPA and without this: 4K */
+	s8 ext;			/* first of the two pointers to extended errors */
+	bool must;		/* without it no check of the S-EPT means anything */
+	struct fprobe fp;
+	bool hooked;
+} call_hooks[] = {
+	{ "tdh_mem_sept_add", TDPS_CALL_MEM_SEPT_ADD, ON_TD, 1, 2, 4, true },
+	{ "tdh_mem_page_add", TDPS_CALL_MEM_PAGE_ADD, ON_TD, 1, 0, 4, true },
+	{ "tdh_mem_page_aug", TDPS_CALL_MEM_PAGE_AUG, ON_TD, 1, 2, 4, true },
+	{ "tdh_mem_range_block", TDPS_CALL_MEM_RANGE_BLOCK, ON_TD, 1, 2, 3, true },
+	{ "tdh_mem_track", TDPS_CALL_MEM_TRACK, ON_TD, .must = true },
+	{ "tdh_mem_page_remove", TDPS_CALL_MEM_PAGE_REMOVE, ON_TD, 1, 2, 3, true },
+	{ "tdh_phymem_page_reclaim", TDPS_CALL_PHYMEM_PAGE_RECLAIM, ON_PAGE },
+	{ "tdh_phymem_page_wbinvd_hkid", TDPS_CALL_PHYMEM_PAGE_WBINVD, ON_PAGE },
+	{ "tdh_phymem_page_wbinvd_tdr", TDPS_CALL_PHYMEM_PAGE_WBINVD, ON_TD },
+	{ "tdh_phymem_cache_wb", TDPS_CALL_PHYMEM_CACHE_WB, ON_PAGE },
+	{ "tdh_mng_create", TDPS_CALL_MNG_CREATE, ON_TD },
+	{ "tdh_mng_key_config", TDPS_CALL_MNG_KEY_CONFIG, ON_TD },
+	{ "tdh_mng_addcx", TDPS_CALL_MNG_ADDCX, ON_TD },
+	{ "tdh_mng_init", TDPS_CALL_MNG_INIT, ON_TD },
+	{ "tdh_mng_rd", TDPS_CALL_MNG_RD, ON_TD },
+	{ "tdh_mng_vpflushdone", TDPS_CALL_MNG_VPFLUSHDONE, ON_TD },
+	{ "tdh_mng_key_freeid", TDPS_CALL_MNG_KEY_FREEID, ON_TD },
+	{ "tdh_mr_extend", TDPS_CALL_MR_EXTEND, ON_TD, 1 },
+	{ "tdh_mr_finalize", TDPS_CALL_MR_FINALIZE, ON_TD },
+	{ "tdh_vp_create", TDPS_CALL_VP_CREATE, ON_TD },
+	{ "tdh_vp_addcx", TDPS_CALL_VP_ADDCX, ON_VP },
+	{ "tdh_vp_init", TDPS_CALL_VP_INIT, ON_VP },
+	{ "tdh_vp_rd", TDPS_CALL_VP_RD, ON_VP },
+	{ "tdh_vp_wr", TDPS_CALL_VP_WR, ON_VP },
+	{ "tdh_vp_flush", TDPS_CALL_VP_FLUSH, ON_VP },
+};
+
+#define CALL_CHECKS	(BIT(TDPS_X2) | BIT(TDPS_X3) | BIT(TDPS_X4) | BIT(TDPS_F4))
+
+static int call_entry(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
+		      struct ftrace_regs *regs, void *data)
+{
+	struct call_hook *h = container_of(fp, struct call_hook, fp);
+	struct call_data *d = data;
+
+	d->subject = ARG(regs, 0);
+	d->gpa = h->gpa ? ARG(regs, h->gpa) : U64_MAX;
+	if (h->level)
+		d->level = ARG(regs, h->level);
+	else
+		d->level = h->gpa ? PG_LEVEL_4K : 0;
+	d->ext1 = h->ext ? (u64 *)ARG(regs, h->ext) : NULL;
+	d->ext2 = h->ext ? (u64 *)ARG(regs, h->ext + 1) : NULL;
+	return 0;
+}
+
+static struct kvm *subject_of(const struct call_hook *h, const struct call_data *d)
+{
+	switch (h->on) {
+	case ON_TD:
+		return &container_of((struct tdx_td *)d->subject, struct kvm_tdx, td)->kvm;
+	case ON_VP:
+		return container_of((struct tdx_vp *)d->subject, struct vcpu_tdx, vp)->vcpu.kvm;
+	default:
+		return NULL;
+	}
+}
+
+static void call_exit(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
+		      struct ftrace_regs *regs, void *data)
+{
+	struct call_hook *h = container_of(fp, struct call_hook, fp);
+	struct call_data *d = data;
+	struct kvm *kvm = subject_of(h, d);
+	struct tdps_seamcall c = {
+		.where = {
+			.vm = kvm ? tdps_vm_id(kvm) : 0,
+			.gfn = d->gpa == U64_MAX ? TDPS_NO_GFN : gpa_to_gfn(d->gpa),
+			.level = d->level,
+		},
+		.call = h->call,
+		.status = ftrace_regs_get_return_value(regs),
+	};
+
+	/* the caller's variables, on the stack it is about to return to */
+	if (c.status && d->ext1) {
+		c.ext1 = *d->ext1;
+		c.ext2 = *d->ext2;
+	}
+	/* the rules about mmu_lock and tracking are about the MEM.* leaves */
+	if (kvm && h->call <= TDPS_CALL_MEM_PAGE_REMOVE) {
+		c.where.lock = tdps_lock_of(kvm);
+		c.runnable = tdps_runnable(kvm);
+	}
+	tdps_seamcall(&c);
+}
+
+/* --- making and removing the probes --- */
+
+static int add_probe(struct fprobe *fp, const char *symbol)
+{
+	unsigned long addr = tdps_lookup(symbol);
+	int err;
+
+	if (!addr)
+		return -ENOENT;
+	err = register_fprobe_ips(fp, &addr, 1);
+	if (err)
+		pr_err("cannot probe %s (%d): is it traceable (CONFIG_FPROBE)?\n", symbol, err);
+	return err;
+}
+
+/* Which checks lose what they need, by symbol; the strings must live on. */
+static const struct {
+	const char *symbol;
+	enum tdps_check id;
+	const char *why;
+} losses[] = {
+	{ "kvm_mmu_uninit_tdp_mmu", TDPS_NO_CHECK, NULL },
+	{ "kvm_flush_remote_tlbs", TDPS_L1, "no symbol kvm_flush_remote_tlbs" },
+};
+
+static int missing(const char *symbol, unsigned long need)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(losses); i++) {
+		if (strcmp(losses[i].symbol, symbol))
+			continue;
+		if (losses[i].id != TDPS_NO_CHECK)
+			tdps_not_possible(losses[i].id, losses[i].why);
+		pr_warn("symbol %s not found in this kernel's KVM: less is checked\n", symbol);
+		return 0;
+	}
+	if (need) {
+		pr_err("symbol %s not found in this kernel's KVM: nothing hooked\n", symbol);
+		return -ENOENT;
+	}
+	pr_warn("symbol %s not found in this kernel's KVM: less is checked\n", symbol);
+	return 0;
+}
+
+static int hook_probes(void)
+{
+	int i, err;
+
+	for (i = 0; i < ARRAY_SIZE(op_hooks); i++) {
+		struct op_hook *h = &op_hooks[i];
+
+		h->fp.entry_handler = op_entry;
+		h->fp.exit_handler = op_exit;
+		h->fp.entry_data_size = sizeof(struct op_data);
+		err = add_probe(&h->fp, h->symbol);
+		h->hooked = !err;
+		if (err == -ENOENT)
+			err = missing(h->symbol, h->need);
+		if (err)
+			return err;
+	}
+	for (i = 0; i < ARRAY_SIZE(entry_hooks); i++) {
+		struct entry_hook *h = &entry_hooks[i];
+
+		h->fp.entry_handler = h->fn;
+		err = add_probe(&h->fp, h->symbol);
+		h->hooked = !err;
+		if (err == -ENOENT)
+			err = missing(h->symbol, h->need);
+		if (err)
+			return err;
+	}
+	tdps_kicks_visible = entry_hooks[KICK_HOOK].hooked;
+	for (i = 0; i < ARRAY_SIZE(call_hooks); i++) {
+		struct call_hook *h = &call_hooks[i];
+
+		h->fp.entry_handler = call_entry;
+		h->fp.exit_handler = call_exit;
+		h->fp.entry_data_size = sizeof(struct call_data);
+		if (!(tdps_enabled & CALL_CHECKS))
+			continue;
+		err = add_probe(&h->fp, h->symbol);
+		h->hooked = !err;
+		if (err == -ENOENT)
+			err = missing(h->symbol, h->must);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static void unhook_probes(void)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(op_hooks); i++)
+		if (op_hooks[i].hooked)
+			unregister_fprobe(&op_hooks[i].fp);
+	for (i = 0; i < ARRAY_SIZE(entry_hooks); i++)
+		if (entry_hooks[i].hooked)
+			unregister_fprobe(&entry_hooks[i].fp);
+	for (i = 0; i < ARRAY_SIZE(call_hooks); i++)
+		if (call_hooks[i].hooked)
+			unregister_fprobe(&call_hooks[i].fp);
+	/* a handler runs with preemption disabled */
+	synchronize_rcu();
+}
+
+/**
+ * tdps_kvm_hook() - start watching
+ *
+ * Context: may sleep. After an error nothing is hooked.
+ *
+ * Return: 0 or -errno, the reason printed.
+ */
+int tdps_kvm_hook(void)
+{
+	int err;
+
+	err = hook_probes();
+	if (!err)
+		err = hook_traces();
+	if (!err)
+		err = hook_extops();
+	if (err)
+		tdps_kvm_unhook();
+	return err;
+}
+
+/**
+ * tdps_kvm_unhook() - stop watching
+ *
+ * Context: may sleep. On return no thread is in this module's code because of
+ * a hook, TDs alive or not.
+ */
+void tdps_kvm_unhook(void)
+{
+	unhook_extops();
+	unhook_traces();
+	unhook_probes();
+}

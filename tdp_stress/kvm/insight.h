@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Inside this room only: KVM's symbols, SPTEs decoded, tables walked.
+ */
+#ifndef TDP_STRESS_KVM_INSIGHT_H
+#define TDP_STRESS_KVM_INSIGHT_H
+
+#include "../oracle/oracle.h"
+#include "compat.h"
+
+/**
+ * struct tdps_symbols - what was found in kvm.ko and kvm_intel.ko
+ * @kvm_lock: guards @vm_list
+ * @vm_list: all VMs
+ * @mmu_page_header_cache: slab of struct kvm_mmu_page
+ * @shadow_mmio_mask: bits that tell an MMIO SPTE
+ * @enable_mmio_caching: MMIO SPTEs exist
+ * @set_key: static call of set_external_spte
+ * @set_tramp: its trampoline
+ * @free_key: static call of free_external_spt
+ * @free_tramp: its trampoline
+ */
+struct tdps_symbols {
+	struct mutex *kvm_lock;
+	struct list_head *vm_list;
+	struct kmem_cache **mmu_page_header_cache;
+	u64 *shadow_mmio_mask;
+	bool *enable_mmio_caching;
+	struct static_call_key *set_key;
+	void *set_tramp;
+	struct static_call_key *free_key;
+	void *free_tramp;
+};
+
+/* More than any table maps. */
+#define TDPS_LAST_GFN	(U64_MAX >> PAGE_SHIFT)
+
+extern struct tdps_symbols tdps_sym;
+
+/* Address of a symbol of KVM (module or built in) or of the kernel; 0: none. */
+unsigned long tdps_lookup(const char *name);
+
+static inline u64 tdps_vm_id(const struct kvm *kvm)
+{
+	return (u64)(unsigned long)kvm;
+}
+
+static inline const struct kvm *tdps_id_vm(u64 vm)
+{
+	return (const struct kvm *)(unsigned long)vm;
+}
+
+enum tdps_lock tdps_lock_of(struct kvm *kvm);
+u64 tdps_tdr_of(struct kvm *kvm);
+bool tdps_runnable(struct kvm *kvm);
+bool tdps_has_hkid(struct kvm *kvm);
+
+void tdps_decode(const struct kvm *kvm, u64 raw, int level, struct tdps_spte *spte);
+
+/**
+ * struct tdps_walk - a walk over one root
+ * @root: the root
+ * @first: first GFN, with the bits that make it a shared one
+ * @last: last GFN, likewise
+ * @absent_too: also call @fn for entries that are empty
+ * @fn: called for each entry; false: do not go below it
+ * @arg: handed to @fn
+ */
+struct tdps_walk {
+	struct kvm_mmu_page *root;
+	gfn_t first;
+	gfn_t last;
+	bool absent_too;
+	bool (*fn)(struct tdps_walk *w, u64 *sptep, u64 raw, gfn_t gfn, int level);
+	void *arg;
+};
+
+void tdps_walk(struct tdps_walk *w);
+enum tdps_seen tdps_look(struct kvm *kvm, gfn_t gfn, int level, enum tdps_seen *parent);
+u64 tdps_count_leafs(struct kvm *kvm, u8 roots, int as_id, gfn_t start, gfn_t end, gfn_t *first);
+
+#endif

@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * VMs: the state of a TD as KVM keeps it, how mmu_lock is held, and the audit
+ * of all tables of all TDs. Judges nothing: hands entries to the oracles.
+ */
+#include <linux/mutex.h>
+#include <linux/sched.h>
+#include <linux/timekeeping.h>
+
+#include "insight.h"
+#include "kvm.h"
+
+/**
+ * tdps_lock_of() - how does the current thread hold mmu_lock?
+ * @kvm: VM
+ *
+ * Lockdep knows. Without it the lock's own state has to do: it tells how the
+ * lock is held by somebody, which is this thread wherever KVM's rules are kept,
+ * and a reader who should be a writer is still found.
+ *
+ * Return: enum tdps_lock.
+ */
+enum tdps_lock tdps_lock_of(struct kvm *kvm)
+{
+#ifdef CONFIG_LOCKDEP
+	int held = lockdep_is_held_type(&kvm->mmu_lock, 0);
+
+	if (held == LOCK_STATE_HELD)
+		return TDPS_LOCK_WRITE;
+	if (held == LOCK_STATE_NOT_HELD)
+		return lockdep_is_held_type(&kvm->mmu_lock, 1) == LOCK_STATE_HELD ?
+		       TDPS_LOCK_READ : TDPS_LOCK_NONE;
+	/* lockdep has switched itself off */
+#endif
+#if defined(CONFIG_QUEUED_RWLOCKS) && !defined(CONFIG_PREEMPT_RT)
+	int cnts = atomic_read(&kvm->mmu_lock.raw_lock.cnts);
+
+	if ((cnts & _QW_LOCKED) == _QW_LOCKED)
+		return TDPS_LOCK_WRITE;
+	return cnts >> _QR_SHIFT ? TDPS_LOCK_READ : TDPS_LOCK_NONE;
+#else
+	return TDPS_LOCK_UNKNOWN;
+#endif
+}
+
+/* Physical address of the TDR page, 0 before KVM_TDX_INIT_VM and after the end. */
+u64 tdps_tdr_of(struct kvm *kvm)
+{
+	struct page *tdr = READ_ONCE(container_of(kvm, struct kvm_tdx, kvm)->td.tdr_page);
+
+	return tdr ? page_to_phys(tdr) : 0;
+}
+
+/* Finalised: vCPUs may be inside, so that removals need TLB tracking. */
+bool tdps_runnable(struct kvm *kvm)
+{
+	return READ_ONCE(container_of(kvm, struct kvm_tdx, kvm)->state) == TD_STATE_RUNNABLE;
+}
+
+bool tdps_has_hkid(struct kvm *kvm)
+{
+	return READ_ONCE(container_of(kvm, struct kvm_tdx, kvm)->hkid) > 0;
+}
+
+/* One audit at a time; also guards the oracles' tables of audits. */
+static DEFINE_MUTEX(audit_mutex);
+
+struct audit {
+	struct tdps_audit a;
+	struct kvm *kvm;
+	struct kvm_mmu_page *root;
+	gfn_t bits;
+	u64 *planted;		/* an entry frozen on purpose */
+	gfn_t resume;		/* X1: where to go on after letting go of mmu_lock */
+	u32 budget;		/* X1: entries until then */
+};
+
+static void fill(const struct audit *au, struct tdps_audit_spte *s, u64 raw, gfn_t gfn, int level)
+{
+	struct kvm *kvm = au->kvm;
+
+	*s = (struct tdps_audit_spte) {
+		.gfn = gfn & ~au->bits,
+		.level = level,
+		.mirror = is_mirror_sp(au->root),
+		.invalid = au->root->role.invalid,
+		.shared_alias = gfn & au->bits,
+	};
+	tdps_decode(kvm, raw, level, &s->spte);
+	if (s->spte.present && !s->spte.leaf && s->mirror)
+		s->child_page = __pa(spte_to_child_sp(raw)->external_spt);
+}
+
+static bool audit_entry(struct tdps_walk *w, u64 *sptep, u64 raw, gfn_t gfn, int level)
+{
+	struct audit *au = w->arg;
+	struct kvm *kvm = au->kvm;
+	struct tdps_audit_spte s;
+
+	fill(au, &s, raw, gfn, level);
+	au->a.sptes++;
+	if (s.spte.leaf) {
+		if (level <= ARRAY_SIZE(au->a.leafs))
+			au->a.leafs[level - 1]++;
+		s.settled = !kvm->mmu_invalidate_in_progress ||
+			    s.gfn < kvm->mmu_invalidate_range_start ||
+			    s.gfn >= kvm->mmu_invalidate_range_end;
+		if (tdps_wants(TDPS_H1))
+			s.private = kvm_mem_is_private(kvm, s.gfn);
+	} else if (s.spte.present) {
+		au->a.tables++;
+	}
+	tdps_audit_spte(&au->a, &s);
+	return true;
+}
+
+static bool find_empty(struct tdps_walk *w, u64 *sptep, u64 raw, gfn_t gfn, int level)
+{
+	struct audit *au = w->arg;
+
+	if (!au->planted && level == PG_LEVEL_4K && raw == SHADOW_NONPRESENT_VALUE)
+		au->planted = sptep;
+	return !au->planted;
+}
+
+/*
+ * Planted violation of F1: freeze an empty mirror entry while mmu_lock is held
+ * for write, for the time of the walk. Nobody but this thread can see it: KVM
+ * reads mirror roots only with mmu_lock.
+ */
+static void plant_frozen(struct audit *au)
+{
+	struct kvm_mmu_page *root;
+
+	list_for_each_entry(root, &au->kvm->arch.tdp_mmu_roots, link) {
+		struct tdps_walk w = {
+			.root = root, .last = au->bits ? au->bits - 1 : 0, .absent_too = true,
+			.fn = find_empty, .arg = au,
+		};
+
+		if (is_mirror_sp(root) && !au->planted)
+			tdps_walk(&w);
+	}
+	if (au->planted)
+		WRITE_ONCE(*au->planted, FROZEN_SPTE);
+}
+
+/* vCPUs that point to a root; their references were taken before the pointers. */
+static u32 users_of(struct kvm *kvm, struct kvm_mmu_page *root)
+{
+	hpa_t hpa = __pa(root->spt);
+	struct kvm_vcpu *vcpu;
+	unsigned long i;
+	u32 n = 0;
+
+	kvm_for_each_vcpu(i, vcpu, kvm)
+		n += READ_ONCE(vcpu->arch.root_mmu.root.hpa) == hpa ||
+		     READ_ONCE(vcpu->arch.root_mmu.mirror_root_hpa) == hpa;
+	return n;
+}
+
+/* Everything but X1, in one go: counts compare only while nothing changes. */
+static void audit_tables(struct audit *au)
+{
+	struct kvm *kvm = au->kvm;
+	struct kvm_mmu_page *root;
+	s64 pages[3];
+	int i;
+
+	au->a.complete = true;
+	if (tdps_planted(TDPS_F1))
+		plant_frozen(au);
+	list_for_each_entry(root, &kvm->arch.tdp_mmu_roots, link) {
+		struct tdps_audit_root r = {
+			.id = (u64)(unsigned long)root,
+			.mirror = is_mirror_sp(root),
+			.invalid = root->role.invalid,
+			.count = refcount_read(&root->tdp_mmu_root_count),
+			.users = users_of(kvm, root),
+		};
+		struct tdps_walk w = {
+			.root = root, .last = TDPS_LAST_GFN, .fn = audit_entry, .arg = au,
+		};
+
+		au->root = root;
+		tdps_audit_root(&au->a, &r);
+		tdps_walk(&w);
+	}
+	if (au->planted)
+		WRITE_ONCE(*au->planted, SHADOW_NONPRESENT_VALUE);
+	for (i = 0; i < ARRAY_SIZE(pages); i++)
+		pages[i] = atomic64_read(&kvm->stat.pages[i]);
+	tdps_audit_counts(&au->a, pages, tdps_tables_counted(kvm));
+}
+
+/* X1 asks the S-EPT for each entry, so it lets others in from time to time. */
+#define SEPT_BUDGET	4096
+
+static bool audit_sept_entry(struct tdps_walk *w, u64 *sptep, u64 raw, gfn_t gfn, int level)
+{
+	struct audit *au = w->arg;
+	struct tdps_audit_spte s;
+
+	if (!au->budget) {
+		/* unwind; go on at the first entry that was not looked at */
+		au->resume = min(au->resume, gfn);
+		return false;
+	}
+	/* parents are looked at again after a pause, their children only once */
+	if (level == PG_LEVEL_4K)
+		au->budget--;
+	if (is_frozen_spte(raw))
+		return false;
+	fill(au, &s, raw, gfn, level);
+	return tdps_audit_sept(&au->a, &s);
+}
+
+static struct kvm_mmu_page *mirror_root(struct kvm *kvm)
+{
+	struct kvm_mmu_page *root;
+
+	list_for_each_entry(root, &kvm->arch.tdp_mmu_roots, link)
+		if (is_mirror_sp(root) && !root->role.invalid)
+			return root;
+	return NULL;
+}
+
+static void audit_sept(struct audit *au)
+{
+	struct kvm *kvm = au->kvm;
+	gfn_t from = 0;
+
+	if (!tdps_wants(TDPS_X1) || !au->bits)
+		return;
+	while (!kvm->vm_bugged && tdps_has_hkid(kvm) && au->a.tdr) {
+		struct tdps_walk w = {
+			.first = from, .last = au->bits - 1, .absent_too = true,
+			.fn = audit_sept_entry, .arg = au,
+		};
+
+		w.root = mirror_root(kvm);
+		if (!w.root)
+			return;
+		au->root = w.root;
+		au->budget = SEPT_BUDGET;
+		au->resume = TDPS_LAST_GFN;
+		tdps_walk(&w);
+		if (au->budget || au->resume >= au->bits)
+			return;
+		from = au->resume;
+		cond_resched_rwlock_write(&kvm->mmu_lock);
+	}
+}
+
+static void audit_vm(struct kvm *kvm)
+{
+	struct audit au = {
+		.kvm = kvm,
+		.bits = kvm_gfn_direct_bits(kvm),
+		.a = { .vm = tdps_vm_id(kvm), .tdr = tdps_tdr_of(kvm) },
+	};
+	u64 start;
+
+	write_lock(&kvm->mmu_lock);
+	start = ktime_get_mono_fast_ns();
+	au.a.bugged = kvm->vm_bugged;
+	audit_tables(&au);
+	audit_sept(&au);
+	tdps_audit_end(&au.a, ktime_get_mono_fast_ns() - start);
+	write_unlock(&kvm->mmu_lock);
+	if (au.a.bugged)
+		tdps_bugged(au.a.vm);
+}
+
+/**
+ * tdps_kvm_audit() - audit all TDs
+ *
+ * kvm_lock keeps a VM from going away: kvm_destroy_vm() needs it before it
+ * touches anything.
+ *
+ * Context: may sleep.
+ */
+void tdps_kvm_audit(void)
+{
+	struct kvm *kvm;
+
+	guard(mutex)(&audit_mutex);
+	mutex_lock(tdps_sym.kvm_lock);
+	list_for_each_entry(kvm, tdps_sym.vm_list, vm_list) {
+		if (kvm_has_mirrored_tdp(kvm))
+			audit_vm(kvm);
+		cond_resched();
+	}
+	mutex_unlock(tdps_sym.kvm_lock);
+}

@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * X1 to X4: mirror and external tables agree, are changed in the right order,
+ * with the right locks, and the TDX module has no reason to complain. See
+ * Documentation/invariants.rst.
+ */
+#include <linux/hash.h>
+#include <linux/vmalloc.h>
+#include <asm/tdx.h>
+
+#include "../stub/view.h"
+#include "oracle.h"
+
+#define STATUS(s)	((s) & TDX_SEAMCALL_STATUS_MASK)
+
+bool tdps_status_busy(u64 status)
+{
+	return STATUS(status) == TDX_OPERAND_BUSY;
+}
+
+/*
+ * X2: external pages in use, so that none is used twice. Buckets of a fixed
+ * size; a full one means that some pages are not followed, never a false alarm.
+ */
+#define PAGE_BITS	10
+#define PAGE_WAYS	8
+
+static u64 (*pages)[PAGE_WAYS];
+
+int external_init(void)
+{
+	pages = vzalloc(sizeof(*pages) << PAGE_BITS);
+	if (!pages)
+		return -ENOMEM;
+	tdps_mem_account(sizeof(*pages) << PAGE_BITS);
+	return 0;
+}
+
+void external_exit(void)
+{
+	vfree(pages);
+	pages = NULL;
+}
+
+static bool page_known(u64 page)
+{
+	u64 *way = pages[hash_64(page, PAGE_BITS)];
+	int i;
+
+	for (i = 0; i < PAGE_WAYS; i++)
+		if (READ_ONCE(way[i]) == page)
+			return true;
+	return false;
+}
+
+static void page_add(u64 page)
+{
+	u64 *way = pages[hash_64(page, PAGE_BITS)];
+	int i;
+
+	for (i = 0; i < PAGE_WAYS; i++)
+		if (!READ_ONCE(way[i]) && !cmpxchg64(&way[i], 0, page))
+			return;
+}
+
+static void page_del(u64 page)
+{
+	u64 *way = pages[hash_64(page, PAGE_BITS)];
+	int i;
+
+	for (i = 0; i < PAGE_WAYS; i++)
+		if (READ_ONCE(way[i]) == page)
+			WRITE_ONCE(way[i], 0);
+}
+
+static const char * const lock_names[] = {
+	[TDPS_LOCK_NONE] = "without mmu_lock",
+	[TDPS_LOCK_READ] = "under mmu_lock held for read",
+	[TDPS_LOCK_WRITE] = "under mmu_lock held for write",
+};
+
+/* X4: the lock that each kind of change needs, from tdx_sept_set_private_spte(). */
+static void check_lock(const struct tdps_extop *x)
+{
+	static const struct {
+		enum tdps_lock lock;
+		const char *what;
+	} rule[] = {
+		[TDPS_EXT_MAP] = { TDPS_LOCK_READ, "leaf mapped" },
+		[TDPS_EXT_LINK] = { TDPS_LOCK_READ, "page table linked" },
+		[TDPS_EXT_REMOVE] = { TDPS_LOCK_WRITE, "leaf removed" },
+		[TDPS_EXT_OTHER] = { TDPS_LOCK_UNKNOWN },
+		[TDPS_EXT_FREE] = { TDPS_LOCK_WRITE, "page table freed" },
+	};
+	enum tdps_lock lock = x->where.lock;
+
+	if (lock == TDPS_LOCK_UNKNOWN || rule[x->kind].lock == TDPS_LOCK_UNKNOWN)
+		return;
+	if (!tdps_checking(TDPS_X4))
+		return;
+	if (tdps_planted(TDPS_X4))
+		lock = lock == TDPS_LOCK_READ ? TDPS_LOCK_WRITE : TDPS_LOCK_READ;
+	if (lock != rule[x->kind].lock)
+		tdps_violation(TDPS_X4, &x->where, "%s %s", rule[x->kind].what, lock_names[lock]);
+}
+
+/* X2: a child only below a linked parent, a table only once, freed only when empty. */
+static void check_order(const struct tdps_extop *x)
+{
+	if (!tdps_checking(TDPS_X2))
+		return;
+	switch (x->kind) {
+	case TDPS_EXT_LINK:
+	case TDPS_EXT_MAP:
+		if (x->parent != TDPS_SEEN_TABLE)
+			tdps_violation(TDPS_X2, &x->where, "%s before its parent was",
+				       x->kind == TDPS_EXT_LINK ? "table linked" : "leaf mapped");
+		if (x->kind == TDPS_EXT_LINK && !x->page)
+			tdps_violation(TDPS_X2, &x->where, "table linked without an external page");
+		if (x->kind == TDPS_EXT_LINK && x->page && page_known(x->page))
+			tdps_violation(TDPS_X2, &x->where, "external page 0x%llx used twice",
+				       x->page);
+		break;
+	case TDPS_EXT_FREE:
+		if (x->children)
+			tdps_violation(TDPS_X2, &x->where, "table freed with %u children",
+				       x->children);
+		if (x->linked)
+			tdps_violation(TDPS_X2, &x->where, "table freed while linked");
+		if (!x->page)
+			tdps_violation(TDPS_X2, &x->where, "table freed without an external page");
+		break;
+	default:
+		break;
+	}
+}
+
+void external_extop_begin(struct tdps_ctx *ctx, const struct tdps_extop *x)
+{
+	check_lock(x);
+	check_order(x);
+	if (ctx && x->kind == TDPS_EXT_REMOVE) {
+		ctx->blocked_gfn = TDPS_NO_GFN;
+		ctx->tracked = false;
+	}
+}
+
+void external_extop_end(const struct tdps_extop *x, int ret)
+{
+	if (!tdps_wants(TDPS_X2) || !x->page || ret)
+		return;
+	if (x->kind == TDPS_EXT_LINK)
+		page_add(x->page);
+	else if (x->kind == TDPS_EXT_FREE)
+		page_del(x->page);
+}
+
+/* X2: block, track with all vCPUs out, remove. */
+static void check_removal(struct tdps_ctx *ctx, const struct tdps_seamcall *c)
+{
+	switch (c->call) {
+	case TDPS_CALL_MEM_RANGE_BLOCK:
+		if (c->status)
+			break;
+		ctx->blocked_gfn = c->where.gfn;
+		ctx->tracked = false;
+		break;
+	case TDPS_CALL_MEM_TRACK:
+		if (c->status || tdps_planted(TDPS_X2))
+			break;
+		ctx->tracked = true;
+		ctx->kicked = false;
+		break;
+	case TDPS_CALL_MEM_PAGE_REMOVE:
+		if (!tdps_checking(TDPS_X2))
+			break;
+		if (ctx->blocked_gfn != c->where.gfn)
+			tdps_violation(TDPS_X2, &c->where, "page removed that was not blocked");
+		else if (c->runnable && !ctx->tracked)
+			tdps_violation(TDPS_X2, &c->where,
+				       "page removed without TLB tracking since it was blocked");
+		else if (c->runnable && !ctx->kicked && tdps_kicks_visible)
+			tdps_violation(TDPS_X2, &c->where,
+				       "page removed although no vCPU was kicked after TLB tracking");
+		break;
+	default:
+		break;
+	}
+}
+
+/* X4: what tdh_do_no_vcpus() promises: one retry, and it succeeds. */
+static void check_retry(struct tdps_ctx *ctx, const struct tdps_seamcall *c)
+{
+	bool once = c->call == TDPS_CALL_MEM_RANGE_BLOCK || c->call == TDPS_CALL_MEM_TRACK ||
+		    c->call == TDPS_CALL_MEM_PAGE_REMOVE;
+
+	if (!once || !tdps_status_busy(c->status)) {
+		ctx->busy_call = -1;
+		return;
+	}
+	if (ctx->busy_call == c->call && ctx->busy_vm == c->where.vm &&
+	    ctx->busy_gfn == c->where.gfn && tdps_checking(TDPS_X4))
+		tdps_violation(TDPS_X4, &c->where, "%s busy twice in a row, with all vCPUs out",
+			       tdps_call_name(c->call));
+	ctx->busy_call = c->call;
+	ctx->busy_vm = c->where.vm;
+	ctx->busy_gfn = c->where.gfn;
+}
+
+/* X4: the same contract, seen from the SEAMCALL. */
+static void check_call_lock(const struct tdps_seamcall *c)
+{
+	enum tdps_lock want = TDPS_LOCK_UNKNOWN;
+
+	if (c->call == TDPS_CALL_MEM_RANGE_BLOCK || c->call == TDPS_CALL_MEM_TRACK ||
+	    c->call == TDPS_CALL_MEM_PAGE_REMOVE)
+		want = TDPS_LOCK_WRITE;
+	else if (c->call == TDPS_CALL_MEM_PAGE_AUG || c->call == TDPS_CALL_MEM_PAGE_ADD ||
+		 c->call == TDPS_CALL_MEM_SEPT_ADD)
+		want = TDPS_LOCK_READ;
+	if (want == TDPS_LOCK_UNKNOWN || c->where.lock == TDPS_LOCK_UNKNOWN)
+		return;
+	if (tdps_checking(TDPS_X4) && c->where.lock != want)
+		tdps_violation(TDPS_X4, &c->where, "%s %s", tdps_call_name(c->call),
+			       lock_names[c->where.lock]);
+}
+
+/*
+ * X3: statuses that are nobody's fault. Busy and interrupted calls are tried
+ * again; the others are answers that KVM asks for.
+ */
+static bool is_legitimate(const struct tdps_seamcall *c)
+{
+	switch (STATUS(c->status)) {
+	case TDX_OPERAND_BUSY:
+	case TDX_INTERRUPTED_RESUMABLE:
+	case STATUS(TDX_RND_NO_ENTROPY):
+	case TDX_KEY_GENERATION_FAILED:
+		return true;
+	case TDX_FLUSHVP_NOT_DONE:
+		return c->call == TDPS_CALL_MNG_VPFLUSHDONE;
+	case TDX_NO_HKID_READY_TO_WBCACHE:
+		return c->call == TDPS_CALL_PHYMEM_CACHE_WB;
+	case TDX_VCPU_NOT_ASSOCIATED:
+		return c->call == TDPS_CALL_VP_FLUSH;
+	case TDX_OPERAND_INVALID:
+		/* user space chose the TD's parameters */
+		return c->call == TDPS_CALL_MNG_INIT || c->call == TDPS_CALL_MNG_RD;
+	default:
+		/* KVM asks for CPUID leaves the TD may not have */
+		return c->call == TDPS_CALL_MNG_RD;
+	}
+}
+
+static void check_status(const struct tdps_seamcall *c)
+{
+	u64 status = c->status;
+
+	if (!tdps_checking(TDPS_X3))
+		return;
+	if (tdps_planted(TDPS_X3) && !status && c->call == TDPS_CALL_MEM_PAGE_AUG)
+		status = TDX_EPT_ENTRY_STATE_INCORRECT | TDX_OPERAND_ID_RCX;
+	if (!status || (status == c->status && is_legitimate(c)))
+		return;
+	if (c->call <= TDPS_CALL_MEM_PAGE_REMOVE && c->call != TDPS_CALL_MEM_TRACK)
+		tdps_violation(TDPS_X3, &c->where,
+			       "%s returned 0x%016llx, S-EPT entry 0x%llx level %llu state %llu",
+			       tdps_call_name(c->call), status, c->ext1, c->ext2 & 7,
+			       (c->ext2 >> 8) & 0xff);
+	else
+		tdps_violation(TDPS_X3, &c->where, "%s returned 0x%016llx",
+			       tdps_call_name(c->call), status);
+}
+
+void external_seamcall(struct tdps_ctx *ctx, const struct tdps_seamcall *c)
+{
+	if (ctx) {
+		check_removal(ctx, c);
+		check_retry(ctx, c);
+	}
+	check_call_lock(c);
+	check_status(c);
+}
+
+static bool sept_is_mapped(const struct tdps_audit_spte *s, u8 state)
+{
+	if (s->spte.leaf)
+		return state == SEPT_MAPPED || state == SEPT_PENDING;
+	return state == SEPT_NL_MAPPED;
+}
+
+/**
+ * external_audit() - X1: does the S-EPT have what the mirror entry says?
+ * @a: the audit
+ * @s: an entry of a valid mirror root that is not frozen
+ *
+ * Context: mmu_lock held for write, so neither side changes, but for guest
+ * ACCEPT, which makes PENDING MAPPED.
+ *
+ * Return: false if the entries below @s cannot agree either.
+ */
+bool external_audit(struct tdps_audit *a, const struct tdps_audit_spte *s)
+{
+	const struct tdps_where w = {
+		.vm = a->vm, .gfn = s->gfn, .level = s->level, .lock = TDPS_LOCK_WRITE,
+	};
+	u64 want, pa = 0;
+	u8 state = SEPT_FREE;
+	int err;
+
+	err = tdps_view->sept_read(a->tdr, s->gfn << PAGE_SHIFT, s->level - 1, &pa, &state);
+	tdps_checking(TDPS_X1);
+	if (err || state == SEPT_FREE || state == SEPT_REMOVED) {
+		if (s->spte.present)
+			tdps_violation(TDPS_X1, &w, "mirror maps 0x%llx, the S-EPT has no entry",
+				       s->spte.raw);
+		return !s->spte.present;
+	}
+	if (!s->spte.present) {
+		tdps_violation(TDPS_X1, &w, "S-EPT maps 0x%llx (state %u), the mirror has no entry",
+			       pa, state);
+		return false;
+	}
+	if (!sept_is_mapped(s, state)) {
+		tdps_violation(TDPS_X1, &w, "mirror has a %s, S-EPT entry is in state %u",
+			       s->spte.leaf ? "leaf" : "page table", state);
+		return false;
+	}
+	want = s->spte.leaf ? s->spte.pfn << PAGE_SHIFT : s->child_page;
+	if (s->spte.leaf && tdps_planted(TDPS_X1))
+		pa ^= PAGE_SIZE;
+	if (pa != want)
+		tdps_violation(TDPS_X1, &w, "mirror points to 0x%llx, S-EPT to 0x%llx", want, pa);
+	return true;
+}

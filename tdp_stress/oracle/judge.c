@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Where facts arrive: keeps the thread's context up to date, has the event
+ * recorded and passes it to the families it concerns. Holds no opinion itself.
+ */
+#include <linux/timekeeping.h>
+
+#include "oracle.h"
+
+unsigned long tdps_enabled;
+int tdps_plant = TDPS_NO_CHECK;
+struct tdps_limits tdps_limits;
+bool tdps_kicks_visible;
+DEFINE_PER_CPU(struct tdps_counters, tdps_counters);
+
+/**
+ * tdps_op_begin() - the current thread enters an operation
+ * @op: which
+ * @w: VM, first GFN or TDPS_NO_GFN, lock if known
+ * @end: GFN after the last
+ * @roots: kinds of root it may touch
+ *
+ * Context: task context.
+ *
+ * Return: to be handed to tdps_op_end(), NULL if it cannot be followed.
+ */
+struct tdps_ctx *tdps_op_begin(enum tdps_op op, const struct tdps_where *w, u64 end, u8 roots)
+{
+	struct tdps_ctx *ctx = tdps_ctx_enter();
+	struct tdps_frame *f;
+
+	tdps_td_seen();
+	tdps_record(TDPS_EV_OP_BEGIN, op, w, end, 0, 0);
+	if (!ctx)
+		return NULL;
+	if (!ctx->depth)
+		ctx->nr_ranges = 0;
+	ctx->depth++;
+	f = tdps_ctx_frame(ctx);
+	if (!f)
+		return ctx;
+	*f = (struct tdps_frame) {
+		.op = op,
+		.roots = roots,
+		.vm = w->vm,
+		.start = w->gfn,
+		.end = end,
+		.ns = ktime_get_mono_fast_ns(),
+	};
+	progress_op_begin(f);
+	return ctx;
+}
+
+/* What an inner operation zapped, the outer one has zapped. */
+static void hand_up(struct tdps_ctx *ctx, const struct tdps_frame *f)
+{
+	struct tdps_frame *outer;
+
+	if (ctx->depth < 2 || ctx->depth > TDPS_DEPTH)
+		return;
+	outer = &ctx->frame[ctx->depth - 2];
+	outer->mirror_zapped += f->mirror_zapped;
+	outer->direct_zapped += f->direct_zapped;
+	outer->unflushed += f->unflushed;
+}
+
+/**
+ * tdps_op_end() - the operation returns
+ * @ctx: what tdps_op_begin() returned
+ * @op: which
+ * @e: facts at this moment
+ */
+void tdps_op_end(struct tdps_ctx *ctx, enum tdps_op op, const struct tdps_op_end *e)
+{
+	u64 now = ktime_get_mono_fast_ns();
+	struct tdps_frame *f = tdps_ctx_frame(ctx);
+
+	tdps_record(TDPS_EV_OP_END, op, &e->where, 0, f ? now - f->ns : 0,
+		    op == TDPS_OP_MAP ? (int)e->verdict : e->flush);
+	if (!ctx)
+		return;
+	if (f) {
+		frozen_op_end(f, op, e);
+		zap_op_end(f, op, e);
+		tlb_op_end(ctx, f, op, e);
+		progress_op_end(ctx, f, op, e, now);
+		hand_up(ctx, f);
+	}
+	accounting_op_end(op, e);
+	ctx->depth--;
+	tdps_ctx_leave(ctx);
+}
+
+/**
+ * tdps_extop_begin() - KVM asks for a change of the S-EPT
+ * @x: what is asked for; a planted violation may alter it
+ *
+ * Context: task context, whatever locks KVM holds.
+ *
+ * Return: to be handed to tdps_extop_end(), NULL if it cannot be followed.
+ */
+struct tdps_ctx *tdps_extop_begin(struct tdps_extop *x)
+{
+	struct tdps_ctx *ctx = tdps_ctx_enter();
+
+	tdps_td_seen();
+	tdps_record(TDPS_EV_EXT_BEGIN, x->kind, &x->where, x->old_spte, x->new_spte, 0);
+	if (ctx)
+		ctx->win = (struct tdps_window) {
+			.open = true,
+			.kind = x->kind,
+			.level = x->where.level,
+			.vm = x->where.vm,
+			.gfn = x->where.gfn,
+			.old_spte = x->old_spte,
+			.frozen = x->where.lock == TDPS_LOCK_READ,
+			.ns = ktime_get_mono_fast_ns(),
+		};
+	frozen_extop_begin(ctx, x);
+	external_extop_begin(ctx, x);
+	return ctx;
+}
+
+/**
+ * tdps_extop_end() - the change of the S-EPT was made, or refused
+ * @ctx: what tdps_extop_begin() returned
+ * @x: what was asked for
+ * @ret: 0 or -errno, as KVM gets it
+ */
+void tdps_extop_end(struct tdps_ctx *ctx, const struct tdps_extop *x, int ret)
+{
+	struct tdps_frame *f = tdps_ctx_frame(ctx);
+	u64 ns = ctx ? ktime_get_mono_fast_ns() - ctx->win.ns : 0;
+
+	if (!ret)
+		tdps_count(ext_ok);
+	else if (ret == -EBUSY)
+		tdps_count(ext_busy);
+	else
+		tdps_count(ext_error);
+	tdps_record(TDPS_EV_EXT_END, x->kind, &x->where, 0, ns, ret);
+	external_extop_end(x, ret);
+	if (!ctx)
+		return;
+	frozen_extop_end(ctx, x, ret, ns);
+	if (ret && f)
+		f->ext_failed = true;
+	if (ret)
+		ctx->win.paired = true;	/* no SPTE change will follow */
+	ctx->win.open = false;
+	tdps_ctx_leave(ctx);
+}
+
+/* Does this change complete the external operation that has just ended? */
+static bool is_mirror_change(struct tdps_ctx *ctx, const struct tdps_where *w,
+			     const struct tdps_spte *old_spte)
+{
+	struct tdps_window *win = &ctx->win;
+
+	if (win->open || win->paired || win->gfn != w->gfn || win->level != w->level ||
+	    win->old_spte != old_spte->raw)
+		return false;
+	win->paired = true;
+	return true;
+}
+
+/**
+ * tdps_spte_changed() - the TDP MMU has changed an SPTE
+ * @w: VM if known, GFN, level
+ * @old_spte: value before
+ * @new_spte: value after
+ */
+void tdps_spte_changed(const struct tdps_where *w, const struct tdps_spte *old_spte,
+		       const struct tdps_spte *new_spte)
+{
+	struct tdps_ctx *ctx = tdps_ctx_current();
+	struct tdps_frame *f = tdps_ctx_frame(ctx);
+	bool mirror;
+
+	tdps_record(TDPS_EV_SPTE, 0, w, old_spte->raw, new_spte->raw, 0);
+	transition_spte(w, old_spte, new_spte);
+	if (!ctx)
+		return;
+	mirror = is_mirror_change(ctx, w, old_spte);
+	if (!f || !old_spte->leaf || new_spte->present)
+		return;
+	if (mirror) {
+		f->mirror_zapped++;
+	} else {
+		f->direct_zapped++;
+		f->unflushed++;
+	}
+}
+
+/**
+ * tdps_seamcall() - a SEAMCALL has returned to KVM
+ * @c: which, and how
+ *
+ * Context: any but NMI; some are made by an IPI.
+ */
+void tdps_seamcall(const struct tdps_seamcall *c)
+{
+	struct tdps_ctx *ctx = tdps_ctx_current();
+
+	tdps_td_seen();
+	tdps_record(TDPS_EV_SEAMCALL, c->call, &c->where, c->status, c->ext1, 0);
+	if (ctx && ctx->win.open && c->call <= TDPS_CALL_PHYMEM_PAGE_WBINVD) {
+		ctx->win.called = true;
+		ctx->win.call = c->call;
+		ctx->win.status = c->status;
+	}
+	external_seamcall(ctx, c);
+}
+
+void tdps_table_new(const struct tdps_where *w, u64 table)
+{
+	tdps_record(TDPS_EV_TABLE_NEW, 0, w, table, 0, 0);
+}
+
+void tdps_table_zap(const struct tdps_where *w, u64 table)
+{
+	tdps_record(TDPS_EV_TABLE_ZAP, 0, w, table, 0, 0);
+	rcu_table_zap(table);
+}
+
+void tdps_table_free(u64 table)
+{
+	/* most frees of this cache are of tables that were never linked */
+	if (rcu_table_free(table))
+		tdps_record(TDPS_EV_TABLE_FREE, 0, NULL, table, 0, 0);
+}
+
+void tdps_flush(u64 vm)
+{
+	struct tdps_ctx *ctx = tdps_ctx_current();
+	u32 i;
+
+	tdps_record(TDPS_EV_FLUSH, 0, &(struct tdps_where) { .vm = vm, .gfn = TDPS_NO_GFN }, 0, 0, 0);
+	for (i = 0; ctx && i < min(ctx->depth, TDPS_DEPTH); i++)
+		if (ctx->frame[i].vm == vm)
+			ctx->frame[i].unflushed = 0;
+}
+
+void tdps_kick(u64 vm)
+{
+	struct tdps_ctx *ctx = tdps_ctx_current();
+
+	tdps_record(TDPS_EV_KICK, 0, &(struct tdps_where) { .vm = vm, .gfn = TDPS_NO_GFN }, 0, 0, 0);
+	if (ctx)
+		ctx->kicked = true;
+}
+
+void tdps_bugged(u64 vm)
+{
+	const struct tdps_where w = { .vm = vm, .gfn = TDPS_NO_GFN };
+
+	tdps_violation(TDPS_SPLAT, &w, "KVM has given up this VM (KVM_BUG_ON)");
+}
+
+void tdps_audit_root(struct tdps_audit *a, const struct tdps_audit_root *r)
+{
+	tdps_checking(TDPS_F1);		/* of every entry that follows */
+	if (!a->bugged)
+		zap_audit_root(a, r);
+}
+
+void tdps_audit_spte(struct tdps_audit *a, const struct tdps_audit_spte *s)
+{
+	frozen_audit_spte(a, s);
+	if (!a->bugged)
+		transition_audit_spte(a, s);
+}
+
+bool tdps_audit_sept(struct tdps_audit *a, const struct tdps_audit_spte *s)
+{
+	return external_audit(a, s);
+}
+
+void tdps_audit_counts(struct tdps_audit *a, const s64 pages[3], s64 tables)
+{
+	if (!a->bugged && a->complete)
+		accounting_audit(a, pages, tables);
+}
+
+void tdps_audit_end(struct tdps_audit *a, u64 ns)
+{
+	const struct tdps_where w = {
+		.vm = a->vm, .gfn = TDPS_NO_GFN, .lock = TDPS_LOCK_WRITE,
+	};
+
+	tdps_td_seen();
+	tdps_count(audit_count);
+	tdps_max(audit_max_ns, ns);
+	tdps_add(audit_sptes, a->sptes);
+	tdps_record(TDPS_EV_AUDIT, 0, &w, a->sptes, ns, 0);
+}
+
+static void watch(struct tdps_ctx *ctx, u64 now)
+{
+	frozen_watch(ctx, now);
+	progress_watch(ctx, now);
+}
+
+/**
+ * tdps_watchdog() - look for threads that are stuck
+ *
+ * Context: process context, takes no lock that KVM knows: it must work while
+ * a thread sits on mmu_lock for ever.
+ */
+void tdps_watchdog(void)
+{
+	tdps_checking(TDPS_P1);
+	tdps_ctx_for_each_busy(watch, ktime_get_mono_fast_ns());
+}

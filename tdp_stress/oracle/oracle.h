@@ -1,0 +1,669 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The invariants and what they are judged by.
+ *
+ * Whoever watches KVM (kvm/) hands in facts: what was called, what a table
+ * reads, which lock is held. This room judges them. It includes no KVM header:
+ * a VM is a number, an SPTE is decoded before it gets here.
+ */
+#ifndef TDP_STRESS_ORACLE_H
+#define TDP_STRESS_ORACLE_H
+
+#include <linux/bits.h>
+#include <linux/compiler.h>
+#include <linux/limits.h>
+#include <linux/percpu.h>
+#include <linux/sched.h>
+#include <linux/seq_file.h>
+#include <linux/types.h>
+
+struct tdx_stub_view;
+
+/* --- the invariants; ids and meaning as in Documentation/invariants.rst --- */
+
+#define TDPS_CHECKS(X)	\
+	X(F1)		\
+	X(F2)		\
+	X(F4)		\
+	X(X1)		\
+	X(X2)		\
+	X(X3)		\
+	X(X4)		\
+	X(Z1)		\
+	X(Z2)		\
+	X(T1)		\
+	X(R1)		\
+	X(L1)		\
+	X(A1)		\
+	X(H1)		\
+	X(P1)		\
+	X(SPLAT)
+
+enum tdps_check {
+#define X(id) TDPS_##id,
+	TDPS_CHECKS(X)
+#undef X
+	TDPS_NR_CHECKS,
+	TDPS_NO_CHECK = TDPS_NR_CHECKS
+};
+
+#define TDPS_ALL_CHECKS		(BIT(TDPS_NR_CHECKS) - 1)
+
+extern unsigned long tdps_enabled;	/* checks asked for and possible here; fixed at load */
+extern int tdps_plant;			/* the check misled on purpose, or TDPS_NO_CHECK */
+
+static inline bool tdps_wants(enum tdps_check id)
+{
+	return tdps_enabled & BIT(id);
+}
+
+/* Mislead the input of @id on purpose? Only ever true for a check that runs. */
+static inline bool tdps_planted(enum tdps_check id)
+{
+	return unlikely(READ_ONCE(tdps_plant) == id);
+}
+
+/* --- what everybody talks about --- */
+
+enum tdps_lock {
+	TDPS_LOCK_UNKNOWN,	/* no way to tell on this kernel, or no VM at hand */
+	TDPS_LOCK_NONE,
+	TDPS_LOCK_READ,
+	TDPS_LOCK_WRITE,
+};
+
+#define TDPS_NO_GFN	U64_MAX
+
+/**
+ * struct tdps_where - where something happened
+ * @vm: the VM (an opaque number), or 0
+ * @gfn: guest frame number, or TDPS_NO_GFN
+ * @level: 1 is 4K; 0: none
+ * @lock: how the thread holds mmu_lock
+ */
+struct tdps_where {
+	u64 vm;
+	u64 gfn;
+	int level;
+	enum tdps_lock lock;
+};
+
+/**
+ * struct tdps_spte - an SPTE, decoded
+ * @raw: the value
+ * @pfn: page frame, if @present
+ * @present: MMU-present
+ * @leaf: present and maps a page
+ * @frozen: FROZEN_SPTE
+ * @mmio: an MMIO SPTE of this VM
+ */
+struct tdps_spte {
+	u64 raw;
+	u64 pfn;
+	bool present;
+	bool leaf;
+	bool frozen;
+	bool mmio;
+};
+
+/* --- operations: KVM functions that enter the TDP MMU --- */
+
+enum tdps_op {
+	TDPS_OP_NONE,
+	TDPS_OP_MAP,		/* a fault installs page tables and a leaf */
+	TDPS_OP_UNMAP,		/* zap the leaves of a GFN range, by kind of root */
+	TDPS_OP_ZAP_LEAFS,	/* zap the leaves of a GFN range, all valid roots */
+	TDPS_OP_ZAP_ALL,	/* zap all direct roots */
+	TDPS_OP_ZAP_INVALID,	/* zap roots that were invalidated */
+	TDPS_OP_INVALIDATE,	/* mark roots invalid */
+	TDPS_OP_NOTIFIER,	/* host memory goes away */
+	TDPS_OP_MEMSLOT,	/* a memslot goes away */
+	TDPS_OP_UNINIT,		/* the last of a VM's tables */
+	TDPS_OP_DESTROY,	/* VM destruction */
+	TDPS_NR_OPS
+};
+
+#define TDPS_ROOTS_DIRECT	BIT(0)
+#define TDPS_ROOTS_MIRROR	BIT(1)
+
+/**
+ * struct tdps_frame - one operation in flight
+ * @op: enum tdps_op
+ * @reported: the watchdog has complained about it
+ * @roots: kinds of root it may touch, TDPS_ROOTS_*
+ * @vm: VM
+ * @start: first GFN
+ * @end: GFN after the last
+ * @ns: when it began, monotonic ns
+ * @mirror_zapped: leaves removed from a mirror root by it so far
+ * @direct_zapped: leaves removed from direct roots by it so far
+ * @unflushed: of these, since the last TLB flush
+ * @ext_failed: an external operation in it failed
+ */
+struct tdps_frame {
+	u8 op;
+	bool reported;
+	u8 roots;
+	u64 vm;
+	u64 start;
+	u64 end;
+	u64 ns;
+	u32 mirror_zapped;
+	u32 direct_zapped;
+	u32 unflushed;
+	bool ext_failed;
+};
+
+/**
+ * struct tdps_op_end - what the world looks like when an operation returns
+ * @where: VM, first GFN, lock
+ * @verdict: for TDPS_OP_MAP: did KVM tell the vCPU to go on, to retry, or fail
+ * @flush: for zaps: KVM was told that a flush is due
+ * @invalid_roots: the VM has invalid roots (zapping them needs no flush)
+ * @leafs_left: present leaves found where none should be
+ * @left_gfn: GFN of the first of them
+ * @roots_left: for TDPS_OP_UNINIT: roots still in the list
+ * @tables_left: ... page tables still accounted, if known, else 0
+ * @pages_left: ... leaves still accounted
+ * @tdr: physical address of the TDR page, or 0
+ * @shared_bits: bits that make a GFN a shared one
+ * @bugged: KVM has given the VM up
+ */
+struct tdps_op_end {
+	struct tdps_where where;
+	enum { TDPS_MAP_DONE, TDPS_MAP_RETRY, TDPS_MAP_ERROR } verdict;
+	bool flush;
+	bool invalid_roots;
+	u64 leafs_left;
+	u64 left_gfn;
+	u64 roots_left;
+	s64 tables_left;
+	s64 pages_left;
+	u64 tdr;
+	u64 shared_bits;
+	bool bugged;
+};
+
+/* --- external operations: changes of the S-EPT --- */
+
+enum tdps_extop_kind {
+	TDPS_EXT_MAP,		/* a leaf appears */
+	TDPS_EXT_LINK,		/* a page table appears */
+	TDPS_EXT_REMOVE,	/* a leaf goes */
+	TDPS_EXT_OTHER,		/* leaf <-> table, or nothing at all */
+	TDPS_EXT_FREE,		/* an external page table is freed */
+};
+
+enum tdps_seen {
+	TDPS_SEEN_NOTHING,	/* the walk does not get there */
+	TDPS_SEEN_ABSENT,
+	TDPS_SEEN_FROZEN,
+	TDPS_SEEN_LEAF,
+	TDPS_SEEN_TABLE,
+};
+
+/**
+ * struct tdps_extop - an external operation, as KVM asks for it
+ * @where: VM, GFN, level, lock
+ * @kind: what it does
+ * @old_spte: the mirror SPTE before, raw
+ * @new_spte: the mirror SPTE wanted, raw
+ * @detached: the table is no longer part of the tree (its parent went first)
+ * @seen: what the mirror SPTE reads right now
+ * @parent: what its parent reads right now
+ * @page: TDPS_EXT_LINK, TDPS_EXT_FREE: physical address of the external page
+ * @children: TDPS_EXT_FREE: present entries in the mirror table
+ * @linked: TDPS_EXT_FREE: the parent entry still points to the table
+ */
+struct tdps_extop {
+	struct tdps_where where;
+	enum tdps_extop_kind kind;
+	u64 old_spte;
+	u64 new_spte;
+	bool detached;
+	enum tdps_seen seen;
+	enum tdps_seen parent;
+	u64 page;
+	u32 children;
+	bool linked;
+};
+
+/* --- SEAMCALLs, as their wrappers in the kernel see them --- */
+
+enum tdps_call {
+	TDPS_CALL_MEM_SEPT_ADD,
+	TDPS_CALL_MEM_PAGE_ADD,
+	TDPS_CALL_MEM_PAGE_AUG,
+	TDPS_CALL_MEM_RANGE_BLOCK,
+	TDPS_CALL_MEM_TRACK,
+	TDPS_CALL_MEM_PAGE_REMOVE,
+	TDPS_CALL_PHYMEM_PAGE_RECLAIM,
+	TDPS_CALL_PHYMEM_PAGE_WBINVD,
+	TDPS_CALL_PHYMEM_CACHE_WB,
+	TDPS_CALL_MNG_CREATE,
+	TDPS_CALL_MNG_KEY_CONFIG,
+	TDPS_CALL_MNG_ADDCX,
+	TDPS_CALL_MNG_INIT,
+	TDPS_CALL_MNG_RD,
+	TDPS_CALL_MNG_VPFLUSHDONE,
+	TDPS_CALL_MNG_KEY_FREEID,
+	TDPS_CALL_MR_EXTEND,
+	TDPS_CALL_MR_FINALIZE,
+	TDPS_CALL_VP_CREATE,
+	TDPS_CALL_VP_ADDCX,
+	TDPS_CALL_VP_INIT,
+	TDPS_CALL_VP_RD,
+	TDPS_CALL_VP_WR,
+	TDPS_CALL_VP_FLUSH,
+	TDPS_NR_CALLS
+};
+
+const char *tdps_call_name(enum tdps_call call);
+
+/**
+ * struct tdps_seamcall - a SEAMCALL that has returned
+ * @where: VM (or 0), GFN, level, lock
+ * @call: which
+ * @status: RAX
+ * @ext1: RCX, for the MEM.* leaves the S-EPT entry at fault; else 0
+ * @ext2: RDX, level and state of that entry; else 0
+ * @runnable: the TD was finalised: TLB tracking is due before a removal
+ */
+struct tdps_seamcall {
+	struct tdps_where where;
+	enum tdps_call call;
+	u64 status;
+	u64 ext1;
+	u64 ext2;
+	bool runnable;
+};
+
+/* --- events: what the flight recorder keeps --- */
+
+enum tdps_event_type {
+	TDPS_EV_NONE,
+	TDPS_EV_OP_BEGIN,	/* kind: op; gfn..a */
+	TDPS_EV_OP_END,		/* kind: op; ret; b: ns it took */
+	TDPS_EV_EXT_BEGIN,	/* kind: extop kind; a: old, b: new */
+	TDPS_EV_EXT_END,	/* kind: extop kind; ret; b: ns it took */
+	TDPS_EV_SEAMCALL,	/* kind: call; a: status */
+	TDPS_EV_SPTE,		/* a: old, b: new */
+	TDPS_EV_TABLE_NEW,	/* a: the table */
+	TDPS_EV_TABLE_ZAP,	/* a: the table */
+	TDPS_EV_TABLE_FREE,	/* a: the table */
+	TDPS_EV_FLUSH,
+	TDPS_EV_KICK,
+	TDPS_EV_AUDIT,		/* b: ns it took */
+	TDPS_EV_VIOLATION,	/* kind: check */
+	TDPS_NR_EVENTS
+};
+
+/**
+ * struct tdps_event - one thing that happened, 64 bytes
+ * @seq: position in its CPU's ring + 1; 0 while being written
+ * @ns: monotonic time, ns
+ * @vm: VM or 0
+ * @gfn: GFN or TDPS_NO_GFN
+ * @a: see enum tdps_event_type
+ * @b: see enum tdps_event_type
+ * @ret: return value
+ * @pid: thread
+ * @type: enum tdps_event_type
+ * @kind: see enum tdps_event_type
+ * @level: 1 is 4K, 0 none
+ * @lock: enum tdps_lock
+ */
+struct tdps_event {
+	u64 seq;
+	u64 ns;
+	u64 vm;
+	u64 gfn;
+	u64 a;
+	u64 b;
+	s32 ret;
+	u32 pid;
+	u8 type;
+	u8 kind;
+	s8 level;
+	u8 lock;
+};
+
+void tdps_record(enum tdps_event_type type, u8 kind, const struct tdps_where *w,
+		 u64 a, u64 b, int ret);
+
+/* --- contexts: what a thread is in the middle of --- */
+
+#define TDPS_DEPTH	4	/* operations that may nest */
+#define TDPS_RANGES	4	/* ranges given back within one notifier call */
+
+/**
+ * struct tdps_window - a thread's current or last external operation
+ * @open: in progress
+ * @paired: the SPTE change that belongs to it has been seen
+ * @reported: the watchdog has complained about it
+ * @frozen: the SPTE is frozen meanwhile
+ * @called: a SEAMCALL was made in it
+ * @kind: enum tdps_extop_kind
+ * @level: 1 is 4K
+ * @call: the last SEAMCALL in it
+ * @vm: VM
+ * @gfn: GFN
+ * @old_spte: the mirror SPTE before
+ * @ns: when it began
+ * @status: status of the last SEAMCALL in it
+ */
+struct tdps_window {
+	bool open;
+	bool paired;
+	bool reported;
+	bool frozen;
+	bool called;
+	u8 kind;
+	u8 level;
+	u8 call;
+	u64 vm;
+	u64 gfn;
+	u64 old_spte;
+	u64 ns;
+	u64 status;
+};
+
+/**
+ * struct tdps_ctx - one thread, while it is inside the TDP MMU
+ *
+ * Written by its thread only; the watchdog reads it racily.
+ *
+ * @users: nested operations and windows, 0: idle
+ * @depth: operations on @frame; may exceed TDPS_DEPTH, the rest is not kept
+ * @pid: the thread
+ * @comm: its name when it entered
+ * @frame: the operations
+ * @win: external operation
+ * @blocked_gfn: last GFN that was blocked, or TDPS_NO_GFN
+ * @tracked: TLB tracking succeeded since
+ * @kicked: vCPUs were asked to leave the TD since @tracked
+ * @kick_seen: this kernel's kicks can be seen at all
+ * @busy_call: the last SEAMCALL, if it was busy and KVM promises one retry
+ * @busy_vm: its VM
+ * @busy_gfn: its GFN
+ * @retry_gfn: GFN of the current run of retries
+ * @retries: its length
+ * @nr_ranges: ranges in use
+ * @range: GFN ranges of shared memory that this notifier call gives back
+ */
+struct tdps_ctx {
+	u32 users;
+	u32 depth;
+	pid_t pid;
+	char comm[TASK_COMM_LEN];
+	struct tdps_frame frame[TDPS_DEPTH];
+	struct tdps_window win;
+	u64 blocked_gfn;
+	bool tracked;
+	bool kicked;
+	int busy_call;
+	u64 busy_vm;
+	u64 busy_gfn;
+	u64 retry_gfn;
+	u32 retries;
+	u32 nr_ranges;
+	struct {
+		u64 start, end;
+	} range[TDPS_RANGES];
+};
+
+int tdps_ctx_init(void);
+void tdps_ctx_exit(void);
+struct tdps_ctx *tdps_ctx_enter(void);
+void tdps_ctx_leave(struct tdps_ctx *ctx);
+struct tdps_ctx *tdps_ctx_current(void);
+void tdps_ctx_for_each_busy(void (*fn)(struct tdps_ctx *ctx, u64 now), u64 now);
+
+static inline struct tdps_frame *tdps_ctx_frame(struct tdps_ctx *ctx)
+{
+	if (!ctx || !ctx->depth || ctx->depth > TDPS_DEPTH)
+		return NULL;
+	return &ctx->frame[ctx->depth - 1];
+}
+
+const char *tdps_op_name(u8 op);
+
+/* --- facts come in here; any of them may be called with mmu_lock held --- */
+
+struct tdps_ctx *tdps_op_begin(enum tdps_op op, const struct tdps_where *w, u64 end, u8 roots);
+void tdps_op_end(struct tdps_ctx *ctx, enum tdps_op op, const struct tdps_op_end *e);
+struct tdps_ctx *tdps_extop_begin(struct tdps_extop *x);
+void tdps_extop_end(struct tdps_ctx *ctx, const struct tdps_extop *x, int ret);
+void tdps_spte_changed(const struct tdps_where *w, const struct tdps_spte *old_spte,
+		       const struct tdps_spte *new_spte);
+void tdps_seamcall(const struct tdps_seamcall *c);
+void tdps_table_new(const struct tdps_where *w, u64 table);
+void tdps_table_zap(const struct tdps_where *w, u64 table);
+void tdps_table_free(u64 table);
+void tdps_flush(u64 vm);
+void tdps_kick(u64 vm);
+void tdps_bugged(u64 vm);
+
+/* --- audits: a VM's tables, mmu_lock held for write --- */
+
+/**
+ * struct tdps_audit - one pass over one VM
+ * @vm: VM
+ * @tdr: physical address of the TDR page, 0 if there is none
+ * @complete: the whole VM was seen without letting go of mmu_lock
+ * @bugged: KVM has given the VM up; only F1 still means something
+ * @sptes: entries seen
+ * @leafs: present leaves seen, by level - 1
+ * @tables: page tables seen that are no roots
+ */
+struct tdps_audit {
+	u64 vm;
+	u64 tdr;
+	bool complete;
+	bool bugged;
+	u64 sptes;
+	u64 leafs[3];
+	u64 tables;
+};
+
+/**
+ * struct tdps_audit_spte - one entry
+ * @gfn: GFN without the bits that make it a shared one
+ * @level: 1 is 4K
+ * @spte: the entry
+ * @mirror: in a mirror root
+ * @invalid: in an invalid root
+ * @shared_alias: the index path carries the shared bits
+ * @settled: no invalidation of this GFN is in progress
+ * @private: the GFN's attribute says private
+ * @child_page: for a table in a mirror root: its external page
+ */
+struct tdps_audit_spte {
+	u64 gfn;
+	int level;
+	struct tdps_spte spte;
+	bool mirror;
+	bool invalid;
+	bool shared_alias;
+	bool settled;
+	bool private;
+	u64 child_page;
+};
+
+/**
+ * struct tdps_audit_root - one root
+ * @id: the root
+ * @mirror: a mirror root
+ * @invalid: an invalid root
+ * @count: its reference count
+ * @users: vCPUs that point to it
+ */
+struct tdps_audit_root {
+	u64 id;
+	bool mirror;
+	bool invalid;
+	u32 count;
+	u32 users;
+};
+
+void tdps_audit_root(struct tdps_audit *a, const struct tdps_audit_root *r);
+void tdps_audit_spte(struct tdps_audit *a, const struct tdps_audit_spte *s);
+/* X1: compare one mirror entry with the S-EPT; false: no use going below it. */
+bool tdps_audit_sept(struct tdps_audit *a, const struct tdps_audit_spte *s);
+void tdps_audit_counts(struct tdps_audit *a, const s64 pages[3], s64 tables);
+void tdps_audit_end(struct tdps_audit *a, u64 ns);
+
+/* --- families, called by judge.c --- */
+
+void frozen_extop_begin(struct tdps_ctx *ctx, struct tdps_extop *x);
+void frozen_extop_end(struct tdps_ctx *ctx, const struct tdps_extop *x, int ret, u64 ns);
+void frozen_op_end(struct tdps_frame *f, enum tdps_op op, const struct tdps_op_end *e);
+void frozen_audit_spte(struct tdps_audit *a, const struct tdps_audit_spte *s);
+void frozen_watch(struct tdps_ctx *ctx, u64 now);
+
+int external_init(void);
+void external_exit(void);
+void external_extop_begin(struct tdps_ctx *ctx, const struct tdps_extop *x);
+void external_extop_end(const struct tdps_extop *x, int ret);
+void external_seamcall(struct tdps_ctx *ctx, const struct tdps_seamcall *c);
+bool external_audit(struct tdps_audit *a, const struct tdps_audit_spte *s);
+bool tdps_status_busy(u64 status);
+extern bool tdps_kicks_visible;	/* kicks of vCPUs can be seen on this kernel */
+
+void zap_op_end(struct tdps_frame *f, enum tdps_op op, const struct tdps_op_end *e);
+void zap_audit_root(struct tdps_audit *a, const struct tdps_audit_root *r);
+
+void transition_spte(const struct tdps_where *w, const struct tdps_spte *old_spte,
+		     const struct tdps_spte *new_spte);
+void transition_audit_spte(struct tdps_audit *a, const struct tdps_audit_spte *s);
+
+int rcu_init_table(void);
+void rcu_exit_table(void);
+void rcu_table_zap(u64 table);
+bool rcu_table_free(u64 table);
+
+void tlb_op_end(struct tdps_ctx *ctx, struct tdps_frame *f, enum tdps_op op,
+		const struct tdps_op_end *e);
+void tlb_unmapped(struct tdps_ctx *ctx, const struct tdps_frame *f);
+int tlb_init(void);
+void tlb_exit(void);
+
+void accounting_op_end(enum tdps_op op, const struct tdps_op_end *e);
+void accounting_audit(struct tdps_audit *a, const s64 pages[3], s64 tables);
+
+void progress_op_begin(struct tdps_frame *f);
+void progress_op_end(struct tdps_ctx *ctx, struct tdps_frame *f, enum tdps_op op,
+		     const struct tdps_op_end *e, u64 now);
+void progress_watch(struct tdps_ctx *ctx, u64 now);
+void tdps_watchdog(void);
+
+int splat_init(void);
+void splat_exit(void);
+void splat_plant(void);
+
+/* --- the emulated TDX module, if it is there --- */
+
+extern const struct tdx_stub_view *tdps_view;
+
+/* --- parameters of the judgement, set before anything is hooked --- */
+
+struct tdps_limits {
+	u64 progress_ns;
+	u64 frozen_max_ns;
+	u32 retry_max;
+};
+
+extern struct tdps_limits tdps_limits;
+
+/* --- counters: per CPU on the hot path, summed when read --- */
+
+struct tdps_counters {
+	u64 event[TDPS_NR_EVENTS];
+	u64 check[TDPS_NR_CHECKS];
+	u64 frozen_count;
+	u64 frozen_ns;
+	u64 frozen_max_ns;
+	u64 ext_ok;
+	u64 ext_busy;
+	u64 ext_error;
+	u64 write_max_ns;
+	u64 read_max_ns;
+	u64 retry_count;
+	u64 retry_max;
+	u64 audit_count;
+	u64 audit_max_ns;
+	u64 audit_sptes;
+	u64 missed;		/* no room to follow: not judged */
+};
+
+DECLARE_PER_CPU(struct tdps_counters, tdps_counters);
+
+#define tdps_count(field)	this_cpu_inc(tdps_counters.field)
+#define tdps_add(field, n)	this_cpu_add(tdps_counters.field, n)
+/* A lost update between read and write only loses a maximum of this instant. */
+#define tdps_max(field, n)						\
+do {									\
+	u64 __n = (n);							\
+									\
+	if (__n > this_cpu_read(tdps_counters.field))			\
+		this_cpu_write(tdps_counters.field, __n);		\
+} while (0)
+
+/* The invariant @id is being checked right now: count it. False if it is off. */
+static inline bool tdps_checking(enum tdps_check id)
+{
+	if (!tdps_wants(id))
+		return false;
+	this_cpu_inc(tdps_counters.check[id]);
+	return true;
+}
+
+/* --- verdict --- */
+
+/**
+ * struct tdps_who - a thread that may no longer be current
+ * @pid: thread
+ * @op: operation in flight, enum tdps_op
+ * @comm: its name
+ */
+struct tdps_who {
+	pid_t pid;
+	u8 op;
+	char comm[TASK_COMM_LEN];
+};
+
+__printf(3, 4)
+void tdps_violation(enum tdps_check id, const struct tdps_where *w, const char *fmt, ...);
+__printf(4, 5)
+void tdps_violation_by(enum tdps_check id, const struct tdps_where *w,
+		       const struct tdps_who *who, const char *fmt, ...);
+/* For contexts where nothing may be printed; @text is copied. */
+void tdps_violation_deferred(enum tdps_check id, const struct tdps_where *w, const char *text);
+void tdps_who_is_current(struct tdps_who *who);
+
+const char *tdps_check_name(enum tdps_check id);
+enum tdps_check tdps_check_by_name(const char *name, size_t len);
+
+int tdps_recorder_init(unsigned int events_per_cpu);
+void tdps_recorder_exit(void);
+size_t tdps_recorder_bytes(void);
+void tdps_recorder_show(struct seq_file *m);
+/* The newest events of @pid, oldest first; returns how many. */
+int tdps_recorder_last(pid_t pid, struct tdps_event *ev, int max);
+void tdps_event_str(const struct tdps_event *ev, char *buf, size_t len);
+
+int tdps_verdict_init(void);
+void tdps_verdict_exit(void);
+/* Checks that cannot be made here, and why (static string, without newline). */
+void tdps_not_possible(enum tdps_check id, const char *why);
+void tdps_verdict_asked(unsigned long asked, bool all);
+void tdps_td_seen(void);
+size_t tdps_mem_bytes(void);
+void tdps_mem_account(size_t bytes);
+void tdps_verdict(char *buf, size_t len);
+/* "X1 (why), L1 (why)", or an empty string. */
+void tdps_not_checked(char *buf, size_t len);
+void tdps_for_each_stat(void (*fn)(void *ctx, const char *name, u64 value), void *ctx);
+void tdps_violations_show(struct seq_file *m);
+
+#endif

@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The flight recorder: one ring of events per CPU, overwritten for ever, and
+ * the way an event is written down for people. Judges nothing.
+ */
+#include <linux/cpumask.h>
+#include <linux/preempt.h>
+#include <linux/sort.h>
+#include <linux/timekeeping.h>
+#include <linux/vmalloc.h>
+
+#include "oracle.h"
+
+static_assert(sizeof(struct tdps_event) == 64);
+
+struct ring {
+	struct tdps_event *ev;
+	u64 next;
+};
+
+static DEFINE_PER_CPU(struct ring, rings);
+static unsigned int ring_mask;
+
+/**
+ * tdps_recorder_init() - make the rings
+ * @events_per_cpu: a power of two
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int tdps_recorder_init(unsigned int events_per_cpu)
+{
+	int cpu;
+
+	ring_mask = events_per_cpu - 1;
+	for_each_possible_cpu(cpu) {
+		struct ring *r = per_cpu_ptr(&rings, cpu);
+
+		r->next = 0;
+		r->ev = vzalloc_node(events_per_cpu * sizeof(*r->ev), cpu_to_node(cpu));
+		if (!r->ev) {
+			tdps_recorder_exit();
+			return -ENOMEM;
+		}
+		tdps_mem_account(events_per_cpu * sizeof(*r->ev));
+	}
+	return 0;
+}
+
+void tdps_recorder_exit(void)
+{
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		struct ring *r = per_cpu_ptr(&rings, cpu);
+
+		vfree(r->ev);
+		r->ev = NULL;
+	}
+}
+
+/**
+ * tdps_record() - write an event down
+ * @type: what
+ * @kind: see enum tdps_event_type
+ * @w: where, may be NULL
+ * @a: see enum tdps_event_type
+ * @b: see enum tdps_event_type
+ * @ret: return value
+ *
+ * Context: any but NMI; takes no lock.
+ */
+void tdps_record(enum tdps_event_type type, u8 kind, const struct tdps_where *w,
+		 u64 a, u64 b, int ret)
+{
+	struct tdps_event *ev;
+	struct ring *r;
+	u64 pos;
+
+	preempt_disable_notrace();
+	tdps_count(event[type]);
+	r = this_cpu_ptr(&rings);
+	/* an interrupt that records takes the next slot, not this one */
+	pos = this_cpu_inc_return(rings.next);
+	ev = &r->ev[(pos - 1) & ring_mask];
+	WRITE_ONCE(ev->seq, 0);
+	barrier();
+	ev->ns = ktime_get_mono_fast_ns();
+	ev->vm = w ? w->vm : 0;
+	ev->gfn = w ? w->gfn : TDPS_NO_GFN;
+	ev->level = w ? w->level : 0;
+	ev->lock = w ? w->lock : TDPS_LOCK_UNKNOWN;
+	ev->a = a;
+	ev->b = b;
+	ev->ret = ret;
+	ev->pid = current->pid;
+	ev->type = type;
+	ev->kind = kind;
+	smp_store_release(&ev->seq, pos);
+	preempt_enable_notrace();
+}
+
+/* Copy a slot; false if it is empty or being written. */
+static bool ring_read(const struct tdps_event *slot, struct tdps_event *ev)
+{
+	u64 seq = smp_load_acquire(&slot->seq);
+
+	if (!seq)
+		return false;
+	*ev = *slot;
+	smp_rmb();
+	return READ_ONCE(slot->seq) == seq && ev->seq == seq;
+}
+
+int tdps_recorder_last(pid_t pid, struct tdps_event *out, int max)
+{
+	struct tdps_event ev;
+	int cpu, i, n = 0;
+	unsigned int slot;
+
+	for_each_possible_cpu(cpu) {
+		const struct ring *r = per_cpu_ptr(&rings, cpu);
+
+		for (slot = 0; slot <= ring_mask; slot++) {
+			if ((pid_t)READ_ONCE(r->ev[slot].pid) != pid || !ring_read(&r->ev[slot], &ev))
+				continue;
+			if (ev.type == TDPS_EV_VIOLATION)
+				continue;
+			/* insertion into a short array, newest last */
+			if (n == max && ev.ns <= out[0].ns)
+				continue;
+			if (n == max)
+				memmove(&out[0], &out[1], --n * sizeof(*out));
+			for (i = n; i && out[i - 1].ns > ev.ns; i--)
+				out[i] = out[i - 1];
+			out[i] = ev;
+			n++;
+		}
+	}
+	return n;
+}
+
+static int by_time(const void *a, const void *b)
+{
+	const struct tdps_event *x = a, *y = b;
+
+	return x->ns < y->ns ? -1 : x->ns > y->ns;
+}
+
+/**
+ * tdps_recorder_show() - print the rings, oldest event first
+ * @m: where to
+ *
+ * Context: may sleep.
+ */
+void tdps_recorder_show(struct seq_file *m)
+{
+	size_t n = 0, size = (size_t)num_possible_cpus() * (ring_mask + 1), i;
+	struct tdps_event *all = vmalloc_array(size, sizeof(*all));
+	unsigned int slot;
+	char line[192];
+	int cpu;
+
+	if (!all) {
+		seq_puts(m, "not enough memory to sort the events\n");
+		return;
+	}
+	for_each_possible_cpu(cpu) {
+		const struct ring *r = per_cpu_ptr(&rings, cpu);
+
+		for (slot = 0; slot <= ring_mask; slot++)
+			if (ring_read(&r->ev[slot], &all[n]))
+				n++;
+	}
+	sort(all, n, sizeof(*all), by_time, NULL);
+	for (i = 0; i < n; i++) {
+		tdps_event_str(&all[i], line, sizeof(line));
+		seq_printf(m, "%llu.%06llu pid %u %s\n", all[i].ns / NSEC_PER_SEC,
+			   all[i].ns % NSEC_PER_SEC / NSEC_PER_USEC, all[i].pid, line);
+	}
+	vfree(all);
+}
+
+static const char * const ext_names[] = {
+	[TDPS_EXT_MAP] = "map leaf",
+	[TDPS_EXT_LINK] = "link table",
+	[TDPS_EXT_REMOVE] = "remove leaf",
+	[TDPS_EXT_OTHER] = "change",
+	[TDPS_EXT_FREE] = "free table",
+};
+
+static const char * const op_names[TDPS_NR_OPS] = {
+	[TDPS_OP_NONE] = "nothing",
+	[TDPS_OP_MAP] = "map",
+	[TDPS_OP_UNMAP] = "unmap",
+	[TDPS_OP_ZAP_LEAFS] = "zap_leafs",
+	[TDPS_OP_ZAP_ALL] = "zap_all",
+	[TDPS_OP_ZAP_INVALID] = "zap_invalidated_roots",
+	[TDPS_OP_INVALIDATE] = "invalidate_roots",
+	[TDPS_OP_NOTIFIER] = "mmu_notifier",
+	[TDPS_OP_MEMSLOT] = "flush_memslot",
+	[TDPS_OP_UNINIT] = "uninit",
+	[TDPS_OP_DESTROY] = "destroy_vm",
+};
+
+const char *tdps_op_name(u8 op)
+{
+	return op < TDPS_NR_OPS ? op_names[op] : "?";
+}
+
+static const char * const call_names[TDPS_NR_CALLS] = {
+	[TDPS_CALL_MEM_SEPT_ADD] = "TDH.MEM.SEPT.ADD",
+	[TDPS_CALL_MEM_PAGE_ADD] = "TDH.MEM.PAGE.ADD",
+	[TDPS_CALL_MEM_PAGE_AUG] = "TDH.MEM.PAGE.AUG",
+	[TDPS_CALL_MEM_RANGE_BLOCK] = "TDH.MEM.RANGE.BLOCK",
+	[TDPS_CALL_MEM_TRACK] = "TDH.MEM.TRACK",
+	[TDPS_CALL_MEM_PAGE_REMOVE] = "TDH.MEM.PAGE.REMOVE",
+	[TDPS_CALL_PHYMEM_PAGE_RECLAIM] = "TDH.PHYMEM.PAGE.RECLAIM",
+	[TDPS_CALL_PHYMEM_PAGE_WBINVD] = "TDH.PHYMEM.PAGE.WBINVD",
+	[TDPS_CALL_PHYMEM_CACHE_WB] = "TDH.PHYMEM.CACHE.WB",
+	[TDPS_CALL_MNG_CREATE] = "TDH.MNG.CREATE",
+	[TDPS_CALL_MNG_KEY_CONFIG] = "TDH.MNG.KEY.CONFIG",
+	[TDPS_CALL_MNG_ADDCX] = "TDH.MNG.ADDCX",
+	[TDPS_CALL_MNG_INIT] = "TDH.MNG.INIT",
+	[TDPS_CALL_MNG_RD] = "TDH.MNG.RD",
+	[TDPS_CALL_MNG_VPFLUSHDONE] = "TDH.MNG.VPFLUSHDONE",
+	[TDPS_CALL_MNG_KEY_FREEID] = "TDH.MNG.KEY.FREEID",
+	[TDPS_CALL_MR_EXTEND] = "TDH.MR.EXTEND",
+	[TDPS_CALL_MR_FINALIZE] = "TDH.MR.FINALIZE",
+	[TDPS_CALL_VP_CREATE] = "TDH.VP.CREATE",
+	[TDPS_CALL_VP_ADDCX] = "TDH.VP.ADDCX",
+	[TDPS_CALL_VP_INIT] = "TDH.VP.INIT",
+	[TDPS_CALL_VP_RD] = "TDH.VP.RD",
+	[TDPS_CALL_VP_WR] = "TDH.VP.WR",
+	[TDPS_CALL_VP_FLUSH] = "TDH.VP.FLUSH",
+};
+
+const char *tdps_call_name(enum tdps_call call)
+{
+	return call < TDPS_NR_CALLS ? call_names[call] : "?";
+}
+
+static const char * const lock_marks[] = {
+	[TDPS_LOCK_UNKNOWN] = "",
+	[TDPS_LOCK_NONE] = " unlocked",
+	[TDPS_LOCK_READ] = " read",
+	[TDPS_LOCK_WRITE] = " write",
+};
+
+/**
+ * tdps_event_str() - put an event into words
+ * @ev: the event
+ * @buf: where to
+ * @len: its size
+ */
+void tdps_event_str(const struct tdps_event *ev, char *buf, size_t len)
+{
+	const char *lock = ev->lock < ARRAY_SIZE(lock_marks) ? lock_marks[ev->lock] : "";
+	const char *ext = ev->kind < ARRAY_SIZE(ext_names) ? ext_names[ev->kind] : "?";
+	char at[48] = "";
+
+	if (ev->gfn != TDPS_NO_GFN)
+		scnprintf(at, sizeof(at), " gfn 0x%llx level %d", ev->gfn, ev->level);
+
+	switch (ev->type) {
+	case TDPS_EV_OP_BEGIN:
+		scnprintf(buf, len, "%s begins%s to 0x%llx%s", tdps_op_name(ev->kind), at, ev->a, lock);
+		break;
+	case TDPS_EV_OP_END:
+		scnprintf(buf, len, "%s ends%s: %d after %llu us%s", tdps_op_name(ev->kind), at,
+			  ev->ret, ev->b / NSEC_PER_USEC, lock);
+		break;
+	case TDPS_EV_EXT_BEGIN:
+		scnprintf(buf, len, "external %s begins%s 0x%llx -> 0x%llx%s", ext, at, ev->a, ev->b,
+			  lock);
+		break;
+	case TDPS_EV_EXT_END:
+		scnprintf(buf, len, "external %s ends%s: %d after %llu us%s", ext, at, ev->ret,
+			  ev->b / NSEC_PER_USEC, lock);
+		break;
+	case TDPS_EV_SEAMCALL:
+		scnprintf(buf, len, "%s%s: 0x%llx%s", tdps_call_name(ev->kind), at, ev->a, lock);
+		break;
+	case TDPS_EV_SPTE:
+		scnprintf(buf, len, "SPTE%s 0x%llx -> 0x%llx", at, ev->a, ev->b);
+		break;
+	case TDPS_EV_TABLE_NEW:
+		scnprintf(buf, len, "table made%s, %llx", at, ev->a);
+		break;
+	case TDPS_EV_TABLE_ZAP:
+		scnprintf(buf, len, "table zapped%s, %llx", at, ev->a);
+		break;
+	case TDPS_EV_TABLE_FREE:
+		scnprintf(buf, len, "table freed, %llx", ev->a);
+		break;
+	case TDPS_EV_FLUSH:
+		scnprintf(buf, len, "TLB flush");
+		break;
+	case TDPS_EV_KICK:
+		scnprintf(buf, len, "vCPUs kicked out");
+		break;
+	case TDPS_EV_AUDIT:
+		scnprintf(buf, len, "audit of %llu SPTEs, %llu us", ev->a, ev->b / NSEC_PER_USEC);
+		break;
+	case TDPS_EV_VIOLATION:
+		scnprintf(buf, len, "violation %s%s", tdps_check_name(ev->kind), at);
+		break;
+	default:
+		scnprintf(buf, len, "event %u%s", ev->type, at);
+	}
+}

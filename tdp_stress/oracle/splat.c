@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * SPLAT: what the kernel itself complains about, attributed to the operation in
+ * flight. Reads the console's text; splats about RCU are R1's, about sleeping
+ * X4's. See Documentation/invariants.rst.
+ */
+#include <linux/printk.h>
+#include <linux/string.h>
+#include <trace/events/printk.h>
+
+#include "oracle.h"
+
+/* Only the beginning of a line counts: user space may write anything to kmsg. */
+static const struct {
+	const char *start;
+	enum tdps_check id;
+} marks[] = {
+	{ "WARNING: suspicious RCU usage", TDPS_R1 },
+	{ "BUG: sleeping function called", TDPS_X4 },
+	{ "BUG: scheduling while atomic", TDPS_X4 },
+	{ "WARNING: ", TDPS_SPLAT },
+	{ "BUG: ", TDPS_SPLAT },
+	{ "[ BUG: ", TDPS_SPLAT },
+	{ "kernel BUG at ", TDPS_SPLAT },
+	{ "KFENCE: ", TDPS_SPLAT },
+	{ "UBSAN: ", TDPS_SPLAT },
+	{ "INFO: task ", TDPS_SPLAT },
+	{ "INFO: rcu", TDPS_SPLAT },
+	{ "rcu: INFO: ", TDPS_SPLAT },
+	{ "INFO: trying to register non-static key", TDPS_SPLAT },
+	{ "watchdog: BUG: ", TDPS_SPLAT },
+	{ "list_add corruption", TDPS_SPLAT },
+	{ "list_del corruption", TDPS_SPLAT },
+	{ "Oops: ", TDPS_SPLAT },
+	{ "general protection fault", TDPS_SPLAT },
+	{ "Invalid SPTE change", TDPS_SPLAT },
+	{ "Unexpected SPTE change", TDPS_SPLAT },
+	{ "pagealloc: memory corruption", TDPS_SPLAT },
+};
+
+static bool registered;
+
+static enum tdps_check splat_id(const char *text, size_t len)
+{
+	size_t i, n;
+
+	for (i = 0; i < ARRAY_SIZE(marks); i++) {
+		n = strlen(marks[i].start);
+		if (len >= n && !memcmp(text, marks[i].start, n))
+			return marks[i].id;
+	}
+	return TDPS_NO_CHECK;
+}
+
+/* Any context, printk's locks may be held: look, note, leave. */
+static void on_console(void *unused, const char *text, size_t len)
+{
+	enum tdps_check id = splat_id(text, len);
+	struct tdps_where w = { .gfn = TDPS_NO_GFN };
+	struct tdps_ctx *ctx;
+	struct tdps_frame *f;
+	char line[120];
+
+	tdps_checking(TDPS_SPLAT);
+	if (id == TDPS_NO_CHECK || !tdps_wants(id))
+		return;
+	ctx = tdps_ctx_current();
+	f = tdps_ctx_frame(ctx);
+	if (f) {
+		w.vm = f->vm;
+		w.gfn = f->start;
+	}
+	if (ctx && ctx->win.open) {
+		w.gfn = ctx->win.gfn;
+		w.level = ctx->win.level;
+	}
+	if (len && text[len - 1] == '\n')
+		len--;
+	len = min(len, sizeof(line) - 1);
+	memcpy(line, text, len);
+	line[len] = '\0';
+	tdps_violation_deferred(id, &w, line);
+}
+
+int splat_init(void)
+{
+	int err;
+
+	if (!(tdps_enabled & (BIT(TDPS_SPLAT) | BIT(TDPS_R1) | BIT(TDPS_X4))))
+		return 0;
+	err = register_trace_console(on_console, NULL);
+	registered = !err;
+	return err;
+}
+
+void splat_exit(void)
+{
+	if (!registered)
+		return;
+	unregister_trace_console(on_console, NULL);
+	registered = false;
+	tracepoint_synchronize_unregister();
+}
+
+void splat_plant(void)
+{
+	pr_warn("WARNING: this line was planted by tdp_stress\n");
+}

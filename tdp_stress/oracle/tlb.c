@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * L1: no translation outlives its page. KVM's own flushes are followed here;
+ * what the guest really does with its TLB only the emulated TDX module sees,
+ * which reports it through the view. See Documentation/invariants.rst.
+ */
+#include <linux/module.h>
+
+#include "../stub/view.h"
+#include "oracle.h"
+
+const struct tdx_stub_view *tdps_view;
+
+/*
+ * The emulated module names an invariant by its id; ours are the same. Called
+ * from its trap, with IRQs off.
+ */
+static void on_finding(void *unused, const struct tdxm_finding *f)
+{
+	struct tdps_where w = {
+		.gfn = f->gpa == U64_MAX ? TDPS_NO_GFN : f->gpa >> PAGE_SHIFT,
+		.level = f->level < 0 ? 0 : f->level + 1,
+	};
+	enum tdps_check id = tdps_check_by_name(f->id, strlen(f->id));
+	char text[160];
+	int n;
+
+	if (id == TDPS_NO_CHECK)
+		id = TDPS_X3;
+	if (!tdps_wants(id))
+		return;
+	n = scnprintf(text, sizeof(text), "TDX module: %s", f->what);
+	if (f->pa != U64_MAX)
+		n += scnprintf(text + n, sizeof(text) - n, ", page 0x%llx", f->pa);
+	if (f->leaf >= 0)
+		n += scnprintf(text + n, sizeof(text) - n, ", leaf %d status 0x%llx", f->leaf,
+			       f->status);
+	if (f->state >= 0)
+		scnprintf(text + n, sizeof(text) - n, ", state %d", f->state);
+	tdps_violation_deferred(id, &w, text);
+}
+
+static const struct tdx_stub_listener listener = { .finding = on_finding };
+
+/**
+ * tlb_init() - find the emulated TDX module, if there is one
+ *
+ * Return: 0 if it is there or not, -errno if it is there and does not fit.
+ */
+int tlb_init(void)
+{
+	const struct tdx_stub_view *view = symbol_get(tdx_stub_view);
+	int err;
+
+	if (!view)
+		return 0;
+	if (view->size != sizeof(*view)) {
+		pr_err("tdp_stress: tdx_stub.ko is of another build: its view has %u bytes, wanted %zu; build both together\n",
+		       view->size, sizeof(*view));
+		symbol_put(tdx_stub_view);
+		return -EINVAL;
+	}
+	err = view->listen(&listener);
+	if (err) {
+		pr_err("tdp_stress: tdx_stub.ko already has a listener (%d)\n", err);
+		symbol_put(tdx_stub_view);
+		return err;
+	}
+	tdps_view = view;
+	return 0;
+}
+
+void tlb_exit(void)
+{
+	if (!tdps_view)
+		return;
+	tdps_view->listen(NULL);
+	tdps_view = NULL;
+	symbol_put(tdx_stub_view);
+}
+
+/* Remember what a notifier call unmaps: at its end nobody may reach it. */
+void tlb_unmapped(struct tdps_ctx *ctx, const struct tdps_frame *f)
+{
+	if (ctx->nr_ranges >= TDPS_RANGES)
+		return;
+	ctx->range[ctx->nr_ranges].start = f->start;
+	ctx->range[ctx->nr_ranges++].end = f->end;
+}
+
+static void give_back(struct tdps_ctx *ctx, const struct tdps_op_end *e)
+{
+	u32 i;
+
+	if (!tdps_view || !tdps_view->models_shared_tlb() || !e->tdr || !tdps_wants(TDPS_L1))
+		return;
+	for (i = 0; i < ctx->nr_ranges; i++) {
+		tdps_checking(TDPS_L1);
+		tdps_view->shared_given_back(e->tdr,
+					     (ctx->range[i].start | e->shared_bits) << PAGE_SHIFT,
+					     (ctx->range[i].end - ctx->range[i].start) << PAGE_SHIFT);
+	}
+}
+
+void tlb_op_end(struct tdps_ctx *ctx, struct tdps_frame *f, enum tdps_op op,
+		const struct tdps_op_end *e)
+{
+	u32 unflushed = e->invalid_roots ? 0 : f->unflushed;
+
+	switch (op) {
+	case TDPS_OP_UNMAP:
+		if (f->roots & TDPS_ROOTS_DIRECT)
+			tlb_unmapped(ctx, f);
+		fallthrough;
+	case TDPS_OP_ZAP_LEAFS:
+		/* the caller flushes if it is told to */
+		if (!tdps_checking(TDPS_L1))
+			return;
+		if (e->flush)
+			unflushed = 0;
+		unflushed += tdps_planted(TDPS_L1);
+		if (unflushed)
+			tdps_violation(TDPS_L1, &e->where,
+				       "%u shared leaves zapped, and no TLB flush asked for",
+				       unflushed);
+		return;
+	case TDPS_OP_NOTIFIER:
+	case TDPS_OP_MEMSLOT:
+		if (tdps_checking(TDPS_L1) && unflushed)
+			tdps_violation(TDPS_L1, &e->where,
+				       "%u shared leaves zapped, memory given back without a TLB flush",
+				       unflushed);
+		give_back(ctx, e);
+		return;
+	default:
+		return;
+	}
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * T1, H1: which values an SPTE may take after which, and which GFNs may be
+ * mapped where. See Documentation/invariants.rst.
+ */
+#include "oracle.h"
+
+/* T1; the rules are those of __handle_changed_spte() in tdp_mmu.c */
+void transition_spte(const struct tdps_where *w, const struct tdps_spte *old_spte,
+		     const struct tdps_spte *new_spte)
+{
+	bool was_leaf = old_spte->leaf;
+	u64 was_pfn = old_spte->pfn;
+
+	if (!tdps_checking(TDPS_T1))
+		return;
+	if (tdps_planted(TDPS_T1) && new_spte->leaf) {
+		was_leaf = true;
+		was_pfn = new_spte->pfn ^ 1;
+	}
+	if (was_leaf && new_spte->leaf && was_pfn != new_spte->pfn)
+		tdps_violation(TDPS_T1, w, "present leaf 0x%llx replaced by a leaf of another page, 0x%llx",
+			       old_spte->raw, new_spte->raw);
+	else if (old_spte->present && !old_spte->leaf && new_spte->present && !new_spte->leaf &&
+		 old_spte->pfn != new_spte->pfn)
+		tdps_violation(TDPS_T1, w, "page table 0x%llx replaced by another, 0x%llx",
+			       old_spte->raw, new_spte->raw);
+	/* without the VM nobody knows what an MMIO SPTE looks like */
+	else if (w->vm && !old_spte->present && !new_spte->present &&
+		 old_spte->raw != new_spte->raw &&
+		 !old_spte->mmio && !new_spte->mmio && !new_spte->frozen)
+		tdps_violation(TDPS_T1, w, "non-present 0x%llx replaced by non-present 0x%llx",
+			       old_spte->raw, new_spte->raw);
+}
+
+/* H1 */
+void transition_audit_spte(struct tdps_audit *a, const struct tdps_audit_spte *s)
+{
+	const struct tdps_where w = {
+		.vm = a->vm, .gfn = s->gfn, .level = s->level, .lock = TDPS_LOCK_WRITE,
+	};
+	bool private = s->private;
+
+	if (!s->spte.leaf || s->invalid || !tdps_checking(TDPS_H1))
+		return;
+	if (s->mirror && s->shared_alias)
+		tdps_violation(TDPS_H1, &w, "shared alias mapped in a mirror root");
+	if (!s->mirror && !s->shared_alias)
+		tdps_violation(TDPS_H1, &w, "private alias mapped in a direct root");
+	if (!s->settled)
+		return;
+	if (tdps_planted(TDPS_H1))
+		private = !private;
+	if (s->mirror != private)
+		tdps_violation(TDPS_H1, &w, "%s GFN mapped in a %s root",
+			       private ? "private" : "shared", s->mirror ? "mirror" : "direct");
+}

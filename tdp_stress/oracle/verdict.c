@@ -1,0 +1,398 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The verdict: violations found, checks made and not made, counters. Prints a
+ * violation as one line, and what its thread did before. Judges nothing itself.
+ */
+#define pr_fmt(fmt) "tdp_stress: " fmt
+
+#include <linux/irq_work.h>
+#include <linux/printk.h>
+#include <linux/string.h>
+#include <linux/timekeeping.h>
+#include <linux/vmalloc.h>
+
+#include "oracle.h"
+
+#define SHOWN_IN_FULL	5	/* violations of a kind that are printed */
+#define EVENTS_SHOWN	12	/* events of the thread that go with each */
+#define LINES		128	/* violations kept for debugfs */
+#define LINE_LEN	256
+
+static const char * const names[] = {
+#define X(id) #id,
+	TDPS_CHECKS(X)
+#undef X
+};
+
+static atomic64_t violations[TDPS_NR_CHECKS];
+static const char *impossible[TDPS_NR_CHECKS];
+static unsigned long asked_checks;
+static bool asked_for_all;
+static bool td_seen;
+static atomic_long_t mem_bytes;
+
+/* Lines are claimed by a counter and published by their first character. */
+static char (*lines)[LINE_LEN];
+static atomic_t next_line;
+
+const char *tdps_check_name(enum tdps_check id)
+{
+	return id < TDPS_NR_CHECKS ? names[id] : "?";
+}
+
+enum tdps_check tdps_check_by_name(const char *name, size_t len)
+{
+	int id;
+
+	for (id = 0; id < TDPS_NR_CHECKS; id++)
+		if (strlen(names[id]) == len && !strncasecmp(names[id], name, len))
+			return id;
+	return TDPS_NO_CHECK;
+}
+
+void tdps_mem_account(size_t bytes)
+{
+	atomic_long_add(bytes, &mem_bytes);
+}
+
+size_t tdps_mem_bytes(void)
+{
+	return atomic_long_read(&mem_bytes);
+}
+
+void tdps_td_seen(void)
+{
+	if (!READ_ONCE(td_seen))
+		WRITE_ONCE(td_seen, true);
+}
+
+void tdps_not_possible(enum tdps_check id, const char *why)
+{
+	if (!impossible[id])
+		impossible[id] = why;
+	tdps_enabled &= ~BIT(id);
+}
+
+void tdps_verdict_asked(unsigned long asked, bool all)
+{
+	asked_checks = asked;
+	asked_for_all = all;
+}
+
+/**
+ * tdps_who_is_current() - describe the current thread
+ * @who: filled in
+ *
+ * Context: any.
+ */
+void tdps_who_is_current(struct tdps_who *who)
+{
+	struct tdps_frame *f = tdps_ctx_frame(tdps_ctx_current());
+
+	who->pid = current->pid;
+	who->op = f ? f->op : TDPS_OP_NONE;
+	strscpy_pad(who->comm, current->comm);
+}
+
+static const char * const lock_names[] = {
+	[TDPS_LOCK_UNKNOWN] = "unknown",
+	[TDPS_LOCK_NONE] = "not held",
+	[TDPS_LOCK_READ] = "read",
+	[TDPS_LOCK_WRITE] = "write",
+};
+
+static void print_events(pid_t pid)
+{
+	struct tdps_event ev[EVENTS_SHOWN];
+	u64 now = ktime_get_mono_fast_ns();
+	int i, n = tdps_recorder_last(pid, ev, EVENTS_SHOWN);
+	char line[160];
+
+	for (i = 0; i < n; i++) {
+		u64 us = (now - min(ev[i].ns, now)) / NSEC_PER_USEC;
+
+		tdps_event_str(&ev[i], line, sizeof(line));
+		pr_err("  %llu us ago: %s\n", us, line);
+	}
+}
+
+static void report(enum tdps_check id, const struct tdps_where *w, const struct tdps_who *who,
+		   struct va_format *vaf)
+{
+	u64 n = atomic64_inc_return(&violations[id]);
+	char line[LINE_LEN], at[48] = "";
+	int slot;
+
+	tdps_record(TDPS_EV_VIOLATION, id, w, 0, 0, 0);
+	if (n > SHOWN_IN_FULL) {
+		/* 10, 100, 1000, ...: still going on */
+		u64 p = 10;
+
+		while (p < n)
+			p *= 10;
+		if (p == n)
+			pr_err("%s: seen %llu times by now\n", names[id], n);
+		return;
+	}
+	if (w->gfn != TDPS_NO_GFN && w->level)
+		scnprintf(at, sizeof(at), ", gfn 0x%llx level %d", w->gfn, w->level);
+	else if (w->gfn != TDPS_NO_GFN)
+		scnprintf(at, sizeof(at), ", gfn 0x%llx", w->gfn);
+	scnprintf(line, sizeof(line), "%s: %pV%s, by %s/%d (mmu_lock %s)", names[id], vaf, at,
+		  who->comm, who->pid, lock_names[w->lock]);
+	pr_err("%s\n", line);
+	slot = atomic_fetch_inc(&next_line);
+	if (slot < LINES) {
+		strscpy(lines[slot] + 1, line + 1, LINE_LEN - 1);
+		smp_store_release(&lines[slot][0], line[0]);
+	}
+	print_events(who->pid);
+}
+
+/**
+ * tdps_violation() - an invariant is broken, by the current thread
+ * @id: which
+ * @w: where
+ * @fmt: what, one clause
+ *
+ * Context: any where printk() may be called.
+ */
+void tdps_violation(enum tdps_check id, const struct tdps_where *w, const char *fmt, ...)
+{
+	struct va_format vaf = { .fmt = fmt };
+	struct tdps_who who;
+	va_list args;
+
+	tdps_who_is_current(&who);
+	va_start(args, fmt);
+	vaf.va = &args;
+	report(id, w, &who, &vaf);
+	va_end(args);
+}
+
+/**
+ * tdps_violation_by() - an invariant is broken, by another thread
+ * @id: which
+ * @w: where
+ * @who: by whom
+ * @fmt: what, one clause
+ *
+ * Context: any where printk() may be called.
+ */
+void tdps_violation_by(enum tdps_check id, const struct tdps_where *w,
+		       const struct tdps_who *who, const char *fmt, ...)
+{
+	struct va_format vaf = { .fmt = fmt };
+	va_list args;
+
+	va_start(args, fmt);
+	vaf.va = &args;
+	report(id, w, who, &vaf);
+	va_end(args);
+}
+
+/*
+ * Violations on their way from a context where nothing may be printed (the
+ * console's own, the trap of the emulated module) to deferred_work. Slots are
+ * taken with a counter and never waited for.
+ */
+#define DEFERRED	16
+
+enum { FREE, TAKEN, READY };
+
+static struct deferred {
+	int state;
+	enum tdps_check id;
+	struct tdps_where where;
+	struct tdps_who who;
+	char text[160];
+} deferred[DEFERRED];
+
+static atomic_t next_deferred;
+
+static void report_deferred(struct irq_work *unused)
+{
+	int i;
+
+	for (i = 0; i < DEFERRED; i++) {
+		struct deferred *d = &deferred[i];
+
+		if (smp_load_acquire(&d->state) != READY)
+			continue;
+		tdps_violation_by(d->id, &d->where, &d->who, "%s, in %s", d->text,
+				  tdps_op_name(d->who.op));
+		smp_store_release(&d->state, FREE);
+	}
+}
+
+static DEFINE_IRQ_WORK(deferred_work, report_deferred);
+
+void tdps_violation_deferred(enum tdps_check id, const struct tdps_where *w, const char *text)
+{
+	struct deferred *d = &deferred[(u32)atomic_fetch_inc(&next_deferred) % DEFERRED];
+
+	/* so many at once: the first ones tell the story, this one is counted */
+	if (cmpxchg(&d->state, FREE, TAKEN) != FREE) {
+		atomic64_inc(&violations[id]);
+		return;
+	}
+	d->id = id;
+	d->where = *w;
+	tdps_who_is_current(&d->who);
+	strscpy(d->text, text);
+	smp_store_release(&d->state, READY);
+	irq_work_queue(&deferred_work);
+}
+
+int tdps_verdict_init(void)
+{
+	lines = vcalloc(LINES, LINE_LEN);
+	if (!lines)
+		return -ENOMEM;
+	tdps_mem_account(LINES * LINE_LEN + sizeof(tdps_counters) * num_possible_cpus());
+	return 0;
+}
+
+void tdps_verdict_exit(void)
+{
+	irq_work_sync(&deferred_work);
+	vfree(lines);
+	lines = NULL;
+}
+
+void tdps_violations_show(struct seq_file *m)
+{
+	int i;
+
+	for (i = 0; i < LINES && smp_load_acquire(&lines[i][0]); i++)
+		seq_printf(m, "%s\n", lines[i]);
+}
+
+/* A counter of struct tdps_counters, summed; maxima are their maximum. */
+static u64 sum(size_t offset, bool max)
+{
+	u64 total = 0, v;
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		v = READ_ONCE(*(u64 *)((char *)per_cpu_ptr(&tdps_counters, cpu) + offset));
+		total = max ? max(total, v) : total + v;
+	}
+	return total;
+}
+
+#define SUM(field)	sum(offsetof(struct tdps_counters, field), false)
+#define MAXIMUM(field)	sum(offsetof(struct tdps_counters, field), true)
+
+static u64 checks_made(enum tdps_check id)
+{
+	return sum(offsetof(struct tdps_counters, check) + id * sizeof(u64), false);
+}
+
+/**
+ * tdps_verdict() - is KVM good?
+ * @buf: "SUCCESS", "FAILURE: <ids>" or "UNSUPPORTED: why", without newline
+ * @len: its size
+ *
+ * Success takes a TD that was seen and every check asked for made at least
+ * once; of "all", those that are possible here.
+ */
+void tdps_verdict(char *buf, size_t len)
+{
+	size_t n = 0;
+	int id;
+
+	for (id = 0; id < TDPS_NR_CHECKS; id++)
+		if (atomic64_read(&violations[id]))
+			n += scnprintf(buf + n, len - n, "%s%s", n ? " " : "FAILURE: ", names[id]);
+	if (n)
+		return;
+	if (!asked_checks) {
+		scnprintf(buf, len, "UNSUPPORTED: no oracle was asked for");
+		return;
+	}
+	if (!td_seen) {
+		scnprintf(buf, len, "UNSUPPORTED: no TD was seen");
+		return;
+	}
+	for (id = 0; id < TDPS_NR_CHECKS; id++) {
+		if (!(asked_checks & BIT(id)) || checks_made(id) ||
+		    (impossible[id] && asked_for_all))
+			continue;
+		n += scnprintf(buf + n, len - n, "%s%s", n ? " " : "UNSUPPORTED: never checked: ",
+			       names[id]);
+		if (impossible[id])
+			n += scnprintf(buf + n, len - n, " (%s)", impossible[id]);
+	}
+	if (n)
+		return;
+	scnprintf(buf, len, "SUCCESS");
+}
+
+void tdps_not_checked(char *buf, size_t len)
+{
+	size_t n = 0;
+	int id;
+
+	*buf = '\0';
+	for (id = 0; id < TDPS_NR_CHECKS; id++)
+		if ((asked_checks & BIT(id)) && impossible[id])
+			n += scnprintf(buf + n, len - n, "%s%s (%s)", n ? ", " : "", names[id],
+				       impossible[id]);
+}
+
+static const char * const event_names[] = {
+	[TDPS_EV_NONE] = NULL,
+	[TDPS_EV_OP_BEGIN] = "op_begin",
+	[TDPS_EV_OP_END] = "op_end",
+	[TDPS_EV_EXT_BEGIN] = "extop_begin",
+	[TDPS_EV_EXT_END] = "extop_end",
+	[TDPS_EV_SEAMCALL] = "seamcall",
+	[TDPS_EV_SPTE] = "spte_changed",
+	[TDPS_EV_TABLE_NEW] = "table_new",
+	[TDPS_EV_TABLE_ZAP] = "table_zap",
+	[TDPS_EV_TABLE_FREE] = "table_free",
+	[TDPS_EV_FLUSH] = "flush",
+	[TDPS_EV_KICK] = "kick",
+	[TDPS_EV_AUDIT] = "audit",
+	[TDPS_EV_VIOLATION] = "violation",
+};
+
+/**
+ * tdps_for_each_stat() - all counters as "name value" pairs, in a stable order
+ * @fn: called for each
+ * @ctx: handed to @fn
+ */
+void tdps_for_each_stat(void (*fn)(void *ctx, const char *name, u64 value), void *ctx)
+{
+	char name[32];
+	int i;
+
+	for (i = TDPS_EV_OP_BEGIN; i < TDPS_NR_EVENTS; i++) {
+		scnprintf(name, sizeof(name), "event.%s", event_names[i]);
+		fn(ctx, name, sum(offsetof(struct tdps_counters, event) + i * sizeof(u64), false));
+	}
+	for (i = 0; i < TDPS_NR_CHECKS; i++) {
+		scnprintf(name, sizeof(name), "check.%s", names[i]);
+		fn(ctx, name, checks_made(i));
+	}
+	for (i = 0; i < TDPS_NR_CHECKS; i++) {
+		scnprintf(name, sizeof(name), "violation.%s", names[i]);
+		fn(ctx, name, atomic64_read(&violations[i]));
+	}
+	fn(ctx, "frozen.count", SUM(frozen_count));
+	fn(ctx, "frozen.ns", SUM(frozen_ns));
+	fn(ctx, "frozen.max_ns", MAXIMUM(frozen_max_ns));
+	fn(ctx, "extop.ok", SUM(ext_ok));
+	fn(ctx, "extop.busy", SUM(ext_busy));
+	fn(ctx, "extop.error", SUM(ext_error));
+	fn(ctx, "lock.write_max_ns", MAXIMUM(write_max_ns));
+	fn(ctx, "lock.read_max_ns", MAXIMUM(read_max_ns));
+	fn(ctx, "audit.count", SUM(audit_count));
+	fn(ctx, "audit.max_ns", MAXIMUM(audit_max_ns));
+	fn(ctx, "audit.sptes", SUM(audit_sptes));
+	fn(ctx, "retry.count", SUM(retry_count));
+	fn(ctx, "retry.max", MAXIMUM(retry_max));
+	fn(ctx, "missed", SUM(missed));
+	fn(ctx, "mem.bytes", tdps_mem_bytes());
+}

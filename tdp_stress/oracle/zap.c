@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Z1, Z2: a zap leaves nothing behind and touches nothing else; roots are
+ * counted right and go away. See Documentation/invariants.rst.
+ */
+#include <linux/hash.h>
+#include <linux/timekeeping.h>
+
+#include "oracle.h"
+
+/* Z1 */
+void zap_op_end(struct tdps_frame *f, enum tdps_op op, const struct tdps_op_end *e)
+{
+	struct tdps_where w = e->where;
+	u64 left = e->leafs_left;
+
+	switch (op) {
+	case TDPS_OP_UNMAP:
+	case TDPS_OP_ZAP_LEAFS:
+	case TDPS_OP_ZAP_ALL:
+		if (!tdps_checking(TDPS_Z1))
+			return;
+		if (tdps_planted(TDPS_Z1))
+			left++;
+		if (left) {
+			if (e->leafs_left)
+				w.gfn = e->left_gfn;
+			w.level = 1;
+			tdps_violation(TDPS_Z1, &w,
+				       "%llu leaves left behind by %s of gfn 0x%llx to 0x%llx", left,
+				       tdps_op_name(op), f->start, f->end);
+		}
+		if (f->mirror_zapped && !(f->roots & TDPS_ROOTS_MIRROR))
+			tdps_violation(TDPS_Z1, &w,
+				       "%u private leaves zapped by an operation on shared memory",
+				       f->mirror_zapped);
+		if (f->direct_zapped && !(f->roots & TDPS_ROOTS_DIRECT))
+			tdps_violation(TDPS_Z1, &w,
+				       "%u shared leaves zapped by an operation on private memory",
+				       f->direct_zapped);
+		return;
+	case TDPS_OP_UNINIT:
+		if (tdps_checking(TDPS_Z1) && e->pages_left > 0)
+			tdps_violation(TDPS_Z1, &w, "%lld leaves left at the end of the VM",
+				       e->pages_left);
+		if (tdps_checking(TDPS_Z2) && e->roots_left)
+			tdps_violation(TDPS_Z2, &w, "%llu roots left at the end of the VM",
+				       e->roots_left);
+		return;
+	default:
+		return;
+	}
+}
+
+/*
+ * Z2: when an invalid root without a vCPU was first seen. Audits are
+ * serialised, so is this table.
+ */
+#define AGED	16
+
+static struct {
+	u64 id, ns;
+	bool reported;
+} aged[AGED];
+
+static void check_age(struct tdps_audit *a, const struct tdps_audit_root *r)
+{
+	const struct tdps_where w = {
+		.vm = a->vm, .gfn = TDPS_NO_GFN, .lock = TDPS_LOCK_WRITE,
+	};
+	unsigned int i = hash_64(r->id, ilog2(AGED));
+	u64 now = ktime_get_mono_fast_ns();
+
+	/* a vCPU drops its obsolete root when it runs next, which may be never */
+	if (!r->invalid || r->users) {
+		if (aged[i].id == r->id)
+			aged[i].id = 0;
+		return;
+	}
+	if (aged[i].id != r->id) {
+		aged[i].id = r->id;
+		aged[i].ns = now;
+		aged[i].reported = false;
+		return;
+	}
+	if (now - aged[i].ns <= tdps_limits.progress_ns || aged[i].reported)
+		return;
+	aged[i].reported = true;
+	tdps_violation(TDPS_Z2, &w, "invalid root that no vCPU uses still has %u references after %llu ms",
+		       r->count, (now - aged[i].ns) / NSEC_PER_MSEC);
+}
+
+void zap_audit_root(struct tdps_audit *a, const struct tdps_audit_root *r)
+{
+	const struct tdps_where w = {
+		.vm = a->vm, .gfn = TDPS_NO_GFN, .lock = TDPS_LOCK_WRITE,
+	};
+	u32 count = r->count;
+	/* a valid root is also held by the TDP MMU itself */
+	u32 least = r->users + !r->invalid;
+
+	if (!tdps_checking(TDPS_Z2))
+		return;
+	if (tdps_planted(TDPS_Z2))
+		count = 0;
+	if (count < least || !count)
+		tdps_violation(TDPS_Z2, &w, "%s %s root has %u references, %u vCPUs point to it",
+			       r->invalid ? "invalid" : "valid", r->mirror ? "mirror" : "direct",
+			       count, r->users);
+	check_age(a, r);
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The user's view, /sys/kernel/debug/tdp_stress/, as Documentation/
+ * architecture.rst describes it. Shows; decides nothing.
+ */
+#include <linux/debugfs.h>
+#include <linux/fs.h>
+#include <linux/kstrtox.h>
+#include <linux/module.h>
+#include <linux/seq_file.h>
+
+#include "../oracle/oracle.h"
+#include "stress.h"
+
+static struct dentry *dir;
+
+static void show_stat(void *m, const char *name, u64 value)
+{
+	seq_printf(m, "%s %llu\n", name, value);
+}
+
+static int stats_show(struct seq_file *m, void *unused)
+{
+	tdps_for_each_stat(show_stat, m);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(stats);
+
+static int violations_show(struct seq_file *m, void *unused)
+{
+	tdps_violations_show(m);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(violations);
+
+static int flight_show(struct seq_file *m, void *unused)
+{
+	tdps_recorder_show(m);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(flight);
+
+static int verdict_show(struct seq_file *m, void *unused)
+{
+	char text[256];
+
+	tdps_verdict(text, sizeof(text));
+	seq_printf(m, "%s\n", text);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(verdict);
+
+static int not_checked_show(struct seq_file *m, void *unused)
+{
+	char text[256];
+
+	tdps_not_checked(text, sizeof(text));
+	if (*text)
+		seq_printf(m, "%s\n", text);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(not_checked);
+
+static ssize_t audit_write(struct file *file, const char __user *buf, size_t len, loff_t *pos)
+{
+	bool now;
+	int err = kstrtobool_from_user(buf, len, &now);
+
+	if (!err && now)
+		err = stress_audit_now();
+	return err ?: len;
+}
+
+static const struct file_operations audit_fops = {
+	.owner = THIS_MODULE,
+	.open = simple_open,
+	.write = audit_write,
+};
+
+int stress_debugfs_init(void)
+{
+	dir = debugfs_create_dir("tdp_stress", NULL);
+	if (IS_ERR(dir))
+		return PTR_ERR(dir);
+	debugfs_create_file("stats", 0444, dir, NULL, &stats_fops);
+	debugfs_create_file("violations", 0444, dir, NULL, &violations_fops);
+	debugfs_create_file("flight", 0444, dir, NULL, &flight_fops);
+	debugfs_create_file("verdict", 0444, dir, NULL, &verdict_fops);
+	debugfs_create_file("not_checked", 0444, dir, NULL, &not_checked_fops);
+	debugfs_create_file("audit", 0200, dir, NULL, &audit_fops);
+	return 0;
+}
+
+void stress_debugfs_exit(void)
+{
+	debugfs_remove(dir);
+}
