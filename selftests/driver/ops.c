@@ -12,12 +12,12 @@
 
 const struct op ops[NR_OPS] = {
 	[OP_RUN] = {
-		"run", "KVM_RUN, with an answer to every exit", 10,
+		"run", "KVM_RUN, with an answer to every exit", 100,
 		/* The guest's shared and private accesses make us convert. */
 		OP_BY_VCPU, 0, TD_ACT_ATTRS, op_run
 	},
 	[OP_PREFAULT] = {
-		"prefault", "KVM_PRE_FAULT_MEMORY, on the own vCPU or on another's", 5,
+		"prefault", "KVM_PRE_FAULT_MEMORY, on the own vCPU or on another's", 20,
 		OP_BY_VCPU | OP_BY_WORKER, 0, 0, op_prefault
 	},
 	[OP_CYCLE] = {
@@ -25,10 +25,10 @@ const struct op ops[NR_OPS] = {
 		OP_BY_VCPU, 0, 0, op_cycle
 	},
 	[OP_PUNCH] = {
-		"punch", "PUNCH_HOLE in guest_memfd", 5, OP_BY_WORKER, 0, 0, op_punch
+		"punch", "PUNCH_HOLE in guest_memfd", 20, OP_BY_WORKER, 0, 0, op_punch
 	},
 	[OP_CONVERT] = {
-		"convert", "private <-> shared from the host", 5,
+		"convert", "private <-> shared from the host", 20,
 		OP_BY_WORKER, 0, TD_ACT_ATTRS, op_convert
 	},
 	[OP_MAP_GPA] = {
@@ -40,24 +40,24 @@ const struct op ops[NR_OPS] = {
 		OP_BY_WORKER, 0, TD_ACT_SLOTS, op_slot
 	},
 	[OP_DIRTY_LOG] = {
-		"dirty_log", "toggle, get and clear the dirty log of shared memory", 2,
+		"dirty_log", "toggle, get and clear the dirty log of shared memory", 5,
 		/* The window's slot is exchanged and converted for it. */
 		OP_BY_WORKER, 0, TD_ACT_SLOTS | TD_ACT_ATTRS, op_dirty_log
 	},
 	[OP_MADVISE] = {
-		"madvise", "MADV_DONTNEED and huge page advice on shared memory", 2,
+		"madvise", "MADV_DONTNEED and huge page advice on shared memory", 10,
 		OP_BY_WORKER, 0, TD_ACT_BACKING, op_madvise
 	},
 	[OP_MPROTECT] = {
-		"mprotect", "take and give back access to shared memory", 1,
+		"mprotect", "take and give back access to shared memory", 5,
 		OP_BY_WORKER, 0, TD_ACT_BACKING, op_mprotect
 	},
 	[OP_REMAP] = {
-		"remap", "unmap and map shared memory again", 1,
+		"remap", "unmap and map shared memory again", 5,
 		OP_BY_WORKER, 0, TD_ACT_BACKING, op_remap
 	},
 	[OP_SIGNAL] = {
-		"signal", "interrupt a vCPU's thread", 2,
+		"signal", "interrupt a vCPU's thread", 10,
 		OP_BY_WORKER, BIT(OP_RUN), TD_ACT_SIGNALS, op_signal
 	},
 	[OP_VCPU_ADD] = {

@@ -7,7 +7,7 @@
 
 /* Sums over all threads. */
 struct op_sum {
-	u64 calls, ok, retry, skip;
+	u64 calls, ok, retry, skip, ns;
 	u64 errs[MAX_ERRNO];
 };
 
@@ -24,6 +24,7 @@ static void sum_op(const struct stress *s, int op, struct op_sum *sum)
 		sum->ok += st->ok;
 		sum->retry += st->retry;
 		sum->skip += st->skip;
+		sum->ns += st->ns;
 		for (e = 0; e < MAX_ERRNO; e++)
 			sum->errs[e] += st->errs[e];
 	}
@@ -111,20 +112,24 @@ static void print_errnos(const struct op_sum *sum)
 			printf(" %s %llu", td_errno_name(e), sum->errs[e]);
 }
 
+static double mean_us(const struct op_sum *sum)
+{
+	return sum->calls ? sum->ns / 1e3 / sum->calls : 0;
+}
+
 static void print_ops(const struct stress *s)
 {
 	struct op_sum sum;
 	int op;
 
-	printf("%-12s %10s %10s %10s %8s %9s  %s\n", "operation", "calls", "ok", "retry", "skipped",
-	       "calls/s", "errno");
+	printf("%-12s %10s %10s %10s %8s %9s %9s  %s\n", "operation", "calls", "ok", "retry",
+	       "skipped", "calls/s", "mean us", "errno");
 	for (op = 0; op < NR_OPS; op++) {
 		sum_op(s, op, &sum);
 		if (!s->opt.weight[op] && !sum.calls)
 			continue;
-		printf("%-12s %10llu %10llu %10llu %8llu %9.0f ",
-		       ops[op].name, sum.calls, sum.ok, sum.retry, sum.skip,
-		       sum.calls / seconds(s));
+		printf("%-12s %10llu %10llu %10llu %8llu %9.0f %9.0f ", ops[op].name, sum.calls,
+		       sum.ok, sum.retry, sum.skip, sum.calls / seconds(s), mean_us(&sum));
 		print_errnos(&sum);
 		putchar('\n');
 	}
@@ -243,7 +248,8 @@ static void json_op(FILE *f, const struct stress *s, int op, const char *sep)
 	fprintf(f, "%s\n    \"%s\": {", sep, ops[op].name);
 	fprintf(f, "\"calls\": %llu, \"ok\": %llu, \"retry\": %llu, \"skipped\": %llu, ",
 		sum.calls, sum.ok, sum.retry, sum.skip);
-	fprintf(f, "\"rate\": %.1f, \"errno\": {", sum.calls / seconds(s));
+	fprintf(f, "\"rate\": %.1f, \"mean_us\": %.1f, \"errno\": {", sum.calls / seconds(s),
+		mean_us(&sum));
 	for (e = 0; e < MAX_ERRNO; e++) {
 		if (!sum.errs[e])
 			continue;

@@ -48,6 +48,7 @@ struct target {
 /* Written by the thread they belong to, read by others at any time. */
 struct op_stats {
 	_Atomic u64 calls, ok, retry, skip;
+	_Atomic u64 ns;			/* spent in it */
 	_Atomic u64 errs[MAX_ERRNO];
 };
 

@@ -49,6 +49,7 @@ static void install(int sig, void (*fn)(int))
 static void print_file(pid_t tid, const char *file)
 {
 	char path[64], line[256];
+	bool empty = true;
 	FILE *f;
 
 	snprintf(path, sizeof(path), "/proc/self/task/%d/%s", tid, file);
@@ -57,8 +58,12 @@ static void print_file(pid_t tid, const char *file)
 		printf("tdp-stress:   %s: not readable\n", path);
 		return;
 	}
-	while (fgets(line, sizeof(line), f))
+	while (fgets(line, sizeof(line), f)) {
+		empty = false;
 		printf("tdp-stress:   %s: %.*s\n", file, (int)strcspn(line, "\n"), line);
+	}
+	if (empty)
+		printf("tdp-stress:   %s: empty, it is running\n", file);
 	fclose(f);
 }
 

@@ -152,6 +152,7 @@ static void set_name(struct worker *w, int op)
 static void perform(struct worker *w, int op)
 {
 	struct op_stats *stats = &w->stats[op];
+	u64 begin = now_ns();
 
 	if (w->op != op)
 		set_name(w, op);
@@ -170,6 +171,7 @@ static void perform(struct worker *w, int op)
 	case OP_FAILED:
 		break;
 	}
+	atomic_store_explicit(&stats->ns, stats->ns + now_ns() - begin, memory_order_relaxed);
 	w->nr_ops++;
 }
 

@@ -65,7 +65,7 @@ echo "TAP version 13"
 says '^Usage: tdp-stress' -h
 says '^Usage: tdp-stress' --help
 says '--trace-ops FILE' --help
-says '^prefault +5 +vCPU, worker' --ops help
+says '^prefault +20 +vCPU, worker' --ops help
 says '^map_gpa +1 +guest' --ops help
 
 bad '--nonsense: no such option' --nonsense
