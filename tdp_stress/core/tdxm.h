@@ -27,19 +27,32 @@ struct tdxm_regs {
 	u64 r8, r9, r10, r11, r12, r13, r14, r15;
 };
 
+#define TDXM_MAX_CPUID_CONFIG	48	/* as many as TD_PARAMS has room for */
+
 /**
  * struct tdxm_config - what the embedder decides when the module is made
  * @nr_pages: host pages covered by the PAMT, from physical address 0
- * @nr_lps: logical processors; tdxm_env_lp() is below it
- * @tdcs_pages: 4K pages of a TDCS (at least 2: TDCS, root S-EPT)
- * @tdvps_pages: 4K pages of a TDVPS, the TDVPR page included
- * @max_vcpus: vCPUs a TD may have
- * @keyid_start: first private HKID
- * @nr_keyids: number of private HKIDs
- * @phys_bits: position of the HKID in a physical address
+ * @nr_lps: logical processors, 1 to 1024; tdxm_env_lp() is below it
+ * @tdcs_pages: 4K pages of a TDCS, 2 (TDCS, root S-EPT) to 16
+ * @tdvps_pages: 4K pages of a TDVPS, the TDVPR page included, 1 to 16
+ * @max_vcpus: vCPUs a TD may have, 1 to 512
+ * @keyid_start: first private HKID, at least 1
+ * @nr_keyids: number of private HKIDs, 1 to 4096
+ * @phys_bits: position of the HKID in a physical address, 32 to 51
  * @hold_ns: how long a leaf keeps its locks beyond its own work, so that
  *	     contention is real, in nanoseconds, 0 to 100000
  * @seed: seed of every random choice the module makes
+ * @shared_tlb_volatile: INVEPT cannot be seen (real VMX): the shared TLB is
+ *			 empty at each entry, so that nothing in it can be stale
+ * @nr_packages: packages (tdxm_env_package() is below it), up to 64; 0 means 1
+ * @nr_cpuid_config: entries of @cpuid_config, up to TDXM_MAX_CPUID_CONFIG
+ * @cpuid_config: CPUID leaves that TD_PARAMS configures: leaf in 31:0, subleaf
+ *		  in 63:32 (~0: none), as in tdx_sys_info_td_conf; NULL with 0
+ *		  entries: leaf 0x80000008. Copied.
+ * @attributes_fixed0: bits that TD attributes may have set; 0: any
+ * @attributes_fixed1: bits that they must have set
+ * @xfam_fixed0: as @attributes_fixed0, for XFAM
+ * @xfam_fixed1: as @attributes_fixed1, for XFAM
  */
 struct tdxm_config {
 	u64 nr_pages;
@@ -52,6 +65,12 @@ struct tdxm_config {
 	u32 phys_bits;
 	u32 hold_ns;
 	u64 seed;
+	bool shared_tlb_volatile;
+	u32 nr_packages;
+	u32 nr_cpuid_config;
+	const u64 *cpuid_config;
+	u64 attributes_fixed0, attributes_fixed1;
+	u64 xfam_fixed0, xfam_fixed1;
 };
 
 /**
@@ -86,6 +105,13 @@ struct tdxm_hooks {
 	void (*finding)(struct tdxm *m, const struct tdxm_finding *f);
 };
 
+/*
+ * tdxm_create() returns NULL without memory, or if tdxm_config_error() has an
+ * objection: one clause that names the field and its range, NULL if all is well.
+ * tdxm_destroy() frees the module in any case; -EBUSY: pages are still a TD's.
+ * Both may sleep, and no other call may be in flight.
+ */
+const char *tdxm_config_error(const struct tdxm_config *cfg);
 struct tdxm *tdxm_create(const struct tdxm_config *cfg, const struct tdxm_hooks *hooks,
 			 void *priv);
 int tdxm_destroy(struct tdxm *m);
@@ -105,6 +131,7 @@ enum tdxm_access_result {
 	TDXM_ACCESS_EPT_VIOLATION,	/* regs filled in as an EPT violation exit */
 	TDXM_ACCESS_PENDING,		/* private page wants ACCEPT first */
 	TDXM_ACCESS_BUSY,		/* ACCEPT met a busy lock or host priority */
+	TDXM_ACCESS_VE,			/* #VE: KVM says that the shared page is MMIO */
 };
 
 /*
@@ -128,6 +155,13 @@ u32 tdxm_vcpu_random(struct tdxm_vcpu *vcpu);
 void *tdxm_vcpu_guest_state(struct tdxm_vcpu *vcpu);
 
 /*
+ * Pin the guest's RIP, as a repeated string instruction does, or 0: each
+ * successful access moves it. Only the zero-step filter cares: after six private
+ * EPT violations at one RIP the next entry locks the S-EPT tree exclusively.
+ */
+void tdxm_vcpu_set_rip(struct tdxm_vcpu *vcpu, u64 rip);
+
+/*
  * The CPU executed INVEPT: drop shared translations of the vCPUs that are
  * associated with logical processor @lp.
  */
@@ -144,7 +178,8 @@ int tdxm_sept_read(struct tdxm *m, u64 tdr, u64 gpa, int level, u64 *pa, u8 *sta
 
 /*
  * The host has given back the shared range [gpa, gpa + size): from now on a
- * guest access through a translation cached before is an L1 violation.
+ * guest access through a translation cached before is an L1 violation. The
+ * caller still holds what keeps the range from being mapped again (mmu_lock).
  */
 void tdxm_shared_given_back(struct tdxm *m, u64 tdr, u64 gpa, u64 size);
 
@@ -165,7 +200,11 @@ enum tdxm_inject_mode {
  * an unknown leaf, mode or value, -EPERM where BURST would break that promise.
  */
 int tdxm_inject(struct tdxm *m, u32 leaf, u64 status, enum tdxm_inject_mode mode, u32 value);
-/* One call in @one_in (0: off) returns BUSY, on every leaf where KVM copes with it. */
+/*
+ * One call in @one_in (0: off; at least 2) returns BUSY, on every leaf where KVM
+ * copes with it: it retries SEPT.ADD, PAGE.ADD, PAGE.AUG and VP.ENTER for as long
+ * as it takes, BLOCK, TRACK and REMOVE once.
+ */
 int tdxm_inject_busy(struct tdxm *m, u32 one_in);
 
 /* --- planted misbehaviour, so that the oracles can be seen to work --- */
@@ -174,7 +213,7 @@ enum tdxm_plant {
 	TDXM_PLANT_NONE,
 	TDXM_PLANT_L1_PRIVATE,	/* VP.ENTER forgets to flush on a new epoch, REMOVE forgets to check */
 	TDXM_PLANT_L1_SHARED,	/* INVEPT flushes nothing */
-	TDXM_PLANT_X1,		/* PAGE.AUG maps another page than it was given */
+	TDXM_PLANT_X1,		/* PAGE.AUG says that it mapped another page than it was given */
 	TDXM_PLANT_X3,		/* one PAGE.REMOVE in 64 fails without a reason */
 	TDXM_PLANT_CANARY,	/* a private page is scribbled on, as if KVM had written to it */
 };
@@ -185,7 +224,7 @@ void tdxm_plant(struct tdxm *m, enum tdxm_plant plant);
 
 /*
  * Walk all counters as "name value" pairs, in a stable order: leaf.<ABI name>.
- * {calls,busy,injected,error}, status.<16 hex digits>, lock.<name>.{tries,busy},
+ * {calls,busy,injected,error} (and leaf.unknown.*), status.<16 hex digits>, lock.<name>.{tries,busy},
  * pamt.<type>, td.live, vcpu.live, guest.{access,tlb_hit,accept,ept_violation,
  * tlb_flush,zero_step}, violation.<id>, mem.bytes.
  */
