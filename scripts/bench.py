@@ -10,8 +10,8 @@ import json
 import os
 
 from common.say import EXIT_FAILURE, EXIT_PASS, Step, main, say
-from common.settings import Values
-from qemu import accel, session
+from common.settings import Values, memory_mib
+from qemu import session
 import run as front
 
 FLAVOURS = ("plain", "lockdep")
@@ -20,12 +20,12 @@ _TARGET_CYCLES = 8000
 _TARGET_RATIO = 2.0
 
 
-def measure(values, flavour, chosen):
+def measure(values, flavour, machine):
     """{(oracles, vcpus): cycles per second or None} and the memory samples."""
     kernel, built = front.prepare(values, flavour)
-    chosen = chosen or accel.choose(values.accel, kernel)
+    machine = machine or front.get_machine(values, kernel)
     folder = session.new_folder(values, "bench-" + flavour)
-    guest = session.Session(values, kernel, built, chosen, folder)
+    guest = session.Session(values, kernel, built, machine, folder)
     params = front.job_params(values)
     # nothing injected, no lock held longer than its work: what KVM and we cost
     params.update(STUB_PARAMS=values.stub or "", MEMORY_MIB=" ".join(map(str, _MEMORY_MIB)))
@@ -56,7 +56,7 @@ def measure(values, flavour, chosen):
         bad.append("the guest %s: %s (files: %s)" % (outcome.end, outcome.why, folder))
     elif verdict != "SUCCESS":
         bad.append("tdp_stress: %s" % (verdict or "no verdict"))
-    return cycles, memory, bad, chosen
+    return cycles, memory, bad, machine
 
 
 def _rate(value):
@@ -100,15 +100,15 @@ def bench():
     if "DURATION" not in os.environ:
         values.duration = 10
     values.mem = max(values.mem, max(_MEMORY_MIB))
-    cycles, bad, chosen = {}, [], None
+    cycles, bad, machine = {}, [], None
     for flavour in FLAVOURS:
-        cycles[flavour], memory, wrong, chosen = measure(values, flavour, chosen)
+        cycles[flavour], memory, wrong, machine = measure(values, flavour, machine)
         bad += ["%s: %s" % (flavour, w) for w in wrong]
     say()
-    say("measured on %d CPUs of QEMU, acceleration %s; %d s each; load of this machine now %.1f" %
-        (values.cpus, chosen, values.duration, os.getloadavg()[0]))
+    say("measured on %d CPUs of %s, acceleration %s; %d s each; load of this machine now %.1f" %
+        (values.cpus, machine.kind, machine, values.duration, os.getloadavg()[0]))
     print_cycles(cycles)
-    print_memory(memory, session.memory_mib(values))
+    print_memory(memory, memory_mib(values))
     plain = cycles["plain"]
     if plain.get(("off", 2)) and plain.get(("on", 2)):
         say("aims: %s cycles/s (>= %d) on 2 vCPUs plain: %s; oracles cost %s x (<= %.0f): %s" % (

@@ -11,7 +11,7 @@ from common import cache, command, packages, tap
 from common.say import Step, main, say
 from common.settings import Values
 from kernel import source
-from qemu import accel, session
+from qemu import session
 import run as front
 import selfcheck
 
@@ -38,24 +38,11 @@ def core(kernel, results):
                                "KSRC=%s" % kernel.tree.path, "O=%s" % out, "check"])
 
 
-def driver(built, results):
+def driver(kernel, results):
     """The driver's command line, which needs no KVM."""
-    def refused(title, words, *arguments):
-        code, _, error = command.output([built.driver, *arguments])
-        lines = error.strip().splitlines()
-        results.check("driver: " + title, code == 2 and len(lines) == 1 and words in lines[0],
-                      "exit code %d" % code, *lines)
-
-    refused("seed that is no number", "--seed 'abc'", "--seed", "abc")
-    refused("duration of 0", "--duration '0'", "--duration", "0")
-    refused("memory without unit in pages", "--mem '5'", "--mem", "5")
-    refused("unknown operation", "--ops 'fly=1'", "--ops", "fly=1")
-    refused("unknown option", "--bogus", "--bogus")
-    refused("option without value", "--seed", "--seed")
-    refused("more vCPUs than CPUs", "--vcpus '4096'", "--vcpus", "4096")
-    code, out, _ = command.output([built.driver, "-h"])
-    results.check("driver: -h explains and ends with 0",
-                  code == 0 and "--seed" in out and "Exit codes" in out, "exit code %d" % code)
+    _program(results, "driver", ["make", "-s", "-C", cache.REPO / "selftests",
+                                 "KHDR=%s" % kernel.headers, "O=%s" % (kernel.folder / "driver"),
+                                 "check"])
 
 
 def _patched(path, target, old, new):
@@ -109,12 +96,12 @@ def check():
     results = tap.Results()
     kernel, built = front.prepare(values)
     before = source.scan(kernel.tree)
-    chosen = accel.choose(values.accel, kernel)
+    machine = front.get_machine(values, kernel)
     folder = session.new_folder(values, "check")
-    guest = session.Session(values, kernel, built, chosen, folder)
+    guest = session.Session(values, kernel, built, machine, folder)
 
     core(kernel, results)
-    driver(built, results)
+    driver(kernel, results)
     _program(results, "bad input", [sys.executable, "-B", _SYSTEM / "host.py", kernel.tree.path])
     refusals(guest, values, results)
     selfcheck.plants(guest, values, results)

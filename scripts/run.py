@@ -12,6 +12,8 @@ from common.say import main, say, usage
 from common.settings import Values
 from kernel import build, debian, ours, source
 from qemu import accel, initramfs, judge, report, session
+from qemu.bochs import Bochs
+from qemu.machine import Qemu
 
 
 def get_tree(values):
@@ -72,6 +74,12 @@ def prepare(values, config_name=None):
     return kernel, built
 
 
+def get_machine(values, kernel):
+    if values.machine == "bochs":
+        return Bochs(values.cpus)
+    return Qemu(values.cpus, accel.choose(values.accel, kernel))
+
+
 def run():
     start = time.monotonic()
     values = Values()
@@ -80,17 +88,13 @@ def run():
     kernel, built = prepare(values)
     say("  kernel: Linux %s, %s, %s (%.1f s)" % (kernel.tree.release, kernel.config_name,
                                                 kernel.how, kernel.seconds))
-    if values.machine == "bochs":
-        from qemu import bochs
-        chosen = bochs.Choice()
-    else:
-        chosen = accel.choose(values.accel, kernel)
-    say("  machine: %s, %d CPUs, acceleration: %s" % (values.machine, values.cpus, chosen))
+    machine = get_machine(values, kernel)
+    say("  machine: %s with %d CPUs, acceleration: %s" % (machine.kind, machine.cpus, machine))
     folder = session.new_folder(values)
     say("  run folder: %s" % folder)
 
     prepared = time.monotonic()
-    guest = session.Session(values, kernel, built, chosen, folder)
+    guest = session.Session(values, kernel, built, machine, folder)
     outcome = guest.boot("run", job_params(values), values.duration,
                          on_text=lambda text: say("  " + text))
     verdict = judge.judge(outcome)
@@ -98,8 +102,7 @@ def run():
                "boot": outcome.boot_seconds and round(outcome.boot_seconds, 1),
                "guest": round(outcome.seconds, 1),
                "total": round(time.monotonic() - start, 1)}
-    data = report.summary(values, kernel, chosen, outcome, verdict, timings,
-                          {"machine": guest.machine_version()})
+    data = report.summary(values, kernel, machine, outcome, verdict, timings)
     report.write_json(folder / "summary.json", data)
     if outcome.end != "finished":
         say("  the guest %s: %s; its last console lines:" % (outcome.end, outcome.why))

@@ -13,7 +13,7 @@ from common import packages, tap
 from common.say import Step, main, say
 from common.settings import Values
 from mutants import mutant
-from qemu import accel, judge, session
+from qemu import judge, session
 import run as front
 
 PLANTS = ("F1", "F2", "F4", "X1", "X2", "X3", "X4", "Z1", "Z2", "T1", "R1", "L1", "A1", "H1",
@@ -133,9 +133,9 @@ def _keep(folder, name):
             os.replace(folder / kept, folder / (name + "." + kept))
 
 
-def everything(values, kernel, built, chosen, results):
+def everything(values, kernel, built, machine, results):
     folder = session.new_folder(values, "selfcheck")
-    guest = session.Session(values, kernel, built, chosen, folder)
+    guest = session.Session(values, kernel, built, machine, folder)
     plants(guest, values, results)
     _keep(folder, "plants")
     mutants(guest, values, results)
@@ -147,9 +147,9 @@ def selfcheck():
     packages.need(mutants=True)
     say("tdp_stress: selfcheck, SEED=%d" % values.seed)
     kernel, built = front.prepare(values)
-    chosen = accel.choose(values.accel, kernel)
+    machine = front.get_machine(values, kernel)
     results = tap.Results()
-    everything(values, kernel, built, chosen, results)
+    everything(values, kernel, built, machine, results)
     return results.close()
 
 

@@ -4,6 +4,7 @@
 Knows the exit codes and the terminal; must not know what the steps do.
 """
 
+import errno
 import sys
 import time
 
@@ -112,7 +113,7 @@ class Step:
 
 
 def main(function):
-    """Run @function and turn a Problem into its line and exit code."""
+    """Run @function; turn what stops it into one line and an exit code."""
     try:
         code = function()
     except Problem as problem:
@@ -120,6 +121,11 @@ def main(function):
             say("    " + line)
         say("tdp_stress: " + problem.line)
         code = problem.code
+    except OSError as e:
+        # whatever file it was: the machine's trouble, not a bug found
+        full = " (disk full)" if e.errno == errno.ENOSPC else ""
+        say("tdp_stress: %s: %s%s" % (e.filename or "a file", e.strerror, full))
+        code = EXIT_ENVIRONMENT
     except KeyboardInterrupt:
         say("\ntdp_stress: interrupted")
         code = 130

@@ -136,11 +136,19 @@ class Values:
         if self.vcpus > self.cpus:
             raise usage("VCPUS=%d: KVM refuses a TD with more vCPUs than the machine has CPUs "
                         "(CPUS=%d)" % (self.vcpus, self.cpus))
-        if self.machine == "bochs" and os.environ.get("ACCEL"):
+        if self.machine == "bochs" and self.accel != "auto":
             raise usage("ACCEL=%s: bochs knows no acceleration" % self.accel)
+        if self.machine == "bochs" and (self.cpus > 4 or memory_mib(self) > 2048):
+            raise usage("MACHINE=bochs: at most 4 CPUs and 2048 MiB; this takes CPUS=%d, %d MiB"
+                        % (self.cpus, memory_mib(self)))
 
     def config_name(self):
         return "kasan" if self.kasan else self.flavour
+
+
+def memory_mib(values):
+    """The machine's memory: its TDs, their shared half, and room for the kernel."""
+    return (1024 + 3 * values.mem * values.tds) * (2 if values.kasan else 1)
 
 
 def _check_names():

@@ -16,14 +16,16 @@ Kbuild's single targets (make arch/x86/kvm/kvm.ko) would save another second,
 but write a Module.symvers that lists nothing else.
 """
 
+import errno
 import json
 import os
 import re
 import time
 
 from common import cache, command
-from common.say import Step, build_failed, lacking
+from common.say import Step
 from kernel import config, source
+from kernel.failure import disk_full, failure
 
 #: roughly how many lines a full build prints, until one has been counted
 _FULL_BUILD_LINES = 2950
@@ -101,7 +103,12 @@ def build(kernel, jobs):
         if complete and not changed and state.digest == digest:
             kernel.how = "up to date"
         else:
-            _build(kernel, jobs, state, now, changed, digest, complete)
+            try:
+                _build(kernel, jobs, state, now, changed, digest, complete)
+            except OSError as e:
+                if e.errno == errno.ENOSPC:
+                    raise disk_full(kernel.folder, kernel.log) from e
+                raise
         kernel.stamp, kernel.interface = state.stamp, state.interface
     kernel.seconds = time.monotonic() - start
     return kernel
@@ -195,14 +202,3 @@ def _make(kernel, jobs, what, targets, expected_lines):
         raise failure(kernel.folder, kernel.log, "the kernel does not build")
     step.done("%d files" % count[0])
     return count[0]
-
-
-def failure(folder, log, line):
-    """The Problem behind a failed build: a full disk is not the tree's fault."""
-    if command.out_of_space(folder, log):
-        return lacking("%s: disk full while building (make room, or set XDG_CACHE_HOME to a "
-                       "folder on a larger disk); log: %s" % (folder, log))
-    text = command.tail(log, 400).splitlines()
-    errors = [n for n, l in enumerate(text) if re.search(r"\b(error|Error|undefined)\b", l)]
-    first = max(0, errors[0] - 3) if errors else max(0, len(text) - 20)
-    return build_failed("%s; full log: %s" % (line, log), *text[first:first + 20])

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from common import command
 from common.say import build_failed
+from kernel.failure import failure
 
 FRAGMENTS = Path(__file__).resolve().parent / "fragments"
 _LAYERS = {
@@ -56,7 +57,7 @@ def make(tree, out, name, log):
     """Write @out/.config for configuration @name of @tree."""
     base = ["make", "-C", tree.path, "O=%s" % out, "LOCALVERSION="]
     if command.logged(base + ["tinyconfig"], log):
-        raise _failed("make tinyconfig", log)
+        raise failure(out, log, "make tinyconfig failed")
     options = wanted(name)
     config = out / ".config"
     lines = []
@@ -74,16 +75,11 @@ def refresh(tree, out, name, log):
     """Let kconfig settle the rest, then verify."""
     argv = ["make", "-C", tree.path, "O=%s" % out, "LOCALVERSION=", "olddefconfig"]
     if command.logged(argv, log):
-        raise _failed("make olddefconfig", log)
+        raise failure(out, log, "make olddefconfig failed")
     problems = _verify(tree, wanted(name), read(out / ".config"))
     if problems:
         raise build_failed("%s: the kernel cannot be configured as wanted; %d option(s) above" %
                            (tree.path, len(problems)), *problems)
-
-
-def _failed(what, log):
-    return build_failed("%s failed; full log: %s" % (what, log),
-                        *command.tail(log, 15).splitlines())
 
 
 def _verify(tree, options, got):

@@ -8,7 +8,7 @@ import hashlib
 
 from common import cache, command
 from common.say import Step
-from kernel import build
+from kernel.failure import failure
 
 _MODULE_SOURCES = ("Kbuild", "tdp_stress")
 _DRIVER_SOURCES = ("selftests", "tdp_stress/uapi")
@@ -55,7 +55,7 @@ def modules(kernel, jobs):
                     "KSRC=%s" % kernel.tree.path, "LOCALVERSION=", "-j%d" % jobs, "modules"]
             if command.logged(argv, log, tick=lambda: step.progress("building")):
                 step.failed()
-                raise build.failure(out, log, "the modules do not build")
+                raise failure(out, log, "the modules do not build")
             step.done()
             stamp.write_text(digest)
     return products
@@ -77,7 +77,7 @@ def driver(kernel, jobs):
                     "O=%s" % out, "-j%d" % jobs]
             if command.logged(argv, log, tick=lambda: step.progress("building")):
                 step.failed()
-                raise build.failure(out, log, "the driver does not build")
+                raise failure(out, log, "the driver does not build")
             step.done()
             stamp.write_text(digest)
     return product

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from common import cache, command
 from common.say import Step, build_failed, usage
-from kernel import build
+from kernel.failure import failure
 
 HERE = Path(__file__).resolve().parent
 _COPIED = ("arch/x86/kvm", "virt/kvm")
@@ -88,7 +88,7 @@ def build_modules(kernel, mutant, jobs):
                 "LOCALVERSION=", "-j%d" % jobs, "modules"]
         if command.logged(argv, log, tick=lambda: step.progress("building")):
             step.failed()
-            raise build.failure(home, log, "the mutant does not build")
+            raise failure(home, log, "the mutant does not build")
         step.done()
         # the next mutant overwrites them: whoever runs these copies them first
         return {name: mo / (name + ".ko") for name in MODULES}

@@ -10,7 +10,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from common import cache, command
+from common import cache
 from common.say import Step, lacking
 from qemu import machine, watch
 from qemu.cpio import Archive

@@ -31,8 +31,8 @@ def _path():
 
 def parameters(path):
     """Names of the parameters of the module at @path."""
-    return sorted({line.split(":")[0] for line in _modinfo("parm", path) + _modinfo("parmtype", path)
-                   if line.strip()})
+    lines = _modinfo("parm", path) + _modinfo("parmtype", path)
+    return sorted({line.split(":")[0] for line in lines if line.strip()})
 
 
 def _dependencies(kernel, path, seen=()):

@@ -18,7 +18,7 @@ _ACCEL = {
     "kvm": ["-accel", "kvm", "-cpu", "host"],
 }
 #: quieter would hide what a hang was about, louder costs seconds of UART
-_KERNEL_ARGS = "console=ttyS0 panic=-1 loglevel=7 log_buf_len=8M rcupdate.rcu_expedited=1 " \
+KERNEL_ARGS = "console=ttyS0 panic=-1 loglevel=7 log_buf_len=8M rcupdate.rcu_expedited=1 " \
     "audit=0 selinux=0"
 
 
@@ -46,11 +46,42 @@ def argv(accel, cpus, memory_mib, kernel, initrd, console, results, extra=""):
     return [program(), "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
             *_ACCEL[accel], "-smp", str(cpus), "-m", "%dM" % memory_mib, *_firmware(),
             "-kernel", str(kernel), "-initrd", str(initrd),
-            "-append", (_KERNEL_ARGS + " " + extra).strip(),
+            "-append", (KERNEL_ARGS + " " + extra).strip(),
             "-serial", console, "-serial", results]
 
 
-def write_command(path, words):
+class Qemu:
+    """A machine: what a session needs to run a guest on it.
+
+    @kind: as in MACHINE=; @name, @reason: acceleration; @slow: factor for
+    every time limit; @clean_exits: exit codes after a guest powered off.
+    """
+
+    kind = "qemu"
+    slow = 1
+    clean_exits = (0,)
+
+    def __init__(self, cpus, choice):
+        self.cpus = cpus
+        self.name = choice.name
+        self.reason = choice.reason
+
+    def __str__(self):
+        return "%s (%s)" % (self.name, self.reason)
+
+    def version(self):
+        return version()
+
+    def prepare(self, folder, memory_mib, extra=""):
+        """Leave qemu-cmd in @folder, where bzImage and initrd are; returns the
+        command line, to be run there.
+        """
+        args = (self.name, self.cpus, memory_mib, "bzImage", "initrd")
+        _write_command(folder / "qemu-cmd", argv(*args, "stdio", "file:results.again", extra))
+        return argv(*args, "file:console.log", "file:results", extra)
+
+
+def _write_command(path, words):
     """A script next to the run's log that boots the same guest again."""
     lines = ["#!/bin/sh",
              "# Boots the guest of this run again; its console comes to the terminal,",

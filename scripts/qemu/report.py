@@ -42,7 +42,7 @@ def repeat_command(values):
     return " ".join(words)
 
 
-def summary(values, kernel, accel, outcome, verdict, timings, versions):
+def summary(values, kernel, machine, outcome, verdict, timings):
     stress = judge.counters(outcome.files.get("stress.stats"))
     return {
         "format": _FORMAT,
@@ -57,9 +57,10 @@ def summary(values, kernel, accel, outcome, verdict, timings, versions):
                   "vmx": (outcome.words("vmx") or ["unknown"])[0]},
         "repeat": repeat_command(values),
         "parameters": {k: v for k, v in sorted(vars(values).items())},
-        "versions": dict(versions, kernel=kernel.tree.release,
-                         kernel_config=kernel.config_name, tdp_stress=_revision()),
-        "acceleration": {"name": accel.name, "reason": accel.reason},
+        "versions": {"kernel": kernel.tree.release, "kernel_config": kernel.config_name,
+                     "machine": machine.version(), "tdp_stress": _revision()},
+        "machine": {"kind": machine.kind, "acceleration": machine.name,
+                    "reason": machine.reason},
         "seconds": timings,
         "counters": {
             "driver": judge.driver_summary(outcome.files),

@@ -4,14 +4,14 @@
 Knows how the parts of this folder go together; must not know what is judged.
 """
 
-import os
 import shutil
 import time
 from pathlib import Path
 
 from common import cache, command
-from common.say import Step, lacking, usage
-from qemu import initramfs, machine, watch
+from common.say import lacking, usage
+from common.settings import memory_mib
+from qemu import initramfs, watch
 
 #: seconds; a loaded machine under TCG is slow, KASAN slower
 _BOOT, _SILENCE, _GRACE = 90, 60, 120
@@ -42,26 +42,21 @@ def new_folder(values, name=None):
     return folder
 
 
-def memory_mib(values):
-    """The guest's memory: its TDs, their shared half, and room for the kernel."""
-    return (1024 + 3 * values.mem * values.tds) * (2 if values.kasan else 1)
-
-
 class Session:
     """What a guest is made of."""
 
-    def __init__(self, values, kernel, ours, accel, folder):
+    def __init__(self, values, kernel, ours, machine, folder):
         self.values = values
         self.kernel = kernel
         self.ours = ours
-        self.accel = accel
+        self.machine = machine
         self.folder = folder
 
     def boot(self, job, params, seconds, on_text=lambda text: None,
              on_message=lambda word, rest: None, replace=None, modules=None, extra=""):
         """Boot, run @job for about @seconds, return the watch.Outcome."""
         v = self.values
-        params = dict(params, DRIVER_GRACE=_DRIVER_GRACE)
+        params = dict(params, DRIVER_GRACE=_DRIVER_GRACE * self.machine.slow)
         try:
             initramfs.write(self.folder / "initrd", self.kernel,
                             modules or self.ours.modules, self.ours.driver, job, params,
@@ -70,14 +65,12 @@ class Session:
             shutil.copyfile(self.kernel.dot_config, self.folder / "config")
         except OSError as e:
             raise lacking("%s: cannot be written: %s" % (self.folder, e.strerror)) from e
-        args = (self.accel.name, v.cpus, memory_mib(v), "bzImage", "initrd")
-        machine.write_command(self.folder / "qemu-cmd",
-                              machine.argv(*args, "stdio", "file:results.again", extra))
-        slow = (2 if v.kasan else 1)
+        argv = self.machine.prepare(self.folder, memory_mib(v), extra)
+        slow = self.machine.slow * (2 if v.kasan else 1)
         limits = watch.Limits(_BOOT * slow, _SILENCE * slow,
-                              seconds + _DRIVER_GRACE + (_BOOT + _GRACE) * slow)
-        outcome = watch.run(machine.argv(*args, "file:console.log", "file:results", extra),
-                            self.folder, limits, on_text, on_message)
+                              seconds + (_DRIVER_GRACE + _BOOT + _GRACE) * slow)
+        outcome = watch.run(argv, self.folder, limits, on_text, on_message,
+                            self.machine.clean_exits)
         for name, text in outcome.files.items():
             (self.folder / name).write_text(text)
         if not v.keep:
@@ -85,9 +78,6 @@ class Session:
                 if outcome.end != "killed":
                     (self.folder / name).unlink(missing_ok=True)
         return outcome
-
-    def machine_version(self):
-        return machine.version()
 
     def last_console_lines(self, count=30):
         return command.tail(self.folder / "console.log", count).splitlines()[-count:]

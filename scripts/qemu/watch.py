@@ -44,7 +44,8 @@ class Outcome:
         return [rest for w, rest in self.messages if w == word]
 
 
-def run(argv, folder, limits, on_text=lambda text: None, on_message=lambda word, rest: None):
+def run(argv, folder, limits, on_text=lambda text: None, on_message=lambda word, rest: None,
+        clean_exits=(0,)):
     """Run @argv in @folder (console.log, results) until it ends or has to be ended."""
     channel = Channel(folder / "results")
     outcome = Outcome()
@@ -84,7 +85,7 @@ def run(argv, folder, limits, on_text=lambda text: None, on_message=lambda word,
             command.stop(p)
     outcome.seconds = time.monotonic() - start
     outcome.files = channel.files
-    if ended and outcome.end != "hung" and p.returncode == 0:
+    if ended and outcome.end != "hung" and p.returncode in clean_exits:
         outcome.end = "finished"
     elif outcome.end != "hung":
         _explain_death(outcome, p.returncode, folder)
