@@ -72,6 +72,22 @@ static enum td_env_status check_caps(struct td_env *env)
 	return TD_ENV_OK;
 }
 
+/*
+ * On a host with fewer physical address bits than GPAW (a QEMU without KVM has
+ * 40) KVM would take every GPA with the SHARED bit for illegal.
+ */
+static void widen_guest_pa(struct kvm_cpuid2 *c)
+{
+	u32 i;
+
+	for (i = 0; i < c->nent; i++) {
+		struct kvm_cpuid_entry2 *e = &c->entries[i];
+
+		if (e->function == CPUID_ADDR_SIZES && (e->eax & 0xff) < GUEST_PA_BITS)
+			e->eax = (e->eax & ~0xffU) | GUEST_PA_BITS;
+	}
+}
+
 /**
  * td_env_open() - open KVM and see whether it can make TDs
  * @env: filled in; td_env_close() it whatever is returned
@@ -102,6 +118,7 @@ enum td_env_status td_env_open(struct td_env *env)
 		return TD_ENV_NO_CAP;
 	}
 	env->run_size = size;
+	widen_guest_pa(env->cpuid);
 	return TD_ENV_OK;
 }
 

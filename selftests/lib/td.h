@@ -92,7 +92,7 @@ enum td_env_status {
  * struct td_env - what all TDs share
  * @kvm_fd: /dev/kvm
  * @run_size: bytes of a vCPU's struct kvm_run mapping
- * @cpuid: KVM_GET_SUPPORTED_CPUID
+ * @cpuid: KVM_GET_SUPPORTED_CPUID, physical addresses wide enough for GPAW
  * @err: errno of the step that failed, or 0
  * @missing: the missing capability (TD_ENV_NO_CAP)
  */

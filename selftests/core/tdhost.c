@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: GPL-2.0
+/* See tdhost.h. */
+#include "tdhost.h"
+
+const struct tdxm_config host_config = {
+	.nr_pages = HOST_PAGES,
+	.nr_lps = HOST_LPS,
+	.tdcs_pages = HOST_TDCS_PAGES,
+	.tdvps_pages = HOST_TDVPS_PAGES,
+	.max_vcpus = HOST_MAX_VCPUS,
+	.keyid_start = HOST_KEYID,
+	.nr_keyids = HOST_NR_KEYIDS,
+	.phys_bits = HOST_PHYS_BITS,
+	.seed = 42,
+};
+
+static u64 guest_hook(struct tdxm *m, struct tdxm_vcpu *vcpu, struct tdxm_regs *regs)
+{
+	struct host *h = tdxm_priv(m);
+
+	return h->guest ? h->guest(h, vcpu, regs) : 77;
+}
+
+static void finding_hook(struct tdxm *m, const struct tdxm_finding *f)
+{
+	struct host *h = tdxm_priv(m);
+
+	if (__atomic_fetch_add(&h->findings, 1, __ATOMIC_SEQ_CST))
+		return;
+	h->finding = *f;
+	snprintf(h->finding_id, sizeof(h->finding_id), "%s", f->id);
+}
+
+int host_start(struct host *h, const struct tdxm_config *cfg)
+{
+	static const struct tdxm_hooks hooks = { .guest = guest_hook, .finding = finding_hook };
+	int ret;
+
+	memset(h, 0, sizeof(*h));
+	ret = tdxm_env_user_init(HOST_PAGES, HOST_HOLE, HOST_HOLE_PAGES);
+	if (ret)
+		return ret;
+	tdxm_env_user_set_lp(0);
+	h->next_pfn = 16;
+	h->m = tdxm_create(cfg ?: &host_config, &hooks, h);
+	return h->m ? 0 : -ENOMEM;
+}
+
+int host_stop(struct host *h)
+{
+	int ret = tdxm_destroy(h->m);
+
+	tdxm_env_user_exit();
+	return ret;
+}
+
+/* A page that nobody uses, full of something that is no canary. */
+u64 host_page(struct host *h)
+{
+	u64 pa = h->next_pfn++ << PAGE_SHIFT;
+
+	memset(tdxm_env_va(pa), 0xa5, PAGE_SIZE);
+	return pa;
+}
+
+struct find {
+	const char *name;
+	u64 value;
+	bool found;
+};
+
+static void find_counter(void *ctx, const char *name, u64 value)
+{
+	struct find *f = ctx;
+
+	if (strcmp(f->name, name))
+		return;
+	f->value = value;
+	f->found = true;
+}
+
+/* The counter's value; ~0 if there is none of that name. */
+u64 host_counter(struct host *h, const char *name)
+{
+	struct find f = { .name = name };
+
+	tdxm_for_each_counter(h->m, find_counter, &f);
+	return f.found ? f.value : ~0ULL;
+}
+
+u64 seamcall4(struct host *h, u64 leaf, u64 rcx, u64 rdx, u64 r8, u64 r9)
+{
+	struct tdxm_regs regs = { .rax = leaf, .rcx = rcx, .rdx = rdx, .r8 = r8, .r9 = r9 };
+
+	tdxm_seamcall(h->m, &regs);
+	h->last = regs;
+	return regs.rax;
+}
+
+u64 seamcall_on(struct host *h, struct tdxm_regs *regs, u64 leaf, u64 rcx, u64 rdx, u64 r8)
+{
+	*regs = (struct tdxm_regs){ .rax = leaf, .rcx = rcx, .rdx = rdx, .r8 = r8 };
+	tdxm_seamcall(h->m, regs);
+	return regs->rax;
+}
+
+void td_params_init(struct tdxm_td_params *p)
+{
+	memset(p, 0, sizeof(*p));
+	p->max_vcpus = HOST_MAX_VCPUS;
+	p->eptp_controls = TD_PARAMS_EPTP_MT_WB | 3 << TD_PARAMS_EPTP_PWL_SHIFT;
+	p->tsc_frequency = 100;
+}
+
+static u64 td_init(struct test_td *td)
+{
+	u64 params = host_page(td->h);
+
+	td_params_init(tdxm_env_va(params));
+	return seamcall(td->h, TDH_MNG_INIT, td->tdr, params, 0);
+}
+
+u64 td_add_vcpu(struct test_td *td, struct test_vcpu *v)
+{
+	struct host *h = td->h;
+	u64 status;
+	u32 i;
+
+	v->tdvpr = host_page(h);
+	status = seamcall(h, TDH_VP_CREATE, v->tdvpr, td->tdr, 0);
+	if (status)
+		return status;
+	v->vcpu = tdxm_env_va(v->tdvpr);
+	for (i = 0; i < HOST_TDVPS_PAGES - 1; i++) {
+		v->tdcx[i] = host_page(h);
+		status = seamcall(h, TDH_VP_ADDCX, v->tdcx[i], v->tdvpr, 0);
+		if (status)
+			return status;
+	}
+	return seamcall(h, TDH_VP_INIT | 1ULL << TDX_VERSION_SHIFT, v->tdvpr, 0x1234,
+			td->nr_vcpus++);
+}
+
+u64 td_start(struct host *h, struct test_td *td, u32 hkid, enum td_stage stage, u32 nr_vcpus)
+{
+	u64 status;
+	u32 i;
+
+	memset(td, 0, sizeof(*td));
+	td->h = h;
+	td->hkid = hkid;
+	td->tdr = host_page(h);
+	status = seamcall(h, TDH_MNG_CREATE, td->tdr, hkid, 0);
+	if (status || stage == STAGE_CREATED)
+		return status;
+	status = seamcall(h, TDH_MNG_KEY_CONFIG, td->tdr, 0, 0);
+	if (status || stage == STAGE_KEYED)
+		return status;
+	for (i = 0; i < HOST_TDCS_PAGES; i++) {
+		td->tdcx[i] = host_page(h);
+		status = seamcall(h, TDH_MNG_ADDCX, td->tdcx[i], td->tdr, 0);
+		if (status)
+			return status;
+		td->nr_tdcx++;
+	}
+	if (stage == STAGE_TDCS)
+		return 0;
+	status = td_init(td);
+	for (i = 0; !status && i < nr_vcpus; i++)
+		status = td_add_vcpu(td, &td->vcpu[i]);
+	if (status || stage == STAGE_INITIALIZED)
+		return status;
+	return seamcall(h, TDH_MR_FINALIZE, td->tdr, 0, 0);
+}
+
+u64 td_map_tables(struct test_td *td, u64 gpa)
+{
+	u64 status, page;
+	int level, reached;
+
+	for (level = td_tdcs(td)->sept_levels - 1; level; level--) {
+		u64 *entry = tdxm_sept_walk(td_tdcs(td), td->tdcx[TDCS_PAGE_ROOT], gpa, level,
+					    &reached);
+
+		if (reached == level && tdxm_sept_state(*entry) == SEPT_NL_MAPPED)
+			continue;
+		page = host_page(td->h);
+		status = seamcall(td->h, TDH_MEM_SEPT_ADD,
+				  (gpa & ~(BIT_ULL(PAGE_SHIFT + 9 * level) - 1)) | level,
+				  td->tdr, page);
+		if (status)
+			return status;
+		td->ept[td->nr_ept++] = page;
+	}
+	return 0;
+}
+
+u64 td_aug(struct test_td *td, u64 gpa, u64 pa)
+{
+	return seamcall(td->h, TDH_MEM_PAGE_AUG, gpa, td->tdr, pa);
+}
+
+u64 td_block(struct test_td *td, u64 gpa)
+{
+	return seamcall(td->h, TDH_MEM_RANGE_BLOCK, gpa, td->tdr, 0);
+}
+
+u64 td_track(struct test_td *td)
+{
+	return seamcall(td->h, TDH_MEM_TRACK, td->tdr, 0, 0);
+}
+
+u64 td_remove(struct test_td *td, u64 gpa)
+{
+	return seamcall(td->h, TDH_MEM_PAGE_REMOVE, gpa, td->tdr, 0);
+}
+
+u64 td_zap(struct test_td *td, u64 gpa)
+{
+	u64 pa;
+
+	if (td_block(td, gpa) || td_track(td) || td_remove(td, gpa))
+		return 0;
+	pa = td->h->last.rcx;
+	if (seamcall(td->h, TDH_PHYMEM_PAGE_WBINVD, pa | (u64)td->hkid << HOST_PHYS_BITS, 0, 0))
+		return 0;
+	return pa;
+}
+
+u64 td_enter(struct test_td *td, u32 i)
+{
+	return seamcall(td->h, TDH_VP_ENTER, td->vcpu[i].tdvpr, 0, 0);
+}
+
+struct tdxm_tdr *td_tdr(struct test_td *td)
+{
+	return tdxm_env_va(td->tdr);
+}
+
+struct tdxm_tdcs *td_tdcs(struct test_td *td)
+{
+	return tdxm_env_va(td->tdcx[0]);
+}
+
+/* The entry itself; NULL if a table is missing. */
+u64 *td_entry(struct test_td *td, u64 gpa, int level)
+{
+	int reached;
+	u64 *entry = tdxm_sept_walk(td_tdcs(td), td->tdcx[TDCS_PAGE_ROOT], gpa, level, &reached);
+
+	return reached == level ? entry : NULL;
+}
+
+/* State of the 4K entry as an observer sees it; SEPT_NR_STATES: no such entry. */
+enum sept_state td_state(struct test_td *td, u64 gpa)
+{
+	u8 state;
+	u64 pa;
+
+	return tdxm_sept_read(td->h->m, td->tdr, gpa, 0, &pa, &state) ? SEPT_NR_STATES : state;
+}
+
+/* Each on the processor that it is associated with. */
+u64 td_flush_vcpus(struct test_td *td)
+{
+	u64 status = 0;
+	u32 i, lp;
+
+	for (i = 0; !status && i < td->nr_vcpus; i++) {
+		lp = td->vcpu[i].vcpu->assoc_lp;
+		if (lp == TDXM_NO_LP)
+			continue;
+		tdxm_env_user_set_lp(lp);
+		status = seamcall(td->h, TDH_VP_FLUSH, td->vcpu[i].tdvpr, 0, 0);
+	}
+	tdxm_env_user_set_lp(0);
+	return status;
+}
+
+u64 td_free_hkid(struct test_td *td)
+{
+	u64 status;
+	int resume = 0;
+
+	status = seamcall(td->h, TDH_MNG_VPFLUSHDONE, td->tdr, 0, 0);
+	if (status)
+		return status;
+	do {
+		status = seamcall(td->h, TDH_PHYMEM_CACHE_WB, resume, 0, 0);
+		resume = 1;
+	} while (status == TDX_INTERRUPTED_RESUMABLE);
+	if (status && status != TDX_NO_HKID_READY_TO_WBCACHE)
+		return status;
+	return seamcall(td->h, TDH_MNG_KEY_FREEID, td->tdr, 0, 0);
+}
+
+u64 reclaim(struct host *h, u64 pa)
+{
+	return seamcall(h, TDH_PHYMEM_PAGE_RECLAIM, pa, 0, 0);
+}
+
+u64 td_stop(struct test_td *td)
+{
+	u64 status = td_flush_vcpus(td);
+	u32 i, j;
+
+	if (!status)
+		status = td_free_hkid(td);
+	for (i = td->nr_ept; !status && i; i--)
+		status = reclaim(td->h, td->ept[i - 1]);
+	for (i = 0; !status && i < td->nr_vcpus; i++) {
+		for (j = 0; !status && j < HOST_TDVPS_PAGES - 1; j++)
+			status = reclaim(td->h, td->vcpu[i].tdcx[j]);
+		if (!status)
+			status = reclaim(td->h, td->vcpu[i].tdvpr);
+	}
+	for (i = 0; !status && i < td->nr_tdcx; i++)
+		status = reclaim(td->h, td->tdcx[i]);
+	return status ?: reclaim(td->h, td->tdr);
+}
+
+static u64 *shared_walk(struct test_td *td, u64 gpa)
+{
+	u64 table, *entry, gfn = (gpa | SHARED_BIT) >> PAGE_SHIFT;
+	int level;
+
+	if (!td->eptp) {
+		td->eptp = host_page(td->h);
+		memset(tdxm_env_va(td->eptp), 0, PAGE_SIZE);
+	}
+	table = td->eptp;
+	for (level = 3; ; level--) {
+		entry = (u64 *)tdxm_env_va(table) + (gfn >> 9 * level & 511);
+		if (!level)
+			return entry;
+		if (!(*entry & EPT_RWX)) {
+			table = host_page(td->h);
+			memset(tdxm_env_va(table), 0, PAGE_SIZE);
+			*entry = table | EPT_RWX | EPT_SVE;
+		}
+		table = *entry & EPT_HPA;
+	}
+}
+
+u64 *shared_spte(struct test_td *td, u64 gpa)
+{
+	return shared_walk(td, gpa);
+}
+
+void shared_map(struct test_td *td, u64 gpa, u64 spte)
+{
+	*shared_walk(td, gpa) = spte;
+}

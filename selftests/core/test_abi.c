@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Numbers of the core against those of the kernel tree. */
+#define KERNEL_NAMES(X)					\
+	X(TDX_SEAMCALL_STATUS_MASK)			\
+	X(TDX_INTERRUPTED_RESUMABLE)			\
+	X(TDX_SYS_BUSY)					\
+	X(TDX_OPERAND_INVALID)				\
+	X(TDX_OPERAND_BUSY)				\
+	X(TDX_PREVIOUS_TLB_EPOCH_BUSY)			\
+	X(TDX_PAGE_METADATA_INCORRECT)			\
+	X(TDX_VCPU_NOT_ASSOCIATED)			\
+	X(TDX_KEY_CONFIGURED)				\
+	X(TDX_NO_HKID_READY_TO_WBCACHE)			\
+	X(TDX_FLUSHVP_NOT_DONE)				\
+	X(TDX_EPT_WALK_FAILED)				\
+	X(TDX_EPT_ENTRY_STATE_INCORRECT)		\
+	X(TDX_METADATA_FIELD_NOT_READABLE)		\
+	X(TDX_OPERAND_ID_RCX)				\
+	X(TDX_OPERAND_ID_TDR)				\
+	X(TDX_OPERAND_ID_SEPT)				\
+	X(TDX_OPERAND_ID_TD_EPOCH)
+
+#define VALUE(name) name,
+
+#include TDX_ERRNO_H
+
+static const unsigned long long kernel_values[] = { KERNEL_NAMES(VALUE) };
+
+#undef TDX_SEAMCALL_STATUS_MASK
+#undef TDX_INTERRUPTED_RESUMABLE
+#undef TDX_SYS_BUSY
+#undef TDX_OPERAND_INVALID
+#undef TDX_OPERAND_BUSY
+#undef TDX_PREVIOUS_TLB_EPOCH_BUSY
+#undef TDX_PAGE_METADATA_INCORRECT
+#undef TDX_VCPU_NOT_ASSOCIATED
+#undef TDX_KEY_CONFIGURED
+#undef TDX_NO_HKID_READY_TO_WBCACHE
+#undef TDX_FLUSHVP_NOT_DONE
+#undef TDX_EPT_WALK_FAILED
+#undef TDX_EPT_ENTRY_STATE_INCORRECT
+#undef TDX_METADATA_FIELD_NOT_READABLE
+#undef TDX_OPERAND_ID_RCX
+#undef TDX_OPERAND_ID_TDR
+#undef TDX_OPERAND_ID_SEPT
+#undef TDX_OPERAND_ID_TD_EPOCH
+
+#include "tdhost.h"
+#include "kselftest_harness.h"
+
+static const unsigned long long core_values[] = { KERNEL_NAMES(VALUE) };
+
+#define NAME(name) #name,
+static const char * const names[] = { KERNEL_NAMES(NAME) };
+
+TEST(status_codes_are_the_kernels)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		EXPECT_EQ(kernel_values[i], core_values[i])
+			TH_LOG("%s", names[i]);
+}
+
+/* LEAF(TDH_..., number) for each leaf in the kernel's virt/vmx/tdx/tdx.h. */
+static const struct {
+	const char *name;
+	u32 number;
+} kernel_leaves[] = {
+#define LEAF(name, number) { #name, number },
+#include "kernel_leaves.h"
+};
+
+TEST(leaf_numbers_are_the_kernels)
+{
+	size_t i, known = 0;
+
+	for (i = 0; i < ARRAY_SIZE(kernel_leaves); i++) {
+		char name[64], *p;
+		int number;
+
+		snprintf(name, sizeof(name), "%s", kernel_leaves[i].name);
+		for (p = name; *p; p++)
+			*p = *p == '_' ? '.' : *p;
+		number = tdxm_leaf_by_name(name);
+		if (number < 0) {
+			TH_LOG("%s is not implemented", name);
+			continue;
+		}
+		known++;
+		EXPECT_EQ(kernel_leaves[i].number, (u32)number)
+			TH_LOG("%s", name);
+	}
+	EXPECT_GE(known, 35);
+}
+
+TEST(leaf_names)
+{
+	EXPECT_STREQ("TDH.MEM.PAGE.AUG", tdxm_leaf_name(TDH_MEM_PAGE_AUG));
+	EXPECT_EQ(NULL, tdxm_leaf_name(5));
+	EXPECT_EQ(NULL, tdxm_leaf_name(12345));
+	EXPECT_EQ(TDH_VP_ENTER, tdxm_leaf_by_name("TDH.VP.ENTER"));
+	EXPECT_EQ(-1, tdxm_leaf_by_name("TDH.MEM.PAGE.DEMOTE"));
+}
+
+TEST(entries_and_structures_have_the_abis_size)
+{
+	EXPECT_EQ(16, sizeof(struct pamt_entry));
+	EXPECT_EQ(1024, sizeof(struct tdxm_td_params));
+	EXPECT_LE(sizeof(struct tdxm_tdr), PAGE_SIZE);
+	EXPECT_LE(sizeof(struct tdxm_tdcs), PAGE_SIZE);
+	EXPECT_LE(sizeof(struct tdxm_vcpu), PAGE_SIZE);
+}
+
+TEST_HARNESS_MAIN

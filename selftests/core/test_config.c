@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Making and freeing a module; bad configurations; memory. */
+#include "tdhost.h"
+#include "kselftest_harness.h"
+
+static u64 no_guest(struct tdxm *m, struct tdxm_vcpu *vcpu, struct tdxm_regs *regs)
+{
+	return 0;
+}
+
+static const struct tdxm_hooks hooks = { .guest = no_guest };
+
+FIXTURE(config) {
+	struct tdxm_config cfg;
+};
+
+FIXTURE_SETUP(config)
+{
+	ASSERT_EQ(0, tdxm_env_user_init(HOST_PAGES, HOST_HOLE, HOST_HOLE_PAGES));
+	self->cfg = host_config;
+}
+
+FIXTURE_TEARDOWN(config)
+{
+	tdxm_env_user_exit();
+}
+
+#define REFUSED(field, value)						\
+do {									\
+	struct tdxm_config bad = self->cfg;				\
+									\
+	bad.field = (value);						\
+	ASSERT_NE(NULL, tdxm_config_error(&bad));			\
+	EXPECT_NE(NULL, strstr(tdxm_config_error(&bad), #field));	\
+	EXPECT_EQ(NULL, tdxm_create(&bad, &hooks, NULL));		\
+} while (0)
+
+TEST_F(config, each_field_is_checked)
+{
+	EXPECT_EQ(NULL, tdxm_config_error(&self->cfg));
+	REFUSED(nr_pages, 0);
+	REFUSED(nr_pages, 1ULL << 32);
+	REFUSED(nr_lps, 0);
+	REFUSED(nr_lps, 1025);
+	REFUSED(tdcs_pages, 1);
+	REFUSED(tdcs_pages, 17);
+	REFUSED(tdvps_pages, 0);
+	REFUSED(tdvps_pages, 17);
+	REFUSED(max_vcpus, 0);
+	REFUSED(max_vcpus, 513);
+	REFUSED(keyid_start, 0);
+	REFUSED(nr_keyids, 0);
+	REFUSED(nr_keyids, 4097);
+	REFUSED(phys_bits, 31);
+	REFUSED(phys_bits, 52);
+	REFUSED(hold_ns, 100001);
+	REFUSED(nr_packages, 65);
+	REFUSED(nr_cpuid_config, 1);
+	REFUSED(nr_cpuid_config, 49);
+}
+
+TEST_F(config, a_guest_is_needed)
+{
+	const struct tdxm_hooks none = {};
+
+	EXPECT_EQ(NULL, tdxm_create(&self->cfg, &none, NULL));
+}
+
+TEST_F(config, every_allocation_may_fail)
+{
+	struct tdxm *m = NULL;
+	int i;
+
+	for (i = 0; !m && i < 20; i++) {
+		tdxm_env_user_fail_alloc(i);
+		m = tdxm_create(&self->cfg, &hooks, NULL);
+		if (!m)
+			EXPECT_EQ(0, tdxm_env_user_live_allocs());
+	}
+	EXPECT_EQ(5, i);	/* four allocations */
+	ASSERT_NE(NULL, m);
+	EXPECT_EQ(0, tdxm_destroy(m));
+	EXPECT_EQ(0, tdxm_env_user_live_allocs());
+}
+
+TEST_F(config, priv_and_memory)
+{
+	struct host h;
+	struct tdxm *m = tdxm_create(&self->cfg, &hooks, &h);
+
+	ASSERT_NE(NULL, m);
+	EXPECT_EQ(&h, tdxm_priv(m));
+	h.m = m;
+	/* 16 bytes a page, and a fixed part. */
+	EXPECT_GE(host_counter(&h, "mem.bytes"), HOST_PAGES * 16ULL);
+	EXPECT_LE(host_counter(&h, "mem.bytes"), HOST_PAGES * 16ULL + HOST_LPS * 8192 + 32768);
+	EXPECT_EQ(0, tdxm_destroy(m));
+}
+
+TEST_F(config, destroy_tells_of_pages_that_were_not_given_back)
+{
+	struct tdxm_regs regs = { .rax = TDH_MNG_CREATE, .rcx = 0x10000, .rdx = HOST_KEYID };
+	struct tdxm *m = tdxm_create(&self->cfg, &hooks, NULL);
+
+	tdxm_seamcall(m, &regs);
+	ASSERT_EQ(TDX_SUCCESS, regs.rax);
+	EXPECT_EQ(-EBUSY, tdxm_destroy(m));
+	EXPECT_EQ(0, tdxm_env_user_live_allocs());
+}
+
+TEST_HARNESS_MAIN
