@@ -258,12 +258,14 @@ void tdps_event_str(const struct tdps_event *ev, char *buf, size_t len)
 	const char *ext = ev->kind < ARRAY_SIZE(ext_names) ? ext_names[ev->kind] : "?";
 	char at[48] = "";
 
-	if (ev->gfn != TDPS_NO_GFN)
+	if (ev->gfn != TDPS_NO_GFN && ev->level)
 		scnprintf(at, sizeof(at), " gfn 0x%llx level %d", ev->gfn, ev->level);
+	else if (ev->gfn != TDPS_NO_GFN)
+		scnprintf(at, sizeof(at), " gfn 0x%llx", ev->gfn);
 
 	switch (ev->type) {
 	case TDPS_EV_OP_BEGIN:
-		scnprintf(buf, len, "%s begins%s to 0x%llx%s", tdps_op_name(ev->kind), at, ev->a, lock);
+		scnprintf(buf, len, "%s begins%s (end 0x%llx)%s", tdps_op_name(ev->kind), at, ev->a, lock);
 		break;
 	case TDPS_EV_OP_END:
 		scnprintf(buf, len, "%s ends%s: %d after %llu us%s", tdps_op_name(ev->kind), at,

@@ -219,8 +219,11 @@ static void report_deferred(struct irq_work *unused)
 
 		if (smp_load_acquire(&d->state) != READY)
 			continue;
-		tdps_violation_by(d->id, &d->where, &d->who, "%s, in %s", d->text,
-				  tdps_op_name(d->who.op));
+		if (d->who.op == TDPS_OP_NONE)
+			tdps_violation_by(d->id, &d->where, &d->who, "%s", d->text);
+		else
+			tdps_violation_by(d->id, &d->where, &d->who, "%s, in %s", d->text,
+					  tdps_op_name(d->who.op));
 		smp_store_release(&d->state, FREE);
 	}
 }
