@@ -12,7 +12,8 @@
 /* Pages per prefault and punch of OP_CYCLE: long enough to hide the two ioctls. */
 #define CYCLE_PAGES	64
 /* A guest that keeps asking for the window gets it back after this. */
-#define WINDOW_NS	200000000
+#define WINDOW_NS	30000000
+#define WINDOW_PAUSE_US	200
 
 struct range {
 	u64 first, nr;
@@ -118,7 +119,7 @@ static int want_window(struct worker *w)
 	if (!t->window_shared)
 		return 0;
 	if (now_ns() - t->window_since_ns < WINDOW_NS) {
-		sleep_us(50);
+		sleep_us(WINDOW_PAUSE_US);
 		return 0;
 	}
 	return window_make_private(w);
@@ -137,7 +138,7 @@ int mem_fault(void *ctx, struct td_vcpu *vcpu, u64 gfn, bool private)
 		return want_window(w);
 	/* Often the neighbours too: mixed sizes, and the guest gets on. */
 	if (rng_below(&w->rng, 2)) {
-		nr = 1ULL << rng_below(&w->rng, 8);
+		nr = BIT(rng_below(&w->rng, 10));
 		first = gfn & ~(nr - 1);
 		if (first + nr > vcpu->td->cfg.nr_pages)
 			nr = vcpu->td->cfg.nr_pages - first;

@@ -67,6 +67,16 @@ static void print_file(pid_t tid, const char *file)
 	fclose(f);
 }
 
+static void sysrq(char key)
+{
+	FILE *f = fopen("/proc/sysrq-trigger", "we");
+
+	if (!f)
+		return;
+	fputc(key, f);
+	fclose(f);
+}
+
 static void report_hang(struct stress *s, const struct worker *w)
 {
 	int op = w->op;
@@ -76,7 +86,12 @@ static void report_hang(struct stress *s, const struct worker *w)
 		    op < 0 ? "?" : ops[op].name, td_call_name(w->watch.call), s->opt.grace);
 	print_file(w->tid, "wchan");
 	print_file(w->tid, "stack");
+	/* Time on a CPU and waiting for one, in ns: hung, or starved? */
+	print_file(w->tid, "schedstat");
 	fflush(stdout);
+	/* What the CPUs do, and who else is blocked, goes to the kernel log. */
+	sysrq('l');
+	sysrq('w');
 }
 
 /* Look at every thread once; false: one hangs. */
