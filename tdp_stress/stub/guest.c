@@ -11,7 +11,6 @@
 #include <linux/mm.h>
 #include <linux/processor.h>
 #include <linux/sched/clock.h>
-#include <linux/smp.h>
 #include <asm/apic.h>
 #include <asm/msr-index.h>
 #include <asm/shared/tdx.h>
@@ -25,6 +24,8 @@
 #define GUEST_WINDOW_PCT	75
 /* One stay in so many moves the window */
 #define GUEST_WINDOW_MOVE	16
+/* One stay in so many begins or ends a loop of one instruction */
+#define GUEST_RIP_CHANGE	32
 /* Largest conversion, in pages, and how many ranges are shared at a time */
 #define GUEST_MAP_PAGES		16
 #define GUEST_RANGES		4
@@ -52,6 +53,8 @@ struct guest_range {
  * @map_next: page index from which MapGPA goes on
  * @window: index of the window's first page
  * @map_to_shared: direction of the MapGPA under way
+ * @one_rip: all accesses come from one instruction, as of a string operation;
+ *	     the module's zero-step filter looks at that
  * @map_unsupported: the host does not do MapGPA, do not ask again
  * @progress: written to the progress port
  *
@@ -64,6 +67,7 @@ struct guest_state {
 	u32 window;
 	bool map_to_shared;
 	bool map_unsupported;
+	bool one_rip;
 	u8 progress;
 };
 
@@ -78,6 +82,7 @@ static_assert(sizeof(struct guest_state) <= 64);
  * @s: the vCPU's memory
  * @base: first GFN of the layout
  * @nr_pages: pages of the layout, 0: touch nothing
+ * @exit: status of TDH.VP.ENTER, once the stay is over
  */
 struct guest {
 	struct tdxm *m;
@@ -86,6 +91,7 @@ struct guest {
 	struct guest_state *s;
 	u64 base;
 	u32 nr_pages;
+	u64 exit;
 };
 
 enum guest_counter {
@@ -97,6 +103,7 @@ enum guest_counter {
 	GUEST_CALL_CPUID,
 	GUEST_CALL_INFO,
 	GUEST_CALL_MSR,
+	GUEST_CALL_MMIO,
 	GUEST_CALL_MAP_SHARED,
 	GUEST_CALL_MAP_PRIVATE,
 	GUEST_MAP_DONE,
@@ -114,6 +121,7 @@ static const char * const guest_counter_names[GUEST_NR_COUNTERS] = {
 	[GUEST_CALL_CPUID]	= "guest.call.cpuid",
 	[GUEST_CALL_INFO]	= "guest.call.info",
 	[GUEST_CALL_MSR]	= "guest.call.msr_read",
+	[GUEST_CALL_MMIO]	= "guest.call.mmio",
 	[GUEST_CALL_MAP_SHARED]	= "guest.call.map_shared",
 	[GUEST_CALL_MAP_PRIVATE] = "guest.call.map_private",
 	[GUEST_MAP_DONE]	= "guest.map.done",
@@ -159,6 +167,60 @@ static bool guest_percent(struct guest *g, u64 pct)
 	return guest_random(g, 100) < pct;
 }
 
+/* --- TDVMCALLs --- */
+
+/* TDG.VP.VMCALL with R10 = 0: the sub-function and its arguments are in R11 to R15. */
+static u64 guest_call(struct guest *g, u64 fn, u64 r12, u64 r13, u64 r14, u64 r15)
+{
+	struct tdxm_regs *regs = g->regs;
+
+	regs->rcx = GUEST_CALL_REGS;
+	regs->rdx = 0;
+	regs->r8 = 0;
+	regs->r9 = 0;
+	regs->r10 = 0;
+	regs->r11 = fn;
+	regs->r12 = r12;
+	regs->r13 = r13;
+	regs->r14 = r14;
+	regs->r15 = r15;
+	return EXIT_REASON_TDCALL;
+}
+
+/* KVM answers these without user space. */
+static u64 guest_call_cpuid(struct guest *g)
+{
+	guest_count(GUEST_CALL_CPUID);
+	return guest_call(g, EXIT_REASON_CPUID, 1, 0, 0, 0);
+}
+
+static u64 guest_call_info(struct guest *g)
+{
+	guest_count(GUEST_CALL_INFO);
+	return guest_call(g, TDVMCALL_GET_TD_VM_CALL_INFO, 0, 0, 0, 0);
+}
+
+static u64 guest_call_msr_read(struct guest *g)
+{
+	guest_count(GUEST_CALL_MSR);
+	return guest_call(g, EXIT_REASON_MSR_READ, MSR_IA32_APICBASE, 0, 0, 0);
+}
+
+/* What the guest's #VE handler does about shared memory that is not there. */
+static u64 guest_call_mmio(struct guest *g, u64 gpa, bool write)
+{
+	guest_count(GUEST_CALL_MMIO);
+	return guest_call(g, EXIT_REASON_EPT_VIOLATION, sizeof(u64), write, gpa, gpa);
+}
+
+/* One byte out; user space sees that the guest is alive. */
+static u64 guest_call_progress(struct guest *g)
+{
+	guest_count(GUEST_CALL_IO);
+	return guest_call(g, EXIT_REASON_IO_INSTRUCTION, 1, 1, TDX_STUB_PROGRESS_PORT,
+			  ++g->s->progress);
+}
+
 /* --- memory --- */
 
 static u64 guest_gpa(struct guest *g, u32 page, bool shared)
@@ -200,8 +262,8 @@ static bool guest_pick_page(struct guest *g, u32 *page)
 }
 
 /*
- * One access, with what the guest does about a page that is not accepted yet.
- * Returns true if the stay is over with an EPT violation.
+ * One access, with what the guest does about a page that is not accepted yet or
+ * is not memory. Returns true if that ends the stay, and how in @g->exit.
  */
 static bool guest_access(struct guest *g)
 {
@@ -221,10 +283,20 @@ static bool guest_access(struct guest *g)
 			res = tdxm_guest_access(g->m, g->vcpu, gpa, true, g->regs);
 	}
 
-	/* Somebody else is at it; a guest would try again, and so does a later stay. */
-	if (res == TDXM_ACCESS_BUSY)
+	switch (res) {
+	case TDXM_ACCESS_EPT_VIOLATION:
+		g->exit = EXIT_REASON_EPT_VIOLATION;
+		return true;
+	case TDXM_ACCESS_VE:
+		g->exit = guest_call_mmio(g, gpa, write);
+		return true;
+	case TDXM_ACCESS_BUSY:
+		/* Somebody else is at it; a guest would try again, and so does a later stay. */
 		guest_count(GUEST_ACCEPT_BUSY);
-	return res == TDXM_ACCESS_EPT_VIOLATION;
+		return false;
+	default:
+		return false;
+	}
 }
 
 /* --- stays --- */
@@ -242,7 +314,14 @@ static bool guest_interrupt_pending(void)
 	return false;
 }
 
-/* Returns true if it ended in an EPT violation. */
+/* Each access moves RIP, or none does: faults of many pages at one RIP then add up. */
+static void guest_change_rip(struct guest *g)
+{
+	g->s->one_rip = !g->s->one_rip;
+	tdxm_vcpu_set_rip(g->vcpu, g->s->one_rip ? 1 + guest_random(g, U32_MAX) : 0);
+}
+
+/* Both kinds of stay return true if something has ended them, see guest_access(). */
 static bool guest_short_stay(struct guest *g)
 {
 	u32 n = 1 + guest_random(g, READ_ONCE(stub_params.guest_accesses));
@@ -255,8 +334,7 @@ static bool guest_short_stay(struct guest *g)
 	return false;
 }
 
-/* Returns true if it ended in an EPT violation; @kicked: by an interrupt. */
-static bool guest_long_stay(struct guest *g, u64 max_us, bool *kicked)
+static bool guest_long_stay(struct guest *g, u64 max_us)
 {
 	u64 end = local_clock() + (1 + guest_random(g, max_us)) * NSEC_PER_USEC;
 	int n;
@@ -268,61 +346,17 @@ static bool guest_long_stay(struct guest *g, u64 max_us, bool *kicked)
 				return true;
 		}
 		if (guest_interrupt_pending()) {
+			/* KVM answers the call itself and opens IRQs for it. */
 			guest_count(GUEST_STAY_KICKED);
-			*kicked = true;
-			return false;
+			g->exit = guest_call_cpuid(g);
+			return true;
 		}
 		cpu_relax();
 	} while ((s64)(end - local_clock()) > 0);
 	return false;
 }
 
-/* --- TDVMCALLs --- */
-
-/* TDG.VP.VMCALL with R10 = 0: the sub-function and its arguments are in R11 to R15. */
-static u64 guest_call(struct guest *g, u64 fn, u64 r12, u64 r13, u64 r14, u64 r15)
-{
-	struct tdxm_regs *regs = g->regs;
-
-	regs->rcx = GUEST_CALL_REGS;
-	regs->rdx = 0;
-	regs->r8 = 0;
-	regs->r9 = 0;
-	regs->r10 = 0;
-	regs->r11 = fn;
-	regs->r12 = r12;
-	regs->r13 = r13;
-	regs->r14 = r14;
-	regs->r15 = r15;
-	return EXIT_REASON_TDCALL;
-}
-
-/* KVM answers these without user space. */
-static u64 guest_call_cpuid(struct guest *g)
-{
-	guest_count(GUEST_CALL_CPUID);
-	return guest_call(g, EXIT_REASON_CPUID, 1, 0, 0, 0);
-}
-
-static u64 guest_call_info(struct guest *g)
-{
-	guest_count(GUEST_CALL_INFO);
-	return guest_call(g, TDVMCALL_GET_TD_VM_CALL_INFO, 0, 0, 0, 0);
-}
-
-static u64 guest_call_msr_read(struct guest *g)
-{
-	guest_count(GUEST_CALL_MSR);
-	return guest_call(g, EXIT_REASON_MSR_READ, MSR_IA32_APICBASE, 0, 0, 0);
-}
-
-/* One byte out; user space sees that the guest is alive. */
-static u64 guest_call_progress(struct guest *g)
-{
-	guest_count(GUEST_CALL_IO);
-	return guest_call(g, EXIT_REASON_IO_INSTRUCTION, 1, 1, TDX_STUB_PROGRESS_PORT,
-			  ++g->s->progress);
-}
+/* --- conversions --- */
 
 /* Ask for the rest of the conversion under way. */
 static u64 guest_call_map(struct guest *g)
@@ -455,14 +489,6 @@ u64 stub_guest(struct tdxm *m, struct tdxm_vcpu *vcpu, struct tdxm_regs *regs)
 		.nr_pages = TDX_STUB_GUEST_NR_PAGES(layout),
 	};
 	u64 max_us = READ_ONCE(stub_params.guest_stay_us);
-	bool kicked = false;
-
-	/*
-	 * With real VMX an INVEPT is not seen. KVM ends the stay before it takes
-	 * a flush for done, so nothing may outlive the stay.
-	 */
-	if (!stub_platform.fake_vmx)
-		tdxm_invept(m, smp_processor_id());
 
 	if (guest_map_answer(&g))
 		return guest_call_map(&g);
@@ -471,13 +497,14 @@ u64 stub_guest(struct tdxm *m, struct tdxm_vcpu *vcpu, struct tdxm_regs *regs)
 
 	if (guest_one_in(&g, GUEST_WINDOW_MOVE))
 		g.s->window = guest_random(&g, g.nr_pages);
+	if (guest_one_in(&g, GUEST_RIP_CHANGE))
+		guest_change_rip(&g);
 
 	if (max_us && guest_one_in(&g, READ_ONCE(stub_params.guest_long))) {
-		if (guest_long_stay(&g, max_us, &kicked))
-			return EXIT_REASON_EPT_VIOLATION;
+		if (guest_long_stay(&g, max_us))
+			return g.exit;
 	} else if (guest_short_stay(&g)) {
-		return EXIT_REASON_EPT_VIOLATION;
+		return g.exit;
 	}
-
-	return kicked ? guest_call_cpuid(&g) : guest_leave(&g);
+	return guest_leave(&g);
 }

@@ -9,6 +9,7 @@
 #include <linux/moduleparam.h>
 #include <linux/mutex.h>
 #include <linux/string.h>
+#include <linux/topology.h>
 #include <asm/processor.h>
 
 #include "stub.h"
@@ -55,6 +56,7 @@ void stub_unlock_kvm_intel(void)
 
 static int stub_create(void)
 {
+	static const u64 cpuid_config[] = { STUB_CPUID_CONFIG };
 	const struct tdxm_config cfg = {
 		.nr_pages = stub_platform.nr_pages,
 		.nr_lps = nr_cpu_ids,
@@ -66,11 +68,24 @@ static int stub_create(void)
 		.phys_bits = boot_cpu_data.x86_phys_bits,
 		.hold_ns = stub_params.hold_ns,
 		.seed = stub_params.seed,
+		.shared_tlb_volatile = !stub_platform.fake_vmx,
+		.nr_packages = topology_max_packages(),
+		.nr_cpuid_config = ARRAY_SIZE(cpuid_config),
+		.cpuid_config = cpuid_config,
+		.attributes_fixed0 = STUB_ATTRS_FIXED0,
+		.xfam_fixed0 = STUB_XFAM_FIXED0,
+		.xfam_fixed1 = STUB_XFAM_FIXED1,
 	};
 	static const struct tdxm_hooks hooks = {
 		.guest = stub_guest,
 		.finding = stub_finding,
 	};
+	const char *why = tdxm_config_error(&cfg);
+
+	if (why) {
+		pr_err("this machine does not fit: %s\n", why);
+		return -ERANGE;
+	}
 
 	stub_tdxm = tdxm_create(&cfg, &hooks, NULL);
 	if (!stub_tdxm) {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What kvm_intel needs to know of VMX while it is being loaded. Without VMX all
- * of it is made up, and VMs that would really need VMX are refused; with VMX
- * only posted interrupts are added, where the CPU (Bochs) has none: KVM asks for
- * them before it offers TDX, but a TD's VMCS belongs to the TDX module.
+ * What KVM has to believe of the CPU while kvm_intel is loaded. Without VMX all
+ * that kvm_intel asks about it is made up, and VMs that would really need VMX
+ * are refused; with VMX only posted interrupts are added, where the CPU (Bochs)
+ * has none: KVM asks for them before it offers TDX, but a TD's VMCS belongs to
+ * the TDX module.
  *
  * With platform.c the only file that names symbols of kvm_intel. Works through
  * probes, because it must act between the loading of kvm_intel and its init.
@@ -135,6 +136,40 @@ static int stub_vmcs_config_return(struct kretprobe_instance *ri, struct pt_regs
 	return 0;
 }
 
+/*
+ * Every CPU with TDX has 52 physical address bits, and KVM relies on it: it
+ * bounds its walks by them, and the SHARED bit of a GPA is bit 47 or 51. On a
+ * CPU with fewer (QEMU's TCG: 40) it would never zap a TD's shared memory. The
+ * bits above those of memory are the KeyID's, as on a machine with TDX.
+ */
+#define STUB_MAXPHYADDR		52
+
+static struct kvm_host_values *stub_kvm_host;
+static u8 stub_old_maxphyaddr;
+
+static int stub_widen_host(void)
+{
+	unsigned long addr = stub_symbol("kvm:kvm_host");
+
+	if (!addr || stub_symbol_room(addr) < sizeof(*stub_kvm_host)) {
+		pr_err("kvm's kvm_host is not the one tdx_stub was built for, kvm_intel is not loaded\n");
+		return -ENOENT;
+	}
+
+	stub_kvm_host = (struct kvm_host_values *)addr;
+	stub_old_maxphyaddr = stub_kvm_host->maxphyaddr;
+	stub_kvm_host->maxphyaddr = STUB_MAXPHYADDR;
+	return 0;
+}
+
+/* kvm is still there: kvm_intel, which uses it, is only about to go. */
+static void stub_restore_host(void)
+{
+	if (stub_kvm_host)
+		stub_kvm_host->maxphyaddr = stub_old_maxphyaddr;
+	stub_kvm_host = NULL;
+}
+
 /**
  * struct stub_probe - one function of kvm_intel that is not run
  * @symbol: its name, with the module's
@@ -235,6 +270,13 @@ static int stub_check_layout(void)
 	return -ENOENT;
 }
 
+static void stub_gone(void)
+{
+	stub_probes_off();
+	stub_restore_host();
+	stub_unlock_kvm_intel();
+}
+
 static int stub_coming(struct module *mod)
 {
 	int ret;
@@ -245,36 +287,49 @@ static int stub_coming(struct module *mod)
 
 	ret = stub_check_layout();
 	if (!ret)
+		ret = stub_widen_host();
+	if (!ret)
 		ret = stub_platform.fake_vmx ? stub_fake_probes_on() : stub_real_probe_on();
-	if (ret) {
-		stub_probes_off();
-		stub_unlock_kvm_intel();
-	}
+	if (ret)
+		stub_gone();
 	return ret;
 }
 
-static int stub_module_event(struct notifier_block *nb, unsigned long event, void *data)
+static int stub_module_coming(struct notifier_block *nb, unsigned long event, void *data)
 {
 	struct module *mod = data;
 
-	if (strcmp(mod->name, "kvm_intel"))
+	if (event != MODULE_STATE_COMING || strcmp(mod->name, "kvm_intel"))
 		return NOTIFY_DONE;
 
-	switch (event) {
-	case MODULE_STATE_COMING:
-		/* An error fails the load of kvm_intel. */
-		return notifier_from_errno(stub_coming(mod));
-	case MODULE_STATE_GOING:
-		/* Also after an init of kvm_intel that failed. */
-		stub_probes_off();
-		stub_unlock_kvm_intel();
-		break;
-	}
+	/* An error fails the load of kvm_intel. */
+	return notifier_from_errno(stub_coming(mod));
+}
+
+/* Also after an init of kvm_intel that failed. */
+static int stub_module_going(struct notifier_block *nb, unsigned long event, void *data)
+{
+	struct module *mod = data;
+
+	if (event == MODULE_STATE_GOING && !strcmp(mod->name, "kvm_intel"))
+		stub_gone();
 	return NOTIFY_DONE;
 }
 
-static struct notifier_block stub_module_nb = {
-	.notifier_call = stub_module_event,
+/* After kprobes, jump labels and static calls have prepared the module's text. */
+static struct notifier_block stub_coming_nb = {
+	.notifier_call = stub_module_coming,
+	.priority = -1,
+};
+
+/*
+ * Before kprobes: it kills the probes of a module that goes, and disarms them
+ * a second time when they are unregistered after that; its count of users of
+ * ftrace is then wrong, and the next load of kvm_intel calls address 0.
+ */
+static struct notifier_block stub_going_nb = {
+	.notifier_call = stub_module_going,
+	.priority = 1,
 };
 
 /**
@@ -285,7 +340,15 @@ static struct notifier_block stub_module_nb = {
  */
 int stub_novmx_init(void)
 {
-	return register_module_notifier(&stub_module_nb);
+	int ret;
+
+	ret = register_module_notifier(&stub_going_nb);
+	if (ret)
+		return ret;
+	ret = register_module_notifier(&stub_coming_nb);
+	if (ret)
+		unregister_module_notifier(&stub_going_nb);
+	return ret;
 }
 
 /**
@@ -295,5 +358,6 @@ int stub_novmx_init(void)
  */
 void stub_novmx_exit(void)
 {
-	unregister_module_notifier(&stub_module_nb);
+	unregister_module_notifier(&stub_coming_nb);
+	unregister_module_notifier(&stub_going_nb);
 }

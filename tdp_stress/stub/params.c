@@ -20,7 +20,7 @@
 #include "stub.h"
 
 struct stub_params stub_params = {
-	.max_vcpus		= 576,
+	.max_vcpus		= 256,
 	.guest_accesses		= 32,
 	.guest_shared_pct	= 25,
 	.guest_map_gpa		= 64,
@@ -97,7 +97,7 @@ static struct stub_param stub_param[] = {
 	[PARAM_SEED] = { "seed", 0, U64_MAX, &stub_params.seed },
 	[PARAM_BUSY] = { "busy", 0, 1000000, &stub_params.busy, stub_busy_changed },
 	[PARAM_HOLD_NS] = { "hold_ns", 0, 100000, &stub_params.hold_ns },
-	[PARAM_MAX_VCPUS] = { "max_vcpus", 1, 4096, &stub_params.max_vcpus },
+	[PARAM_MAX_VCPUS] = { "max_vcpus", 1, 512, &stub_params.max_vcpus },
 	[PARAM_GUEST_ACCESSES] = { "guest_accesses", 1, 4096, &stub_params.guest_accesses },
 	[PARAM_GUEST_SHARED_PCT] = { "guest_shared_pct", 0, 100, &stub_params.guest_shared_pct },
 	[PARAM_GUEST_MAP_GPA] = { "guest_map_gpa", 0, 1000000, &stub_params.guest_map_gpa },
@@ -123,7 +123,7 @@ MODULE_PARM_DESC(hold_ns,
 module_param_cb(max_vcpus, &stub_param_ops, &stub_param[PARAM_MAX_VCPUS], 0444);
 __MODULE_PARM_TYPE(max_vcpus, "ullong");
 MODULE_PARM_DESC(max_vcpus,
-		 "vCPUs a TD may have; at least the number of present CPUs (1..4096)");
+		 "vCPUs a TD may have; at least the number of present CPUs (1..512)");
 
 module_param_cb(guest_accesses, &stub_param_ops, &stub_param[PARAM_GUEST_ACCESSES], 0644);
 __MODULE_PARM_TYPE(guest_accesses, "ullong");

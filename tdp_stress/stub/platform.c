@@ -26,11 +26,6 @@
 
 /* NO_RBP_MOD, TOPOLOGY_ENUM: TDX_FEATURES0 of the TDX module's global metadata */
 #define STUB_FEATURES0		(BIT_ULL(18) | BIT_ULL(20))
-/* Attributes and extended features a TD may have: SEPT_VE_DISABLE; x87 and SSE always */
-#define STUB_ATTRS_FIXED0	BIT_ULL(28)
-#define STUB_XFAM_FIXED1	3ULL
-/* The one CPUID leaf that can be configured: address widths, no subleaf */
-#define STUB_CPUID_CONFIG	0xffffffff80000008ULL
 
 /* arch/x86/virt/hw.c's own, not in any header. */
 struct x86_virt_ops {
@@ -233,6 +228,12 @@ static int stub_refuse(void)
 		return -EBUSY;
 	}
 
+	if (stub_symbol("kprobe_ftrace_handler") & 1) {
+		/* ftrace takes bit 0 of a callback for "jump, do not call". */
+		pr_err("this kernel has functions at odd addresses, ftrace crashes with them; CONFIG_CC_OPTIMIZE_FOR_PERFORMANCE=y is needed\n");
+		return -ENOEXEC;
+	}
+
 	if (context_tracking_enabled()) {
 		/*
 		 * TDH.VP.ENTER runs while RCU takes the CPU to be in the guest,
@@ -251,8 +252,9 @@ static int stub_refuse(void)
  *
  * Context: module init. May sleep.
  * Return: 0; -EOPNOTSUPP: no TDX host support in this kernel; -EEXIST: real
- * TDX; -EBUSY: kvm_intel (or kvm_amd) is there already; -EPERM: context
- * tracking; -ENOENT: a symbol is missing or of another size.
+ * TDX; -EBUSY: kvm_intel (or kvm_amd) is there already; -ENOEXEC: functions at
+ * odd addresses; -EPERM: context tracking; -ENOENT: a symbol is missing or of
+ * another size.
  */
 int stub_platform_check(void)
 {
@@ -316,7 +318,7 @@ static void stub_fill(void)
 		},
 		.td_conf = {
 			.attributes_fixed0 = STUB_ATTRS_FIXED0,
-			.xfam_fixed0 = ~0ULL,
+			.xfam_fixed0 = STUB_XFAM_FIXED0,
 			.xfam_fixed1 = STUB_XFAM_FIXED1,
 			.num_cpuid_config = 1,
 			.max_vcpus_per_td = stub_params.max_vcpus,

@@ -7,6 +7,7 @@
 #define TDP_STRESS_STUB_STUB_H
 
 #include <linux/atomic.h>
+#include <linux/bits.h>
 #include <linux/notifier.h>
 #include <linux/types.h>
 
@@ -74,6 +75,12 @@ extern struct stub_platform stub_platform;
 #define STUB_GLOBAL_KEYID	64
 #define STUB_KEYID_START	(STUB_GLOBAL_KEYID + 1)
 #define STUB_NR_KEYIDS		63
+/* Attributes and extended features a TD may have: SEPT_VE_DISABLE; any, x87 and SSE always */
+#define STUB_ATTRS_FIXED0	BIT_ULL(28)
+#define STUB_XFAM_FIXED0	~0ULL
+#define STUB_XFAM_FIXED1	3ULL
+/* The one CPUID leaf that can be configured: address widths; it has no subleaf */
+#define STUB_CPUID_CONFIG	0xffffffff80000008ULL
 
 int stub_platform_check(void);
 int stub_platform_apply(void);
