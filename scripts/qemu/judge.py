@@ -137,7 +137,8 @@ def judge(outcome):
         verdict.unsupported += failed or ["the modules were not loaded"]
     if "dmesg" in outcome.files:
         verdict.unexplained = dmesg.unexplained(outcome.files["dmesg"])
-        if verdict.unexplained:
+        # a module that refuses says so at error level
+        if verdict.unexplained and not verdict.unsupported:
             verdict.reasons.append("%d unexplained kernel message(s), first: %s" %
                                    (len(verdict.unexplained), verdict.unexplained[0]))
     elif outcome.end == "finished":

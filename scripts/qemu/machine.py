@@ -13,8 +13,10 @@ from common import command
 from common.say import lacking
 
 _QEMU = "qemu-system-x86_64"
+# phys-bits: the TDP MMU's walks end at MAXPHYADDR, and a TD's shared memory is
+# at 1 << 47 (GPAW 48); with TCG's default of 40 its direct roots are never zapped
 _ACCEL = {
-    "tcg": ["-accel", "tcg,thread=multi", "-cpu", "Icelake-Server"],
+    "tcg": ["-accel", "tcg,thread=multi", "-cpu", "Icelake-Server,phys-bits=48,model=95"],
     "kvm": ["-accel", "kvm", "-cpu", "host"],
 }
 #: quieter would hide what a hang was about, louder costs seconds of UART
