@@ -51,7 +51,7 @@ static const unsigned long long kernel_values[] = { KERNEL_NAMES(VALUE) };
 static const unsigned long long core_values[] = { KERNEL_NAMES(VALUE) };
 
 #define NAME(name) #name,
-static const char * const names[] = { KERNEL_NAMES(NAME) };
+static const char names[][40] = { KERNEL_NAMES(NAME) };
 
 TEST(status_codes_are_the_kernels)
 {

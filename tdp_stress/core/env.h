@@ -149,6 +149,7 @@ void tdxm_env_user_set_lp(u32 lp);
 void tdxm_env_user_set_lps_per_package(u32 lps_per_package);
 /* Let the next @n allocations succeed and the one after them fail; -1: all succeed. */
 void tdxm_env_user_fail_alloc(int n);
+int tdxm_env_user_live_allocs(void);
 
 #endif /* __KERNEL__ */
 

@@ -12,7 +12,7 @@
 static char *memory;
 static u64 memory_pages, hole_start, hole_size;
 static u32 package_lps = 64;
-static int allocs_left = -1;
+static int allocs_left = -1, live_allocs;
 static __thread u32 this_lp;
 
 int tdxm_env_user_init(u64 nr_pages, u64 hole_pfn, u64 hole_pages)
@@ -88,11 +88,18 @@ void *tdxm_env_alloc(size_t size)
 		return NULL;
 	if (allocs_left > 0)
 		allocs_left--;
+	live_allocs++;
 	return calloc(1, size);
+}
+
+int tdxm_env_user_live_allocs(void)
+{
+	return live_allocs;
 }
 
 void tdxm_env_free(void *p)
 {
+	live_allocs -= !!p;
 	free(p);
 }
 

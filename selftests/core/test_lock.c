@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Try-locks: what each leaf answers when another processor holds one of its
+ * objects, and that it leaves nothing locked. The other processor is played by
+ * taking the lock by hand.
+ */
+#include "tdhost.h"
+#include "kselftest_harness.h"
+
+#define BUSY(operand)	(TDX_OPERAND_BUSY | (operand))
+#define RCX		TDX_OPERAND_ID_RCX
+#define RDX		TDX_OPERAND_ID_RDX
+#define R8		TDX_OPERAND_ID_R8
+
+FIXTURE(lock) {
+	struct host h;
+	struct test_td td;	/* runnable */
+	struct test_td early;	/* initialized */
+	u64 reg;
+};
+
+FIXTURE_SETUP(lock)
+{
+	struct host *h = &self->h;
+
+	ASSERT_EQ(0, host_start(h, NULL));
+	ASSERT_EQ(0, td_start(h, &self->td, HOST_KEYID, STAGE_RUNNABLE, 2));
+	ASSERT_EQ(0, td_map_tables(&self->td, TEST_GPA));
+	ASSERT_EQ(0, td_start(h, &self->early, HOST_KEYID + 1, STAGE_INITIALIZED, 1));
+	ASSERT_EQ(0, td_map_tables(&self->early, TEST_GPA));
+	self->reg = host_page(h);
+	ASSERT_EQ(0, td_aug(&self->td, TEST_GPA, self->reg));
+}
+
+FIXTURE_TEARDOWN(lock)
+{
+	host_stop(&self->h);
+}
+
+static u32 *page_lock(struct host *h, u64 pa)
+{
+	return &tdxm_pamt(h->m, pa)->lock;
+}
+
+static void take(struct host *h, u32 *lock, enum tdxm_lock_mode mode)
+{
+	tdxm_trylock(&h->m->lp[7], LOCK_PAGE, lock, mode);
+}
+
+/*
+ * The leaf is BUSY with @operand while @lock is held in @held mode, and works
+ * afterwards; while another sharer holds it, it is BUSY only if it wants it
+ * exclusively.
+ */
+#define CONFLICT(_h, _lock, _operand, _exclusive, ...)			\
+do {									\
+	u32 *__lock = (_lock);						\
+									\
+	take(_h, __lock, LOCK_EXCLUSIVE);				\
+	EXPECT_EQ(BUSY(_operand), seamcall4(_h, __VA_ARGS__));		\
+	tdxm_unlock(__lock, LOCK_EXCLUSIVE);				\
+	EXPECT_EQ(0, *__lock);						\
+	if (_exclusive) {						\
+		take(_h, __lock, LOCK_SHARED);				\
+		EXPECT_EQ(BUSY(_operand), seamcall4(_h, __VA_ARGS__));	\
+		tdxm_unlock(__lock, LOCK_SHARED);			\
+		EXPECT_EQ(0, *__lock);					\
+	}								\
+} while (0)
+
+TEST_F(lock, shared_and_exclusive)
+{
+	struct tdxm_lp *lp = &self->h.m->lp[0];
+	u32 lock = 0;
+
+	EXPECT_TRUE(tdxm_trylock(lp, LOCK_PAGE, &lock, LOCK_SHARED));
+	EXPECT_TRUE(tdxm_trylock(lp, LOCK_PAGE, &lock, LOCK_SHARED));
+	EXPECT_FALSE(tdxm_trylock(lp, LOCK_PAGE, &lock, LOCK_EXCLUSIVE));
+	tdxm_unlock(&lock, LOCK_SHARED);
+	tdxm_unlock(&lock, LOCK_SHARED);
+	EXPECT_TRUE(tdxm_trylock(lp, LOCK_PAGE, &lock, LOCK_EXCLUSIVE));
+	EXPECT_FALSE(tdxm_trylock(lp, LOCK_PAGE, &lock, LOCK_SHARED));
+	EXPECT_FALSE(tdxm_trylock(lp, LOCK_PAGE, &lock, LOCK_EXCLUSIVE));
+	tdxm_unlock(&lock, LOCK_EXCLUSIVE);
+	EXPECT_EQ(0, lock);
+}
+
+/* The TDR: leaves that hold it exclusively meet even a sharer. */
+TEST_F(lock, tdr)
+{
+	struct test_td *td = &self->td, *early = &self->early;
+	struct host *h = &self->h;
+	u32 *lock = page_lock(h, td->tdr), *elock = page_lock(h, early->tdr);
+	u64 vpr = td->vcpu[0].tdvpr, page = host_page(h), vp1;
+
+	CONFLICT(h, lock, RDX, false, TDH_MEM_SEPT_ADD, TEST_GPA | 1, td->tdr, page, 0);
+	CONFLICT(h, lock, RDX, false, TDH_MEM_PAGE_AUG, GPA_4K(1), td->tdr, page, 0);
+	CONFLICT(h, lock, RDX, false, TDH_MEM_RANGE_BLOCK, TEST_GPA, td->tdr, 0, 0);
+	CONFLICT(h, lock, RCX, false, TDH_MEM_TRACK, td->tdr, 0, 0, 0);
+	CONFLICT(h, lock, RDX, false, TDH_MEM_PAGE_REMOVE, TEST_GPA, td->tdr, 0, 0);
+	CONFLICT(h, lock, RCX, false, TDH_MNG_RD, td->tdr, MD_TDCS_TSC_OFFSET, 0, 0);
+	CONFLICT(h, lock, TDX_OPERAND_ID_TDR, false, TDH_VP_ENTER, vpr, 0, 0, 0);
+	CONFLICT(h, lock, TDX_OPERAND_ID_TDR, false, TDH_VP_RD, vpr, MD_VMCS_SHARED_EPTP, 0, 0);
+	CONFLICT(h, lock, TDX_OPERAND_ID_TDR, false, TDH_VP_WR, vpr, MD_VMCS_SHARED_EPTP, 0, 0);
+	CONFLICT(h, lock, TDX_OPERAND_ID_TDR, false, TDH_VP_FLUSH, vpr, 0, 0, 0);
+	CONFLICT(h, lock, TDX_OPERAND_ID_TDR, false, TDH_PHYMEM_PAGE_RECLAIM, self->reg, 0, 0, 0);
+	CONFLICT(h, elock, RDX, true, TDH_MEM_PAGE_ADD, TEST_GPA, early->tdr, page, page);
+	CONFLICT(h, elock, RDX, true, TDH_MR_EXTEND, TEST_GPA, early->tdr, 0, 0);
+	CONFLICT(h, elock, RCX, true, TDH_MR_FINALIZE, early->tdr, 0, 0, 0);
+	CONFLICT(h, elock, RDX, false, TDH_VP_CREATE, page, early->tdr, 0, 0);
+	CONFLICT(h, elock, RCX, true, TDH_MNG_VPFLUSHDONE, early->tdr, 0, 0, 0);
+	CONFLICT(h, elock, RCX, true, TDH_MNG_KEY_FREEID, early->tdr, 0, 0, 0);
+	CONFLICT(h, elock, RCX, true, TDH_MNG_KEY_CONFIG, early->tdr, 0, 0, 0);
+	CONFLICT(h, elock, RCX, true, TDH_MNG_INIT, early->tdr, page, 0, 0);
+	CONFLICT(h, elock, RDX, true, TDH_MNG_ADDCX, page, early->tdr, 0, 0);
+
+	/* TDH.VP.INIT: version 1 compares x2APIC IDs, so it wants the TD for itself. */
+	vp1 = host_page(h);
+	ASSERT_EQ(0, seamcall(h, TDH_VP_CREATE, vp1, early->tdr, 0));
+	CONFLICT(h, elock, TDX_OPERAND_ID_TDR, true, TDH_VP_INIT | 1ULL << TDX_VERSION_SHIFT,
+		 vp1, 0, 9, 0);
+	CONFLICT(h, elock, TDX_OPERAND_ID_TDR, false, TDH_VP_ADDCX, host_page(h), vp1, 0, 0);
+	EXPECT_EQ(SEPT_PENDING, td_state(td, TEST_GPA));
+}
+
+TEST_F(lock, op_state)
+{
+	struct test_td *td = &self->td;
+	struct host *h = &self->h;
+	u32 *lock = &td_tdcs(td)->op_state_lock;
+	u32 op = TDX_OPERAND_ID_OP_STATE;
+
+	CONFLICT(h, lock, op, false, TDH_MEM_PAGE_AUG, GPA_4K(1), td->tdr, host_page(h), 0);
+	CONFLICT(h, lock, op, false, TDH_MEM_SEPT_ADD, TEST_GPA | 1, td->tdr, host_page(h), 0);
+	CONFLICT(h, lock, op, false, TDH_MEM_RANGE_BLOCK, TEST_GPA, td->tdr, 0, 0);
+	CONFLICT(h, lock, op, false, TDH_MEM_TRACK, td->tdr, 0, 0, 0);
+	CONFLICT(h, lock, op, false, TDH_MEM_PAGE_REMOVE, TEST_GPA, td->tdr, 0, 0);
+	CONFLICT(h, lock, op, false, TDH_MNG_RD, td->tdr, MD_TDCS_TSC_OFFSET, 0, 0);
+	CONFLICT(h, lock, op, false, TDH_VP_ENTER, td->vcpu[0].tdvpr, 0, 0, 0);
+}
+
+TEST_F(lock, sept_tree)
+{
+	struct test_td *td = &self->td;
+	struct host *h = &self->h;
+	u32 *lock = &td_tdcs(td)->sept_lock;
+	u32 op = TDX_OPERAND_ID_SEPT;
+
+	CONFLICT(h, lock, op, false, TDH_MEM_SEPT_ADD, TEST_GPA | 1, td->tdr, host_page(h), 0);
+	CONFLICT(h, lock, op, false, TDH_MEM_PAGE_AUG, GPA_4K(1), td->tdr, host_page(h), 0);
+	CONFLICT(h, lock, op, false, TDH_MEM_PAGE_REMOVE, TEST_GPA, td->tdr, 0, 0);
+	CONFLICT(h, lock, op, true, TDH_MEM_RANGE_BLOCK, TEST_GPA, td->tdr, 0, 0);
+}
+
+TEST_F(lock, td_epoch)
+{
+	struct test_td *td = &self->td;
+	struct host *h = &self->h;
+	u32 *lock = &td_tdcs(td)->epoch_lock, op = TDX_OPERAND_ID_TD_EPOCH;
+
+	CONFLICT(h, lock, op, true, TDH_MEM_TRACK, td->tdr, 0, 0, 0);
+	CONFLICT(h, lock, op, false, TDH_VP_ENTER, td->vcpu[0].tdvpr, 0, 0, 0);
+	EXPECT_EQ(0, td_tdcs(td)->refcount[0] + td_tdcs(td)->refcount[1]);
+}
+
+TEST_F(lock, tdvpr)
+{
+	struct test_td *td = &self->td;
+	struct host *h = &self->h;
+	u64 vpr = td->vcpu[0].tdvpr, vp1 = host_page(h), page = host_page(h);
+	u32 *lock = page_lock(h, vpr);
+
+	CONFLICT(h, lock, RCX, false, TDH_VP_ENTER, vpr, 0, 0, 0);
+	CONFLICT(h, lock, RCX, false, TDH_VP_RD, vpr, MD_VMCS_SHARED_EPTP, 0, 0);
+	CONFLICT(h, lock, RCX, false, TDH_VP_WR, vpr, MD_VMCS_SHARED_EPTP, 0, 0);
+	CONFLICT(h, lock, RCX, true, TDH_VP_FLUSH, vpr, 0, 0, 0);
+	CONFLICT(h, page_lock(h, page), RCX, true, TDH_VP_CREATE, page, self->early.tdr, 0, 0);
+	ASSERT_EQ(0, seamcall(h, TDH_VP_CREATE, vp1, self->early.tdr, 0));
+	CONFLICT(h, page_lock(h, vp1), RDX, true, TDH_VP_ADDCX, page, vp1, 0, 0);
+	CONFLICT(h, page_lock(h, vp1), RCX, true, TDH_VP_INIT | 1ULL << TDX_VERSION_SHIFT,
+		 vp1, 0, 9, 0);
+}
+
+TEST_F(lock, page)
+{
+	struct test_td *td = &self->td, *early = &self->early;
+	struct host *h = &self->h;
+	u64 page = host_page(h), vp1 = host_page(h);
+	u32 *lock = page_lock(h, page);
+
+	CONFLICT(h, lock, R8, true, TDH_MEM_SEPT_ADD, (TEST_GPA + (2 << 20)) | 1, td->tdr, page, 0);
+	CONFLICT(h, lock, R8, true, TDH_MEM_PAGE_AUG, GPA_4K(1), td->tdr, page, 0);
+	CONFLICT(h, lock, R8, true, TDH_MEM_PAGE_ADD, TEST_GPA, early->tdr, page, page);
+	CONFLICT(h, lock, RCX, false, TDH_PHYMEM_PAGE_WBINVD, page, 0, 0, 0);
+	CONFLICT(h, lock, RCX, true, TDH_PHYMEM_PAGE_RECLAIM, page, 0, 0, 0);
+	CONFLICT(h, lock, RCX, true, TDH_MNG_CREATE, page, HOST_KEYID + 3, 0, 0);
+	ASSERT_EQ(0, seamcall(h, TDH_VP_CREATE, vp1, early->tdr, 0));
+	CONFLICT(h, lock, RCX, true, TDH_VP_ADDCX, page, vp1, 0, 0);
+	ASSERT_EQ(0, td_block(td, TEST_GPA));
+	ASSERT_EQ(0, td_track(td));
+	CONFLICT(h, page_lock(h, self->reg), RCX, true, TDH_MEM_PAGE_REMOVE, TEST_GPA, td->tdr,
+		 0, 0);
+	EXPECT_EQ(0, td_remove(td, TEST_GPA));
+	EXPECT_EQ(0, h->findings);
+}
+
+TEST_F(lock, kot_and_wbcache)
+{
+	struct host *h = &self->h;
+	u32 kot = TDX_OPERAND_ID_KOT, *lock = &h->m->kot_lock;
+	struct test_td *early = &self->early;
+
+	CONFLICT(h, lock, kot, true, TDH_MNG_CREATE, host_page(h), HOST_KEYID + 3, 0, 0);
+	ASSERT_EQ(0, td_flush_vcpus(early));
+	CONFLICT(h, lock, kot, true, TDH_MNG_VPFLUSHDONE, early->tdr, 0, 0, 0);
+	ASSERT_EQ(0, seamcall(h, TDH_MNG_VPFLUSHDONE, early->tdr, 0, 0));
+	CONFLICT(h, lock, kot, true, TDH_MNG_KEY_FREEID, early->tdr, 0, 0, 0);
+	CONFLICT(h, lock, kot, false, TDH_PHYMEM_CACHE_WB, 0, 0, 0, 0);
+	CONFLICT(h, &h->m->wb[0].lock, TDX_OPERAND_ID_WBCACHE, true, TDH_PHYMEM_CACHE_WB,
+		 0, 0, 0, 0);
+}
+
+/* Everything may be locked, by everybody: RDMD answers. */
+TEST_F(lock, rdmd_takes_no_lock)
+{
+	struct host *h = &self->h;
+
+	take(h, page_lock(h, self->reg), LOCK_EXCLUSIVE);
+	take(h, page_lock(h, self->td.tdr), LOCK_EXCLUSIVE);
+	EXPECT_EQ(0, seamcall(h, TDH_PHYMEM_PAGE_RDMD, self->reg, 0, 0));
+	EXPECT_EQ(PT_REG, h->last.rcx);
+	EXPECT_EQ(self->td.tdr, h->last.rdx);
+}
+
+/* The host fails on an entry that the guest holds: the guest must stand back then. */
+TEST_F(lock, entry_host_priority)
+{
+	struct test_td *td = &self->td;
+	u64 *entry = td_entry(td, TEST_GPA, 0);
+	struct tdxm_lp *lp = &self->h.m->lp[1];
+
+	ASSERT_EQ(0, tdxm_entry_lock_guest(lp, entry));
+	EXPECT_EQ(TDX_OPERAND_BUSY, tdxm_entry_lock_guest(lp, entry));
+	EXPECT_EQ(BUSY(RCX), td_block(td, TEST_GPA));
+	EXPECT_EQ(0x200, self->h.last.rdx);	/* level 0, PENDING */
+	EXPECT_EQ(TDX_OPERAND_BUSY_HOST_PRIORITY, tdxm_entry_lock_guest(lp, entry));
+	tdxm_entry_unlock(entry);
+	EXPECT_EQ(TDX_OPERAND_BUSY_HOST_PRIORITY, tdxm_entry_lock_guest(lp, entry));
+	/* The retry gets it and ends the priority. */
+	EXPECT_EQ(0, td_block(td, TEST_GPA));
+	EXPECT_EQ(0, *entry & (SEPT_TDEL | SEPT_TDHP));
+	EXPECT_EQ(0, tdxm_entry_lock_guest(lp, entry));
+}
+
+TEST_F(lock, entry_busy_for_each_leaf)
+{
+	struct test_td *td = &self->td, *early = &self->early;
+	struct host *h = &self->h;
+	u64 *leaf = td_entry(td, TEST_GPA, 0), *free = td_entry(td, GPA_4K(1), 0);
+	u64 *first = td_entry(early, TEST_GPA, 0), *table = td_entry(td, TEST_GPA, 1);
+
+	*leaf |= SEPT_TDEL;
+	*free |= SEPT_TDEL;
+	*first |= SEPT_TDEL;
+	*table |= SEPT_TDEL;
+	EXPECT_EQ(BUSY(RCX), td_block(td, TEST_GPA));
+	EXPECT_EQ(BUSY(RCX), td_remove(td, TEST_GPA));
+	EXPECT_EQ(BUSY(RCX), td_aug(td, GPA_4K(1), host_page(h)));
+	EXPECT_EQ(BUSY(RCX), seamcall(h, TDH_MEM_SEPT_ADD, TEST_GPA | 1, td->tdr, host_page(h)));
+	EXPECT_EQ(0x8401, h->last.rdx);
+	EXPECT_EQ(BUSY(RCX), seamcall4(h, TDH_MEM_PAGE_ADD, TEST_GPA, early->tdr, host_page(h),
+				       host_page(h)));
+	EXPECT_EQ(BUSY(RCX), seamcall(h, TDH_MR_EXTEND, TEST_GPA, early->tdr, 0));
+	EXPECT_TRUE(*leaf & SEPT_TDHP);
+	EXPECT_TRUE(*free & SEPT_TDHP);
+}
+
+TEST_F(lock, counters)
+{
+	struct host *h = &self->h;
+	u64 tries = host_counter(h, "lock.SEPT_TREE.tries");
+	u64 busy = host_counter(h, "leaf.TDH.MEM.RANGE.BLOCK.busy");
+
+	take(h, &td_tdcs(&self->td)->sept_lock, LOCK_SHARED);
+	EXPECT_EQ(BUSY(TDX_OPERAND_ID_SEPT), td_block(&self->td, TEST_GPA));
+	EXPECT_EQ(tries + 1, host_counter(h, "lock.SEPT_TREE.tries"));
+	EXPECT_EQ(1, host_counter(h, "lock.SEPT_TREE.busy"));
+	EXPECT_EQ(busy + 1, host_counter(h, "leaf.TDH.MEM.RANGE.BLOCK.busy"));
+	EXPECT_EQ(0, host_counter(h, "leaf.TDH.MEM.RANGE.BLOCK.error"));
+	EXPECT_EQ(1, host_counter(h, "status.8000020000000092"));
+}
+
+TEST_HARNESS_MAIN
