@@ -20,10 +20,10 @@
 #include "stub.h"
 
 /* Pages that most accesses go to, so that the TLB has something to keep */
-#define GUEST_WINDOW_PAGES	8
+#define GUEST_WINDOW_PAGES	24
 #define GUEST_WINDOW_PCT	75
 /* One stay in so many moves the window */
-#define GUEST_WINDOW_MOVE	16
+#define GUEST_WINDOW_MOVE	64
 /* One stay in so many begins or ends a loop of one instruction */
 #define GUEST_RIP_CHANGE	32
 /* Largest conversion, in pages, and how many ranges are shared at a time */
