@@ -697,6 +697,8 @@ int tdps_kvm_hook(void)
 		err = hook_extops();
 	if (err)
 		tdps_kvm_unhook();
+	else
+		WRITE_ONCE(tdps_live, true);
 	return err;
 }
 
@@ -708,6 +710,9 @@ int tdps_kvm_hook(void)
  */
 void tdps_kvm_unhook(void)
 {
+	/* wait for judgements on what was still seen in full */
+	WRITE_ONCE(tdps_live, false);
+	synchronize_rcu();
 	unhook_extops();
 	unhook_traces();
 	unhook_probes();

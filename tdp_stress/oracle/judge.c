@@ -2,12 +2,17 @@
 /*
  * Where facts arrive: keeps the thread's context up to date, has the event
  * recorded and passes it to the families it concerns. Holds no opinion itself.
+ *
+ * While hooks come and go with TDs alive, only a part of what happens is seen.
+ * So nothing is judged unless all of it, from its beginning, happened while
+ * tdps_live was set.
  */
 #include <linux/timekeeping.h>
 
 #include "oracle.h"
 
 unsigned long tdps_enabled;
+bool tdps_live;
 int tdps_plant = TDPS_NO_CHECK;
 struct tdps_limits tdps_limits;
 bool tdps_kicks_visible;
@@ -26,11 +31,14 @@ DEFINE_PER_CPU(struct tdps_counters, tdps_counters);
  */
 struct tdps_ctx *tdps_op_begin(enum tdps_op op, const struct tdps_where *w, u64 end, u8 roots)
 {
-	struct tdps_ctx *ctx = tdps_ctx_enter();
+	struct tdps_ctx *ctx;
 	struct tdps_frame *f;
 
+	if (!READ_ONCE(tdps_live))
+		return NULL;
 	tdps_td_seen();
 	tdps_record(TDPS_EV_OP_BEGIN, op, w, end, 0, 0);
+	ctx = tdps_ctx_enter();
 	if (!ctx)
 		return NULL;
 	if (!ctx->depth)
@@ -46,8 +54,12 @@ struct tdps_ctx *tdps_op_begin(enum tdps_op op, const struct tdps_where *w, u64 
 		.start = w->gfn,
 		.end = end,
 		.ns = ktime_get_mono_fast_ns(),
+		/* these begin before they take mmu_lock */
+		.slow = op != TDPS_OP_MAP && op != TDPS_OP_UNMAP && op != TDPS_OP_ZAP_LEAFS &&
+			op != TDPS_OP_ZAP_ALL,
 	};
-	progress_op_begin(f);
+	ctx->active_ns = f->ns;
+	ctx->ext_repeats = 0;
 	return ctx;
 }
 
@@ -74,19 +86,22 @@ void tdps_op_end(struct tdps_ctx *ctx, enum tdps_op op, const struct tdps_op_end
 {
 	u64 now = ktime_get_mono_fast_ns();
 	struct tdps_frame *f = tdps_ctx_frame(ctx);
+	bool live = READ_ONCE(tdps_live);
 
-	tdps_record(TDPS_EV_OP_END, op, &e->where, 0, f ? now - f->ns : 0,
-		    op == TDPS_OP_MAP ? (int)e->verdict : e->flush);
 	if (!ctx)
 		return;
-	if (f) {
+	if (live)
+		tdps_record(TDPS_EV_OP_END, op, &e->where, 0, f ? now - f->ns : 0,
+			    op == TDPS_OP_MAP ? (int)e->verdict : e->flush);
+	if (f && live) {
 		frozen_op_end(f, op, e);
 		zap_op_end(f, op, e);
 		tlb_op_end(ctx, f, op, e);
 		progress_op_end(ctx, f, op, e, now);
 		hand_up(ctx, f);
 	}
-	accounting_op_end(op, e);
+	if (live)
+		accounting_op_end(op, e);
 	ctx->depth--;
 	tdps_ctx_leave(ctx);
 }
@@ -101,11 +116,15 @@ void tdps_op_end(struct tdps_ctx *ctx, enum tdps_op op, const struct tdps_op_end
  */
 struct tdps_ctx *tdps_extop_begin(struct tdps_extop *x)
 {
-	struct tdps_ctx *ctx = tdps_ctx_enter();
+	struct tdps_ctx *ctx;
 
+	if (!READ_ONCE(tdps_live))
+		return NULL;
 	tdps_td_seen();
+	ctx = tdps_ctx_enter();
 	tdps_record(TDPS_EV_EXT_BEGIN, x->kind, &x->where, x->old_spte, x->new_spte, 0);
-	if (ctx)
+	if (ctx) {
+		progress_extop_begin(ctx, x);
 		ctx->win = (struct tdps_window) {
 			.open = true,
 			.kind = x->kind,
@@ -116,6 +135,8 @@ struct tdps_ctx *tdps_extop_begin(struct tdps_extop *x)
 			.frozen = x->where.lock == TDPS_LOCK_READ,
 			.ns = ktime_get_mono_fast_ns(),
 		};
+		ctx->active_ns = ctx->win.ns;
+	}
 	frozen_extop_begin(ctx, x);
 	external_extop_begin(ctx, x);
 	return ctx;
@@ -130,8 +151,13 @@ struct tdps_ctx *tdps_extop_begin(struct tdps_extop *x)
 void tdps_extop_end(struct tdps_ctx *ctx, const struct tdps_extop *x, int ret)
 {
 	struct tdps_frame *f = tdps_ctx_frame(ctx);
-	u64 ns = ctx ? ktime_get_mono_fast_ns() - ctx->win.ns : 0;
+	u64 now = ktime_get_mono_fast_ns(), ns;
 
+	if (!ctx)
+		return;
+	if (!READ_ONCE(tdps_live))
+		goto leave;
+	ns = now - ctx->win.ns;
 	if (!ret)
 		tdps_count(ext_ok);
 	else if (ret == -EBUSY)
@@ -140,13 +166,13 @@ void tdps_extop_end(struct tdps_ctx *ctx, const struct tdps_extop *x, int ret)
 		tdps_count(ext_error);
 	tdps_record(TDPS_EV_EXT_END, x->kind, &x->where, 0, ns, ret);
 	external_extop_end(x, ret);
-	if (!ctx)
-		return;
+	ctx->active_ns = now;
 	frozen_extop_end(ctx, x, ret, ns);
 	if (ret && f)
 		f->ext_failed = true;
 	if (ret)
 		ctx->win.paired = true;	/* no SPTE change will follow */
+leave:
 	ctx->win.open = false;
 	tdps_ctx_leave(ctx);
 }
@@ -177,10 +203,13 @@ void tdps_spte_changed(const struct tdps_where *w, const struct tdps_spte *old_s
 	struct tdps_frame *f = tdps_ctx_frame(ctx);
 	bool mirror;
 
+	if (!READ_ONCE(tdps_live))
+		return;
 	tdps_record(TDPS_EV_SPTE, 0, w, old_spte->raw, new_spte->raw, 0);
 	transition_spte(w, old_spte, new_spte);
 	if (!ctx)
 		return;
+	ctx->active_ns = ktime_get_mono_fast_ns();
 	mirror = is_mirror_change(ctx, w, old_spte);
 	if (!f || !old_spte->leaf || new_spte->present)
 		return;
@@ -202,9 +231,14 @@ void tdps_seamcall(const struct tdps_seamcall *c)
 {
 	struct tdps_ctx *ctx = tdps_ctx_current();
 
+	if (!READ_ONCE(tdps_live))
+		return;
 	tdps_td_seen();
 	tdps_record(TDPS_EV_SEAMCALL, c->call, &c->where, c->status, c->ext1, 0);
-	if (ctx && ctx->win.open && c->call <= TDPS_CALL_PHYMEM_PAGE_WBINVD) {
+	/* outside a window that was seen to open, what came before is unknown */
+	if (ctx && !ctx->win.open)
+		ctx = NULL;
+	if (ctx && c->call <= TDPS_CALL_PHYMEM_PAGE_WBINVD) {
 		ctx->win.called = true;
 		ctx->win.call = c->call;
 		ctx->win.status = c->status;
@@ -214,17 +248,23 @@ void tdps_seamcall(const struct tdps_seamcall *c)
 
 void tdps_table_new(const struct tdps_where *w, u64 table)
 {
+	if (!READ_ONCE(tdps_live))
+		return;
 	tdps_record(TDPS_EV_TABLE_NEW, 0, w, table, 0, 0);
 }
 
 void tdps_table_zap(const struct tdps_where *w, u64 table)
 {
+	if (!READ_ONCE(tdps_live))
+		return;
 	tdps_record(TDPS_EV_TABLE_ZAP, 0, w, table, 0, 0);
 	rcu_table_zap(table);
 }
 
 void tdps_table_free(u64 table)
 {
+	if (!READ_ONCE(tdps_live))
+		return;
 	/* most frees of this cache are of tables that were never linked */
 	if (rcu_table_free(table))
 		tdps_record(TDPS_EV_TABLE_FREE, 0, NULL, table, 0, 0);
@@ -235,6 +275,8 @@ void tdps_flush(u64 vm)
 	struct tdps_ctx *ctx = tdps_ctx_current();
 	u32 i;
 
+	if (!READ_ONCE(tdps_live))
+		return;
 	tdps_record(TDPS_EV_FLUSH, 0, &(struct tdps_where) { .vm = vm, .gfn = TDPS_NO_GFN }, 0, 0, 0);
 	for (i = 0; ctx && i < min(ctx->depth, TDPS_DEPTH); i++)
 		if (ctx->frame[i].vm == vm)
@@ -245,6 +287,8 @@ void tdps_kick(u64 vm)
 {
 	struct tdps_ctx *ctx = tdps_ctx_current();
 
+	if (!READ_ONCE(tdps_live))
+		return;
 	tdps_record(TDPS_EV_KICK, 0, &(struct tdps_where) { .vm = vm, .gfn = TDPS_NO_GFN }, 0, 0, 0);
 	if (ctx)
 		ctx->kicked = true;

@@ -50,6 +50,7 @@ enum tdps_check {
 #define TDPS_ALL_CHECKS		(BIT(TDPS_NR_CHECKS) - 1)
 
 extern unsigned long tdps_enabled;	/* checks asked for and possible here; fixed at load */
+extern bool tdps_live;			/* all hooks are in place: what is seen is all there is */
 extern int tdps_plant;			/* the check misled on purpose, or TDPS_NO_CHECK */
 
 static inline bool tdps_wants(enum tdps_check id)
@@ -130,6 +131,7 @@ enum tdps_op {
  * struct tdps_frame - one operation in flight
  * @op: enum tdps_op
  * @reported: the watchdog has complained about it
+ * @slow: it may wait for mmu_lock while others have long work to do
  * @roots: kinds of root it may touch, TDPS_ROOTS_*
  * @vm: VM
  * @start: first GFN
@@ -143,6 +145,7 @@ enum tdps_op {
 struct tdps_frame {
 	u8 op;
 	bool reported;
+	bool slow;
 	u8 roots;
 	u64 vm;
 	u64 start;
@@ -386,6 +389,8 @@ struct tdps_window {
  * @busy_call: the last SEAMCALL, if it was busy and KVM promises one retry
  * @busy_vm: its VM
  * @busy_gfn: its GFN
+ * @active_ns: when the thread was last seen to get on, monotonic ns
+ * @ext_repeats: the same external operation was asked for so often in a row
  * @retry_gfn: GFN of the current run of retries
  * @retries: its length
  * @nr_ranges: ranges in use
@@ -404,6 +409,8 @@ struct tdps_ctx {
 	int busy_call;
 	u64 busy_vm;
 	u64 busy_gfn;
+	u64 active_ns;
+	u32 ext_repeats;
 	u64 retry_gfn;
 	u32 retries;
 	u32 nr_ranges;
@@ -551,7 +558,7 @@ void tlb_exit(void);
 void accounting_op_end(enum tdps_op op, const struct tdps_op_end *e);
 void accounting_audit(struct tdps_audit *a, const s64 pages[3], s64 tables);
 
-void progress_op_begin(struct tdps_frame *f);
+void progress_extop_begin(struct tdps_ctx *ctx, const struct tdps_extop *x);
 void progress_op_end(struct tdps_ctx *ctx, struct tdps_frame *f, enum tdps_op op,
 		     const struct tdps_op_end *e, u64 now);
 void progress_watch(struct tdps_ctx *ctx, u64 now);

@@ -8,10 +8,31 @@
 
 #include "oracle.h"
 
-void progress_op_begin(struct tdps_frame *f)
+/*
+ * An operation that waits for mmu_lock is not stuck: a thread that zaps a whole
+ * TD may keep it for long, though it lets others in.
+ */
+#define PATIENCE	6
+
+static u64 limit(const struct tdps_frame *f)
 {
-	if (tdps_planted(TDPS_P1))
-		f->ns -= 2 * tdps_limits.progress_ns;
+	return tdps_limits.progress_ns * (f->slow ? PATIENCE : 1);
+}
+
+/* One and the same external operation, again and again within an operation. */
+void progress_extop_begin(struct tdps_ctx *ctx, const struct tdps_extop *x)
+{
+	const struct tdps_window *last = &ctx->win;
+
+	if (last->vm != x->where.vm || last->gfn != x->where.gfn ||
+	    last->level != x->where.level || last->kind != x->kind) {
+		ctx->ext_repeats = 0;
+		return;
+	}
+	if (++ctx->ext_repeats == tdps_limits.retry_max && tdps_wants(TDPS_P1))
+		tdps_violation(TDPS_P1, &x->where,
+			       "external operation tried %u times without progress",
+			       ctx->ext_repeats);
 }
 
 static void count_retries(struct tdps_ctx *ctx, struct tdps_frame *f, const struct tdps_op_end *e)
@@ -35,7 +56,7 @@ static void count_retries(struct tdps_ctx *ctx, struct tdps_frame *f, const stru
 void progress_op_end(struct tdps_ctx *ctx, struct tdps_frame *f, enum tdps_op op,
 		     const struct tdps_op_end *e, u64 now)
 {
-	u64 ns = now - f->ns;
+	u64 ns = now - f->ns, gap;
 
 	if (op == TDPS_OP_MAP) {
 		tdps_max(read_max_ns, ns);
@@ -43,28 +64,36 @@ void progress_op_end(struct tdps_ctx *ctx, struct tdps_frame *f, enum tdps_op op
 	} else if (op == TDPS_OP_UNMAP || op == TDPS_OP_ZAP_LEAFS || op == TDPS_OP_ZAP_ALL) {
 		tdps_max(write_max_ns, ns);
 	}
-	if (tdps_checking(TDPS_P1) && ns > tdps_limits.progress_ns && !f->reported)
-		tdps_violation(TDPS_P1, &e->where, "%s took %llu ms", tdps_op_name(op),
-			       ns / NSEC_PER_MSEC);
+	if (!tdps_checking(TDPS_P1))
+		return;
+	gap = now - ctx->active_ns;
+	if (tdps_planted(TDPS_P1))
+		gap += limit(f) + 1;
+	if (gap > limit(f) && !f->reported)
+		tdps_violation(TDPS_P1, &e->where, "%s made no progress for %llu ms",
+			       tdps_op_name(op), gap / NSEC_PER_MSEC);
+	ctx->active_ns = now;
 }
 
 /* The watchdog's look at another thread: everything may change meanwhile. */
 void progress_watch(struct tdps_ctx *ctx, u64 now)
 {
-	struct tdps_frame *f = &ctx->frame[0];
-	struct tdps_who who = { .pid = ctx->pid, .op = READ_ONCE(f->op) };
-	struct tdps_where w = {
-		.vm = READ_ONCE(f->vm), .gfn = READ_ONCE(f->start), .level = 0,
-	};
-	u64 ns = READ_ONCE(f->ns);
+	u32 depth = READ_ONCE(ctx->depth);
+	struct tdps_frame *f = &ctx->frame[depth ? min(depth, TDPS_DEPTH) - 1 : 0];
+	u64 active = READ_ONCE(ctx->active_ns);
+	struct tdps_who who = { .pid = ctx->pid };
+	struct tdps_where w = { .gfn = TDPS_NO_GFN };
 
-	if (!READ_ONCE(ctx->depth) || f->reported || now < ns ||
-	    now - ns <= tdps_limits.progress_ns)
+	if (!depth || READ_ONCE(f->reported) || now < active || now - active <= limit(f))
 		return;
-	if (!READ_ONCE(ctx->depth) || READ_ONCE(f->ns) != ns || !tdps_wants(TDPS_P1))
+	who.op = READ_ONCE(f->op);
+	w.vm = READ_ONCE(f->vm);
+	w.gfn = READ_ONCE(f->start);
+	if (READ_ONCE(ctx->depth) != depth || READ_ONCE(ctx->active_ns) != active ||
+	    !tdps_wants(TDPS_P1))
 		return;
 	f->reported = true;
 	memcpy(who.comm, ctx->comm, sizeof(who.comm));
-	tdps_violation_by(TDPS_P1, &w, &who, "%s has been running for %llu ms",
-			  tdps_op_name(who.op), (now - ns) / NSEC_PER_MSEC);
+	tdps_violation_by(TDPS_P1, &w, &who, "%s has made no progress for %llu ms",
+			  tdps_op_name(who.op), (now - active) / NSEC_PER_MSEC);
 }
