@@ -62,14 +62,29 @@ static struct stub_finding_kind *stub_find_kind(const char *id)
 	return NULL;
 }
 
+/* What the core does not know of a finding is left out. */
 static void stub_print_line(const char *id, const struct stub_finding_line *l)
 {
 	const struct tdxm_finding *f = &l->f;
 	const char *leaf = f->leaf < 0 ? NULL : tdxm_leaf_name(f->leaf);
+	char where[160] = "";
+	int n = 0;
 
-	pr_err("%s: %s, gpa 0x%llx pa 0x%llx level %d state %d status 0x%llx, leaf %s, td 0x%llx, by %s/%d\n",
-	       id, f->what, f->gpa, f->pa, f->level, f->state, f->status, leaf ?: "none",
-	       f->tdr, l->comm, l->pid);
+	if (f->gpa != ~0ULL)
+		n += scnprintf(where + n, sizeof(where) - n, " gpa 0x%llx", f->gpa);
+	if (f->pa != ~0ULL)
+		n += scnprintf(where + n, sizeof(where) - n, " pa 0x%llx", f->pa);
+	if (f->level >= 0)
+		n += scnprintf(where + n, sizeof(where) - n, " level %d", f->level);
+	if (f->state >= 0)
+		n += scnprintf(where + n, sizeof(where) - n, " state %d", f->state);
+	if (leaf)
+		n += scnprintf(where + n, sizeof(where) - n, ", leaf %s", leaf);
+	if (f->status)
+		n += scnprintf(where + n, sizeof(where) - n, " status 0x%llx", f->status);
+
+	pr_err("%s: %s%s%s, td 0x%llx, by %s/%d\n", id, f->what, n ? "," : "", where, f->tdr,
+	       l->comm, l->pid);
 }
 
 static void stub_print(struct irq_work *work)
