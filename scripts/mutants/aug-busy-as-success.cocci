@@ -3,7 +3,7 @@
 // Title: TDH.MEM.PAGE.AUG's BUSY is taken for success
 // File: arch/x86/kvm/vmx/tdx.c
 // Expect: F4
-// Other: X1 X2 X3 SPLAT
+// Other: X1 X2 X3 Z1 A1 SPLAT
 // The mirror says mapped, the S-EPT says free: the fault is never resolved and
 // the next removal finds an entry that is not there.
 

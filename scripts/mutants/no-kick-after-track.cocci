@@ -2,8 +2,8 @@
 // Id: no-kick-after-track
 // Title: vCPUs are not forced out of the guest after TDH.MEM.TRACK
 // File: arch/x86/kvm/vmx/tdx.c
-// Expect: X3
-// Other: SPLAT
+// Expect: X2 X3
+// Other: Z1 A1 SPLAT
 // A vCPU that stays in the guest keeps the previous epoch: PAGE.REMOVE finds
 // TLB_TRACKING_NOT_DONE, or the next TRACK finds PREVIOUS_TLB_EPOCH_BUSY.
 

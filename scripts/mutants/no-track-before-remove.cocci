@@ -2,8 +2,8 @@
 // Id: no-track-before-remove
 // Title: a private page is removed without TDH.MEM.TRACK
 // File: arch/x86/kvm/vmx/tdx.c
-// Expect: X2
-// Other: X3 SPLAT
+// Expect: X2 X3
+// Other: Z1 A1 SPLAT
 // The TDX module answers PAGE.REMOVE with TLB_TRACKING_NOT_DONE; on a module
 // that did not check, a vCPU could keep using the page by a stale translation.
 

@@ -93,8 +93,8 @@ load()
 		echo "$load_name: not permitted: lockdown (/sys/kernel/security/lockdown)," \
 			"modules_disabled, or not root" ;;
 	*)	# the kernel's line says more than insmod's errno
-		echo "$load_words:" $(dmesg | tail -n +$((load_before + 1)) | tail -n 3 |
-			sed 's/^\[[^]]*\] //') ;;
+		echo "$load_words:" $(dmesg | tail -n +$((load_before + 1)) |
+			sed 's/^\[[^]]*\] //' | sort -u | tail -n 3) ;;
 	esac
 	return 1
 }
