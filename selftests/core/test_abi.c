@@ -1,30 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Numbers of the core against those of the kernel tree. */
-#define KERNEL_NAMES(X)					\
-	X(TDX_SEAMCALL_STATUS_MASK)			\
-	X(TDX_INTERRUPTED_RESUMABLE)			\
-	X(TDX_SYS_BUSY)					\
-	X(TDX_OPERAND_INVALID)				\
-	X(TDX_OPERAND_BUSY)				\
-	X(TDX_PREVIOUS_TLB_EPOCH_BUSY)			\
-	X(TDX_PAGE_METADATA_INCORRECT)			\
-	X(TDX_VCPU_NOT_ASSOCIATED)			\
-	X(TDX_KEY_CONFIGURED)				\
-	X(TDX_NO_HKID_READY_TO_WBCACHE)			\
-	X(TDX_FLUSHVP_NOT_DONE)				\
-	X(TDX_EPT_WALK_FAILED)				\
-	X(TDX_EPT_ENTRY_STATE_INCORRECT)		\
-	X(TDX_METADATA_FIELD_NOT_READABLE)		\
-	X(TDX_OPERAND_ID_RCX)				\
-	X(TDX_OPERAND_ID_TDR)				\
-	X(TDX_OPERAND_ID_SEPT)				\
-	X(TDX_OPERAND_ID_TD_EPOCH)
-
-#define VALUE(name) name,
-
 #include TDX_ERRNO_H
 
-static const unsigned long long kernel_values[] = { KERNEL_NAMES(VALUE) };
+#define NAME(name) { #name, name },
+
+static const struct {
+	char name[40];
+	unsigned long long value;
+} kernel_values[] = {
+#include "abi_names.h"
+};
 
 #undef TDX_SEAMCALL_STATUS_MASK
 #undef TDX_INTERRUPTED_RESUMABLE
@@ -48,18 +33,20 @@ static const unsigned long long kernel_values[] = { KERNEL_NAMES(VALUE) };
 #include "tdhost.h"
 #include "kselftest_harness.h"
 
-static const unsigned long long core_values[] = { KERNEL_NAMES(VALUE) };
-
-#define NAME(name) #name,
-static const char names[][40] = { KERNEL_NAMES(NAME) };
+static const struct {
+	char name[40];
+	unsigned long long value;
+} core_values[] = {
+#include "abi_names.h"
+};
 
 TEST(status_codes_are_the_kernels)
 {
 	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(names); i++)
-		EXPECT_EQ(kernel_values[i], core_values[i])
-			TH_LOG("%s", names[i]);
+	for (i = 0; i < ARRAY_SIZE(core_values); i++)
+		EXPECT_EQ(kernel_values[i].value, core_values[i].value)
+			TH_LOG("%s", core_values[i].name);
 }
 
 /* LEAF(TDH_..., number) for each leaf in the kernel's virt/vmx/tdx/tdx.h. */

@@ -52,7 +52,7 @@ TEST_F(config, each_field_is_checked)
 	REFUSED(nr_keyids, 0);
 	REFUSED(nr_keyids, 4097);
 	REFUSED(phys_bits, 31);
-	REFUSED(phys_bits, 52);
+	REFUSED(phys_bits, 53);
 	REFUSED(hold_ns, 100001);
 	REFUSED(nr_packages, 65);
 	REFUSED(nr_cpuid_config, 1);

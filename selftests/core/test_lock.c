@@ -47,26 +47,36 @@ static void take(struct host *h, u32 *lock, enum tdxm_lock_mode mode)
 	tdxm_trylock(&h->m->lp[7], LOCK_PAGE, lock, mode);
 }
 
+/* What a leaf is called with. */
+struct args {
+	u64 rax, rcx, rdx, r8, r9;
+};
+
+#define ARGS(...)	(&(const struct args){ __VA_ARGS__ })
+
 /*
- * The leaf is BUSY with @operand while @lock is held in @held mode, and works
- * afterwards; while another sharer holds it, it is BUSY only if it wants it
- * exclusively.
+ * The leaf is BUSY with @operand while @lock is held exclusively; while another
+ * sharer holds it, only if it wants it @exclusive itself. It holds nothing then.
  */
-#define CONFLICT(_h, _lock, _operand, _exclusive, ...)			\
-do {									\
-	u32 *__lock = (_lock);						\
-									\
-	take(_h, __lock, LOCK_EXCLUSIVE);				\
-	EXPECT_EQ(BUSY(_operand), seamcall4(_h, __VA_ARGS__));		\
-	tdxm_unlock(__lock, LOCK_EXCLUSIVE);				\
-	EXPECT_EQ(0, *__lock);						\
-	if (_exclusive) {						\
-		take(_h, __lock, LOCK_SHARED);				\
-		EXPECT_EQ(BUSY(_operand), seamcall4(_h, __VA_ARGS__));	\
-		tdxm_unlock(__lock, LOCK_SHARED);			\
-		EXPECT_EQ(0, *__lock);					\
-	}								\
-} while (0)
+static void conflict(struct __test_metadata *_metadata, struct host *h, u32 *lock, u32 operand,
+		     bool exclusive, const struct args *a)
+{
+	take(h, lock, LOCK_EXCLUSIVE);
+	EXPECT_EQ(BUSY(operand), seamcall4(h, a->rax, a->rcx, a->rdx, a->r8, a->r9))
+		TH_LOG("%s, held exclusively", tdxm_leaf_name(a->rax & TDX_LEAF_MASK));
+	tdxm_unlock(lock, LOCK_EXCLUSIVE);
+	EXPECT_EQ(0, *lock);
+	if (!exclusive)
+		return;
+	take(h, lock, LOCK_SHARED);
+	EXPECT_EQ(BUSY(operand), seamcall4(h, a->rax, a->rcx, a->rdx, a->r8, a->r9))
+		TH_LOG("%s, held shared", tdxm_leaf_name(a->rax & TDX_LEAF_MASK));
+	tdxm_unlock(lock, LOCK_SHARED);
+	EXPECT_EQ(0, *lock);
+}
+
+#define CONFLICT(host, lock, operand, exclusive, ...) \
+	conflict(_metadata, host, lock, operand, exclusive, ARGS(__VA_ARGS__))
 
 TEST_F(lock, shared_and_exclusive)
 {

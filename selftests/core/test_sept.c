@@ -58,35 +58,91 @@ FIXTURE_VARIANT(matrix) {
 	enum sept_state blocked;
 };
 
-#define MATRIX(_name, _stage, _state, _add, _extend, _aug, _block, _remove, _blocked)	\
-FIXTURE_VARIANT_ADD(matrix, _name) {							\
-	.stage = _stage, .state = _state, .add = _add, .extend = _extend,		\
-	.aug = _aug, .block = _block, .remove = _remove, .blocked = _blocked,		\
-}
-
 #define OP_BAD	TDX_OP_STATE_INCORRECT
 
-MATRIX(init_free, STAGE_INITIALIZED, SEPT_FREE, 0, STATE_BAD, 0, STATE_BAD, STATE_BAD, SEPT_FREE);
-MATRIX(init_removed, STAGE_INITIALIZED, SEPT_REMOVED, STATE_BAD, STATE_BAD, 0, STATE_BAD,
-       STATE_BAD, SEPT_REMOVED);
-MATRIX(init_mapped, STAGE_INITIALIZED, SEPT_MAPPED, STATE_BAD, 0, STATE_BAD, 0, 0, SEPT_BLOCKED);
-MATRIX(init_blocked, STAGE_INITIALIZED, SEPT_BLOCKED, STATE_BAD, STATE_BAD, STATE_BAD, ALREADY,
-       0, SEPT_BLOCKED);
-MATRIX(init_pending, STAGE_INITIALIZED, SEPT_PENDING, STATE_BAD, STATE_BAD, STATE_BAD, 0, 0,
-       SEPT_PENDING_BLOCKED);
-MATRIX(init_pending_blocked, STAGE_INITIALIZED, SEPT_PENDING_BLOCKED, STATE_BAD, STATE_BAD,
-       STATE_BAD, ALREADY, 0, SEPT_PENDING_BLOCKED);
-MATRIX(run_free, STAGE_RUNNABLE, SEPT_FREE, OP_BAD, OP_BAD, 0, STATE_BAD, STATE_BAD, SEPT_FREE);
-MATRIX(run_removed, STAGE_RUNNABLE, SEPT_REMOVED, OP_BAD, OP_BAD, 0, STATE_BAD, STATE_BAD,
-       SEPT_REMOVED);
-MATRIX(run_mapped, STAGE_RUNNABLE, SEPT_MAPPED, OP_BAD, OP_BAD, STATE_BAD, 0, NOT_BLOCKED,
-       SEPT_BLOCKED);
-MATRIX(run_blocked, STAGE_RUNNABLE, SEPT_BLOCKED, OP_BAD, OP_BAD, STATE_BAD, ALREADY,
-       NOT_TRACKED, SEPT_BLOCKED);
-MATRIX(run_pending, STAGE_RUNNABLE, SEPT_PENDING, OP_BAD, OP_BAD, STATE_BAD, 0, NOT_BLOCKED,
-       SEPT_PENDING_BLOCKED);
-MATRIX(run_pending_blocked, STAGE_RUNNABLE, SEPT_PENDING_BLOCKED, OP_BAD, OP_BAD, STATE_BAD,
-       ALREADY, NOT_TRACKED, SEPT_PENDING_BLOCKED);
+FIXTURE_VARIANT_ADD(matrix, init_free)
+{
+	.stage = STAGE_INITIALIZED, .state = SEPT_FREE,
+	.add = 0, .extend = STATE_BAD, .aug = 0,
+	.block = STATE_BAD, .remove = STATE_BAD, .blocked = SEPT_FREE,
+};
+
+FIXTURE_VARIANT_ADD(matrix, init_removed)
+{
+	.stage = STAGE_INITIALIZED, .state = SEPT_REMOVED,
+	.add = STATE_BAD, .extend = STATE_BAD, .aug = 0,
+	.block = STATE_BAD, .remove = STATE_BAD, .blocked = SEPT_REMOVED,
+};
+
+FIXTURE_VARIANT_ADD(matrix, init_mapped)
+{
+	.stage = STAGE_INITIALIZED, .state = SEPT_MAPPED,
+	.add = STATE_BAD, .extend = 0, .aug = STATE_BAD,
+	.block = 0, .remove = 0, .blocked = SEPT_BLOCKED,
+};
+
+FIXTURE_VARIANT_ADD(matrix, init_blocked)
+{
+	.stage = STAGE_INITIALIZED, .state = SEPT_BLOCKED,
+	.add = STATE_BAD, .extend = STATE_BAD, .aug = STATE_BAD,
+	.block = ALREADY, .remove = 0, .blocked = SEPT_BLOCKED,
+};
+
+FIXTURE_VARIANT_ADD(matrix, init_pending)
+{
+	.stage = STAGE_INITIALIZED, .state = SEPT_PENDING,
+	.add = STATE_BAD, .extend = STATE_BAD, .aug = STATE_BAD,
+	.block = 0, .remove = 0, .blocked = SEPT_PENDING_BLOCKED,
+};
+
+FIXTURE_VARIANT_ADD(matrix, init_pending_blocked)
+{
+	.stage = STAGE_INITIALIZED, .state = SEPT_PENDING_BLOCKED,
+	.add = STATE_BAD, .extend = STATE_BAD, .aug = STATE_BAD,
+	.block = ALREADY, .remove = 0, .blocked = SEPT_PENDING_BLOCKED,
+};
+
+FIXTURE_VARIANT_ADD(matrix, run_free)
+{
+	.stage = STAGE_RUNNABLE, .state = SEPT_FREE,
+	.add = OP_BAD, .extend = OP_BAD, .aug = 0,
+	.block = STATE_BAD, .remove = STATE_BAD, .blocked = SEPT_FREE,
+};
+
+FIXTURE_VARIANT_ADD(matrix, run_removed)
+{
+	.stage = STAGE_RUNNABLE, .state = SEPT_REMOVED,
+	.add = OP_BAD, .extend = OP_BAD, .aug = 0,
+	.block = STATE_BAD, .remove = STATE_BAD, .blocked = SEPT_REMOVED,
+};
+
+FIXTURE_VARIANT_ADD(matrix, run_mapped)
+{
+	.stage = STAGE_RUNNABLE, .state = SEPT_MAPPED,
+	.add = OP_BAD, .extend = OP_BAD, .aug = STATE_BAD,
+	.block = 0, .remove = NOT_BLOCKED, .blocked = SEPT_BLOCKED,
+};
+
+FIXTURE_VARIANT_ADD(matrix, run_blocked)
+{
+	.stage = STAGE_RUNNABLE, .state = SEPT_BLOCKED,
+	.add = OP_BAD, .extend = OP_BAD, .aug = STATE_BAD,
+	.block = ALREADY, .remove = NOT_TRACKED, .blocked = SEPT_BLOCKED,
+};
+
+FIXTURE_VARIANT_ADD(matrix, run_pending)
+{
+	.stage = STAGE_RUNNABLE, .state = SEPT_PENDING,
+	.add = OP_BAD, .extend = OP_BAD, .aug = STATE_BAD,
+	.block = 0, .remove = NOT_BLOCKED, .blocked = SEPT_PENDING_BLOCKED,
+};
+
+FIXTURE_VARIANT_ADD(matrix, run_pending_blocked)
+{
+	.stage = STAGE_RUNNABLE, .state = SEPT_PENDING_BLOCKED,
+	.add = OP_BAD, .extend = OP_BAD, .aug = STATE_BAD,
+	.block = ALREADY, .remove = NOT_TRACKED, .blocked = SEPT_PENDING_BLOCKED,
+};
 
 FIXTURE_SETUP(matrix)
 {

@@ -367,11 +367,11 @@ TEST_F(clean, run)
 	EXPECT_EQ(!variant->busy_one_in, s.tds > 2);
 	EXPECT_GT(host_counter(h, "guest.tlb_hit"), 100);
 	EXPECT_GT(host_counter(h, "guest.accept"), 50);
-	TH_LOG("%llu maps, %llu zaps (%llu retried), %llu shared zaps, %llu other TDs, %llu hits, "
-	       "%llu entry and %llu tree locks busy, %llu zero-step", s.maps, s.zaps, s.retries,
-	       s.shared_zaps, s.tds, host_counter(h, "guest.tlb_hit"),
-	       host_counter(h, "lock.SEPT_ENTRY.busy"), host_counter(h, "lock.SEPT_TREE.busy"),
-	       host_counter(h, "guest.zero_step"));
+	TH_LOG("%llu maps, %llu zaps (%llu retried), %llu shared zaps, %llu other TDs",
+	       s.maps, s.zaps, s.retries, s.shared_zaps, s.tds);
+	TH_LOG("%llu TLB hits, busy locks: %llu entry, %llu tree; zero-step %llu",
+	       host_counter(h, "guest.tlb_hit"), host_counter(h, "lock.SEPT_ENTRY.busy"),
+	       host_counter(h, "lock.SEPT_TREE.busy"), host_counter(h, "guest.zero_step"));
 
 	/* The end: everything comes back. */
 	for (i = 0; i < NR_GFNS; i++) {
@@ -393,7 +393,8 @@ TEST(no_kick_after_track_is_caught)
 	EXPECT_NE(0, s.errors);
 	EXPECT_TRUE((s.first_leaf == TDH_MEM_PAGE_REMOVE &&
 		     s.first_error == (TDX_TLB_TRACKING_NOT_DONE | TDX_OPERAND_ID_RCX)) ||
-		    (s.first_leaf == TDH_MEM_TRACK && s.first_error == TDX_PREVIOUS_TLB_EPOCH_BUSY));
+		    (s.first_leaf == TDH_MEM_TRACK &&
+		     s.first_error == TDX_PREVIOUS_TLB_EPOCH_BUSY));
 	EXPECT_EQ(0, s.h.findings);
 }
 

@@ -168,37 +168,37 @@ static u64 mng_init(struct host *h, struct test_td *td, u64 pa)
 	return seamcall(h, TDH_MNG_INIT, td->tdr, pa, 0);
 }
 
-/* The field with @value is refused with @operand; nothing has changed then. */
-#define REFUSED(operand, field, value)						\
+/* With one assignment TD_PARAMS are refused with @operand, and nothing has changed. */
+#define REFUSED(operand, assignment)						\
 do {										\
-	__typeof__(self->p->field) __good = self->p->field;			\
+	struct tdxm_td_params *p = self->p, good = *p;				\
 										\
-	self->p->field = (value);						\
+	assignment;								\
 	EXPECT_EQ(TDX_OPERAND_INVALID | (operand),				\
 		  mng_init(&self->h, &self->td, self->pa));			\
-	self->p->field = __good;						\
 	EXPECT_EQ(OP_STATE_UNINITIALIZED, td_tdcs(&self->td)->op_state);	\
+	*p = good;								\
 } while (0)
 
 TEST_F(params, each_field_is_checked)
 {
-	REFUSED(TDX_OPERAND_ID_ATTRIBUTES, attributes, BIT_ULL(5));
-	REFUSED(TDX_OPERAND_ID_XFAM, xfam, 0x103);
-	REFUSED(TDX_OPERAND_ID_XFAM, xfam, 1);
-	REFUSED(TDX_OPERAND_ID_MAX_VCPUS, max_vcpus, 0);
-	REFUSED(TDX_OPERAND_ID_MAX_VCPUS, max_vcpus, HOST_MAX_VCPUS + 1);
-	REFUSED(TDX_OPERAND_ID_EXEC_CONTROLS, config_flags, 8);
-	REFUSED(TDX_OPERAND_ID_EPTP_CONTROLS, eptp_controls, 0x18);
-	REFUSED(TDX_OPERAND_ID_EPTP_CONTROLS, eptp_controls, 0x16);
-	REFUSED(TDX_OPERAND_ID_EPTP_CONTROLS, eptp_controls, 0x5e);
-	REFUSED(TDX_OPERAND_ID_EPTP_CONTROLS, config_flags, 1);	/* GPAW 52 wants 5 levels */
-	REFUSED(TDX_OPERAND_ID_TSC_FREQUENCY, tsc_frequency, 3);
-	REFUSED(TDX_OPERAND_ID_TSC_FREQUENCY, tsc_frequency, 401);
-	REFUSED(RDX, reserved0[5], 1);
-	REFUSED(RDX, reserved1[37], 1);
-	REFUSED(RDX, reserved2[3], 1);
-	REFUSED(TDX_OPERAND_ID_CPUID_CONFIG, cpuid_values[3][0], 1);
-	REFUSED(TDX_OPERAND_ID_CPUID_CONFIG, cpuid_values[0][0], 48 << 16);
+	REFUSED(TDX_OPERAND_ID_ATTRIBUTES, p->attributes = BIT_ULL(5));
+	REFUSED(TDX_OPERAND_ID_XFAM, p->xfam = 0x103);
+	REFUSED(TDX_OPERAND_ID_XFAM, p->xfam = 1);
+	REFUSED(TDX_OPERAND_ID_MAX_VCPUS, p->max_vcpus = 0);
+	REFUSED(TDX_OPERAND_ID_MAX_VCPUS, p->max_vcpus = HOST_MAX_VCPUS + 1);
+	REFUSED(TDX_OPERAND_ID_EXEC_CONTROLS, p->config_flags = 8);
+	REFUSED(TDX_OPERAND_ID_EPTP_CONTROLS, p->eptp_controls = 0x18);
+	REFUSED(TDX_OPERAND_ID_EPTP_CONTROLS, p->eptp_controls = 0x16);
+	REFUSED(TDX_OPERAND_ID_EPTP_CONTROLS, p->eptp_controls = 0x5e);
+	REFUSED(TDX_OPERAND_ID_EPTP_CONTROLS, p->config_flags = 1);	/* GPAW 52 wants 5 levels */
+	REFUSED(TDX_OPERAND_ID_TSC_FREQUENCY, p->tsc_frequency = 3);
+	REFUSED(TDX_OPERAND_ID_TSC_FREQUENCY, p->tsc_frequency = 401);
+	REFUSED(RDX, p->reserved0[5] = 1);
+	REFUSED(RDX, p->reserved1[37] = 1);
+	REFUSED(RDX, p->reserved2[3] = 1);
+	REFUSED(TDX_OPERAND_ID_CPUID_CONFIG, p->cpuid_values[3][0] = 1);
+	REFUSED(TDX_OPERAND_ID_CPUID_CONFIG, p->cpuid_values[0][0] = 48 << 16);
 	EXPECT_EQ((u32)0x80000008, (u32)self->h.last.rcx);
 	EXPECT_EQ(0, mng_init(&self->h, &self->td, self->pa));
 	EXPECT_EQ(0, self->h.last.rcx);

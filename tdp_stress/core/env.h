@@ -24,13 +24,13 @@
 #include <linux/types.h>
 #include <linux/vmalloc.h>
 #include <asm/page.h>
-#if __has_include(<asm/shared/tdx_errno.h>)
 #include <asm/shared/tdx_errno.h>
-#endif
 
 #define tdxm_read(p)			READ_ONCE(*(p))
 #define tdxm_write(p, v)		WRITE_ONCE(*(p), (v))
+/* Pairs with tdxm_store_release() of the same place, in user space too. */
 #define tdxm_load_acquire(p)		smp_load_acquire(p)
+/* Pairs with tdxm_load_acquire() of the same place. */
 #define tdxm_store_release(p, v)	smp_store_release(p, v)
 /* Both are full barriers and return the value before. */
 #define tdxm_cmpxchg(p, old, new)	cmpxchg(p, old, new)
@@ -93,27 +93,27 @@ static inline bool tdxm_env_is_ram(u64 pfn, u64 *nr)
 
 #else /* user space */
 
+#include <assert.h>
 #include <errno.h>
+#include <linux/const.h>
+#include <linux/types.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
-typedef uint8_t u8;
-typedef uint16_t u16;
-typedef uint32_t u32;
-typedef unsigned long long u64;
-typedef long long s64;
+typedef __u8 u8;
+typedef __u16 u16;
+typedef __u32 u32;
+typedef __u64 u64;
 
+#define BIT(n)			_BITUL(n)
+#define BIT_ULL(n)		_BITULL(n)
 #define PAGE_SHIFT		12
-#define PAGE_SIZE		(1UL << PAGE_SHIFT)
-#define BIT(n)			(1UL << (n))
-#define BIT_ULL(n)		(1ULL << (n))
+#define PAGE_SIZE		BIT(PAGE_SHIFT)
 #define GENMASK_ULL(h, l)	((~0ULL << (l)) & (~0ULL >> (63 - (h))))
 #define ARRAY_SIZE(a)		(sizeof(a) / sizeof((a)[0]))
-#define BUILD_BUG_ON(c)		_Static_assert(!(c), #c)
-#define __aligned(n)		__attribute__((aligned(n)))
+#define BUILD_BUG_ON(c)		static_assert(!(c), #c)
 #define unlikely(c)		__builtin_expect(!!(c), 0)
 
 #define tdxm_read(p)			__atomic_load_n(p, __ATOMIC_RELAXED)
@@ -122,9 +122,10 @@ typedef long long s64;
 #define tdxm_store_release(p, v)	__atomic_store_n(p, v, __ATOMIC_RELEASE)
 #define tdxm_cmpxchg(p, old, new)						\
 ({										\
-	__typeof__(*(p)) __old = (old);						\
+	__auto_type __p = (p);							\
+	__typeof__(*__p) __old = (old);						\
 										\
-	__atomic_compare_exchange_n(p, &__old, new, false, __ATOMIC_SEQ_CST,	\
+	__atomic_compare_exchange_n(__p, &__old, new, false, __ATOMIC_SEQ_CST,	\
 				    __ATOMIC_SEQ_CST);				\
 	__old;									\
 })

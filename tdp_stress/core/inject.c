@@ -63,7 +63,7 @@ static bool rule_fires(struct tdxm_call *c, struct inject_rule *rule, u32 mode)
  */
 u64 tdxm_inject_check(struct tdxm_call *c)
 {
-	struct inject_rule *rule = &c->m->inject[c->leaf->number];
+	struct inject_rule *rule = &c->m->inject[c->number];
 	u32 mode = tdxm_load_acquire(&rule->mode), one_in = tdxm_read(&c->m->busy_one_in);
 	u64 rule_status = tdxm_read(&rule->status), status = TDX_SUCCESS;
 	struct tdxm_tdcs *tdcs;

@@ -100,9 +100,18 @@ enum leaf_counter {
  * struct tdxm_lp - what belongs to one logical processor
  * @invept_gen: INVEPTs executed; read by the vCPU that runs here
  * @random: state of this processor's random stream, never 0
+ * @leaf: calls by leaf
+ * @lock_tries: try-locks by class
+ * @lock_busy: of these, not taken
+ * @guest: what guests did
+ * @status: leaves returned, by place of the status in struct tdxm.status_code; the
+ *	    last one for all that have no place
+ * @pages: pages taken less pages given back, by type
+ * @tds: TDs created less TDs reclaimed
+ * @vcpus: the same for vCPUs
  *
  * Written by its processor only (IRQs off), summed by readers. Counters of
- * things that come and go may be negative on one processor.
+ * things that come and go may have wrapped below 0 on one processor.
  */
 struct tdxm_lp {
 	u64 invept_gen;
@@ -111,11 +120,11 @@ struct tdxm_lp {
 	u64 lock_tries[LOCK_NR];
 	u64 lock_busy[LOCK_NR];
 	u64 guest[GUEST_NR];
-	u64 status[TDXM_NR_STATUSES + 1];	/* the last: all that had no room */
-	s64 pages[PT_NR];
-	s64 tds;
-	s64 vcpus;
-} __aligned(64);
+	u64 status[TDXM_NR_STATUSES + 1];
+	u64 pages[PT_NR];
+	u64 tds;
+	u64 vcpus;
+};
 
 /* Key ownership table: one entry per private HKID, protected by kot_lock. */
 enum kot_state {
@@ -172,6 +181,10 @@ struct tdxm {
  * @pa: the page
  * @chldcnt: pages that belong to the TD, without the TDR; atomic
  * @key_packages: packages on which the key is configured
+ * @lifecycle: enum td_lifecycle
+ * @hkid: private HKID
+ * @nr_tdcx: TDCS pages ever added
+ * @serial: TDs that were created before it
  * @tdcx: TDCS pages; 0 after reclaim
  *
  * Protected by the TDR's try-lock (held shared for reading) where not atomic.
@@ -190,14 +203,29 @@ struct tdxm_tdr {
 
 /**
  * struct tdxm_tdcs - execution controls of a TD, in its first TDCS page
- * @op_state: enum td_op_state; protected by op_state_lock, TDR held for writing
+ * @magic: TDXM_TDCS_MAGIC
+ * @op_state: enum td_op_state; changed with the TDR locked exclusively
+ * @op_state_lock: try-lock OP_STATE
+ * @sept_lock: try-lock of the S-EPT tree
+ * @epoch_lock: try-lock TD_EPOCH
  * @td_epoch: TLB tracking epoch; protected by epoch_lock
  * @refcount: vCPUs inside the guest, by parity of the epoch they entered in
+ * @num_vcpus: vCPUs initialized; atomic
+ * @num_assoc_vcpus: vCPUs associated with a processor; atomic
  * @busy_owed: the last BLOCK, TRACK or REMOVE was BUSY: the next is KVM's one
  *	       retry and must not be failed by injection
  * @distrust: one of those failed for good, so that KVM and the S-EPT disagree
  *	      about who owns a page: the guest touches no memory any more
+ * @attributes: from TD_PARAMS, as the next two
+ * @xfam: extended features
+ * @config_flags: TD_PARAMS_CONFIG_*
+ * @shared_bit: the GPA bit that makes an address shared
  * @measurement: stands for MRTD
+ * @sept_levels: 4 or 5
+ * @max_vcpus: from TD_PARAMS
+ * @tsc_frequency: from TD_PARAMS, in units of 25 MHz
+ * @cpuid: values of struct tdxm_config.cpuid_config's leaves: EAX to EDX
+ * @vcpu_pfn: TDVPR pages by vCPU index; 0: none
  */
 struct tdxm_tdcs {
 	u64 magic;
@@ -220,7 +248,7 @@ struct tdxm_tdcs {
 	u32 max_vcpus;
 	u32 tsc_frequency;
 	u32 cpuid[TDXM_MAX_CPUID_CONFIG][4];
-	u32 vcpu_pfn[TDXM_MAX_VCPUS];	/* TDVPR pages by vCPU index; 0: none */
+	u32 vcpu_pfn[TDXM_MAX_VCPUS];
 };
 
 /* A TDCS has its S-EPT root in the second page, and the rest is canary. */
@@ -244,14 +272,35 @@ struct tlb_entry {
 
 /**
  * struct tdxm_vcpu - a TD vCPU, in its TDVPR page
+ * @magic: TDXM_TDVPS_MAGIC
+ * @tdr: its TD
+ * @tdcs: the TD's TDCS
+ * @pa: the page
+ * @state: enum vcpu_state
  * @assoc_lp: logical processor it is associated with, or TDXM_NO_LP; atomic
+ * @index: number in the TD
+ * @x2apic_id: from TDH.VP.INIT
+ * @nr_tdcx: TDVPS pages added
+ * @initial_rcx: from TDH.VP.INIT
  * @epoch: TD epoch of the last entry, to which the private TLB belongs
  * @invept_gen: tdxm_lp.invept_gen to which the shared TLB belongs
+ * @random: state of its random stream, never 0
+ * @shared_eptp: SHARED_EPT_POINTER
+ * @posted_intr_desc: other fields that KVM writes, as the next five
+ * @posted_intr_nv: notification vector
+ * @pin_based: pin-based controls
+ * @secondary: secondary processor-based controls
+ * @notify_window: in cycles
+ * @pend_nmi: an NMI waits
  * @rip: the guest's instruction pointer as far as the zero-step filter cares
  * @rip_fixed: the embedder's guest decides @rip, else it moves with each access
+ * @sequence: writes so far; makes their values differ
  * @zs_rip: RIP of the private EPT violations counted by @zs_count
- * @zs_gpa: their GPAs
+ * @zs_count: private EPT violations at @zs_rip
+ * @zs_gpa: GPAs of the last of them
  * @guest: embedder's state
+ * @private_tlb: translations of private GPAs
+ * @shared_tlb: translations of GPAs with the SHARED bit
  *
  * Fields without a note belong to the logical processor it runs on, or are
  * protected by the TDVPR try-lock.
@@ -266,7 +315,6 @@ struct tdxm_vcpu {
 	u32 index;
 	u32 x2apic_id;
 	u32 nr_tdcx;
-	u64 tdcx[TDXM_MAX_TDVPS];
 	u64 initial_rcx;
 	u64 epoch;
 	u64 invept_gen;
@@ -280,7 +328,7 @@ struct tdxm_vcpu {
 	u32 pend_nmi;
 	u32 rip_fixed;
 	u64 rip;
-	u64 sequence;		/* writes so far; makes their values differ */
+	u64 sequence;
 	u64 zs_rip;
 	u32 zs_count;
 	u64 zs_gpa[TDXM_ZERO_STEP_FAULTS];
@@ -301,15 +349,13 @@ enum leaf_flags {
 };
 
 /**
- * struct tdxm_leaf - a row of the ABI's table of leaves
- * @number: RAX 15:0, also its place in the table
+ * struct tdxm_leaf - a row of the ABI's table of leaves, at the leaf's number
  * @name: the ABI's
  * @fn: the leaf; the return value is the status
  * @busy_operand: operand id of an injected BUSY
  * @flags: enum leaf_flags
  */
 struct tdxm_leaf {
-	u32 number;
 	const char *name;
 	u64 (*fn)(struct tdxm_call *c);
 	u32 busy_operand;
@@ -321,17 +367,28 @@ struct tdxm_leaf {
 
 /**
  * struct tdxm_call - one SEAMCALL in flight, on the stack of its processor
- * @held: try-locks taken so far, released when the leaf returns
- * @entry: S-EPT entry whose lock is held, or NULL
+ * @m: the module
+ * @lp: this processor
+ * @leaf: its row of the table
+ * @regs: operands, then outputs
+ * @number: of the leaf
+ * @version: of the leaf
  * @tdr_mode: how @tdr is locked
+ * @tdr: TD, once locked
+ * @tdcs: its TDCS, once its state is checked
+ * @vcpu: vCPU, once locked
+ * @entry: S-EPT entry whose lock is held, or NULL
  * @gpa: operand, level bits removed
  * @level: operand
+ * @nr_held: number of @held
+ * @held: try-locks taken so far, released when the leaf returns
  */
 struct tdxm_call {
 	struct tdxm *m;
 	struct tdxm_lp *lp;
 	const struct tdxm_leaf *leaf;
 	struct tdxm_regs *regs;
+	u32 number;
 	u32 version;
 	enum tdxm_lock_mode tdr_mode;
 	struct tdxm_tdr *tdr;
@@ -348,9 +405,11 @@ struct tdxm_call {
 };
 
 /* lock.c */
-bool tdxm_trylock(struct tdxm_lp *lp, enum tdxm_lock_class class, u32 *lock, enum tdxm_lock_mode mode);
+bool tdxm_trylock(struct tdxm_lp *lp, enum tdxm_lock_class class, u32 *lock,
+		  enum tdxm_lock_mode mode);
 void tdxm_unlock(u32 *lock, enum tdxm_lock_mode mode);
-bool tdxm_call_lock(struct tdxm_call *c, enum tdxm_lock_class class, u32 *lock, enum tdxm_lock_mode mode);
+bool tdxm_call_lock(struct tdxm_call *c, enum tdxm_lock_class class, u32 *lock,
+		    enum tdxm_lock_mode mode);
 void tdxm_call_unlock_all(struct tdxm_call *c);
 bool tdxm_entry_lock_host(struct tdxm_call *c, u64 *entry);
 u64 tdxm_entry_lock_guest(struct tdxm_lp *lp, u64 *entry);
@@ -447,8 +506,15 @@ u64 tdh_sys_update(struct tdxm_call *c);
 u64 tdh_sys_disable(struct tdxm_call *c);
 
 /* Count in a slot that only this processor writes. */
-#define tdxm_count(p)		tdxm_write(p, tdxm_read(p) + 1)
-#define tdxm_count_add(p, n)	tdxm_write(p, tdxm_read(p) + (n))
+static inline void tdxm_count_add(u64 *p, u64 n)
+{
+	tdxm_write(p, tdxm_read(p) + n);
+}
+
+static inline void tdxm_count(u64 *p)
+{
+	tdxm_count_add(p, 1);
+}
 
 /* xorshift64*: @state is the caller's own and not 0. */
 static inline u64 tdxm_random_next(u64 *state)

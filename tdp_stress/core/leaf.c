@@ -7,7 +7,6 @@
 
 #define LEAF(_number, _name, _fn, _busy, _flags)	\
 	[_number] = {					\
-		.number = _number,			\
 		.name = _name,				\
 		.fn = _fn,				\
 		.busy_operand = TDX_OPERAND_ID_##_busy,	\
@@ -123,7 +122,7 @@ static u64 execute(struct tdxm_call *c)
 	bool lockless = l->flags & LEAF_NO_LOCK;
 	u64 status = TDX_SUCCESS, tdr = 0;
 
-	if (unlikely(tdxm_read(&c->m->sys_down)) && !works_when_down(l->number))
+	if (unlikely(tdxm_read(&c->m->sys_down)) && !works_when_down(c->number))
 		return TDX_SYS_SHUTDOWN;
 	if (!lockless)
 		status = tdxm_inject_check(c);
@@ -131,7 +130,7 @@ static u64 execute(struct tdxm_call *c)
 		tdr = tdxm_retried_tdr(c);
 
 	if (status) {
-		tdxm_count(&c->lp->leaf[l->number][LEAF_INJECTED]);
+		tdxm_count(&c->lp->leaf[c->number][LEAF_INJECTED]);
 		if (l->flags & LEAF_EXT_INFO) {
 			c->regs->rcx = 0;
 			c->regs->rdx = 0;
@@ -169,14 +168,14 @@ void tdxm_seamcall(struct tdxm *m, struct tdxm_regs *regs)
 {
 	struct tdxm_lp *lp = &m->lp[tdxm_env_lp()];
 	struct tdxm_call c = { .m = m, .lp = lp, .regs = regs };
-	u32 number = TDXM_LEAF_UNKNOWN;
 
 	c.leaf = lookup(regs->rax, &c.version);
 	if (c.leaf) {
-		number = c.leaf->number;
+		c.number = regs->rax & TDX_LEAF_MASK;
 		regs->rax = execute(&c);
 	} else {
+		c.number = TDXM_LEAF_UNKNOWN;
 		regs->rax = tdxm_status(TDX_OPERAND_INVALID, TDX_OPERAND_ID_RAX);
 	}
-	count(m, lp, number, regs->rax);
+	count(m, lp, c.number, regs->rax);
 }

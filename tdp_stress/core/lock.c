@@ -18,7 +18,8 @@
  * Context: any; lock-free. Sharers that arrive together do not fail each other.
  * Return: whether the lock is taken now.
  */
-bool tdxm_trylock(struct tdxm_lp *lp, enum tdxm_lock_class class, u32 *lock, enum tdxm_lock_mode mode)
+bool tdxm_trylock(struct tdxm_lp *lp, enum tdxm_lock_class class, u32 *lock,
+		  enum tdxm_lock_mode mode)
 {
 	u32 old = tdxm_read(lock), seen;
 	bool taken;
@@ -54,7 +55,8 @@ void tdxm_unlock(u32 *lock, enum tdxm_lock_mode mode)
  *
  * Return: whether the lock is taken now.
  */
-bool tdxm_call_lock(struct tdxm_call *c, enum tdxm_lock_class class, u32 *lock, enum tdxm_lock_mode mode)
+bool tdxm_call_lock(struct tdxm_call *c, enum tdxm_lock_class class, u32 *lock,
+		    enum tdxm_lock_mode mode)
 {
 	if (!tdxm_trylock(c->lp, class, lock, mode))
 		return false;

@@ -8,7 +8,8 @@
 
 #define ANY_INITIALIZED	(BIT(OP_STATE_INITIALIZED) | BIT(OP_STATE_RUNNABLE))
 
-static u64 lock_td(struct tdxm_call *c, u64 tdr, u32 operand, enum tdxm_lock_mode mode, u32 op_states)
+static u64 lock_td(struct tdxm_call *c, u64 tdr, u32 operand, enum tdxm_lock_mode mode,
+		   u32 op_states)
 {
 	u64 status = tdxm_td_lock(c, tdr, operand, mode);
 
@@ -210,7 +211,7 @@ static void check_page_content(struct tdxm_call *c, u64 pa, enum sept_state stat
 	struct tdxm_finding f = {
 		.id = "X1", .what = "private page written to by the host",
 		.tdr = c->tdr->pa, .gpa = c->gpa, .pa = pa,
-		.leaf = c->leaf->number, .level = c->level, .state = state,
+		.leaf = c->number, .level = c->level, .state = state,
 	};
 	u64 *word = tdxm_env_va(pa);
 

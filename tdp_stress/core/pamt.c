@@ -63,7 +63,7 @@ u64 tdxm_page_lock_free(struct tdxm_call *c, u64 pa, u32 operand, enum tdxm_lock
 			.what = "page handed to a TD while still in use by one",
 			.tdr = (u64)tdxm_read(&p->owner) << PAGE_SHIFT,
 			.gpa = ~0ULL, .pa = pa, .status = status,
-			.leaf = c->leaf->number, .level = -1, .state = -1,
+			.leaf = c->number, .level = -1, .state = -1,
 		};
 
 		tdxm_report(c->m, VIOLATION_X2, &f);

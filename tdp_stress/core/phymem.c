@@ -62,7 +62,7 @@ static void check_table(struct tdxm_call *c, u64 pa)
 	const struct tdxm_finding f = {
 		.id = "X2", .what = "S-EPT table taken back while it maps a page of the TD",
 		.tdr = c->tdr->pa, .gpa = ~0ULL, .pa = pa,
-		.leaf = c->leaf->number, .level = -1, .state = -1,
+		.leaf = c->number, .level = -1, .state = -1,
 	};
 
 	if (tdxm_sept_table_has_leaf(c->m, pa, c->tdr->pa))
@@ -93,7 +93,7 @@ static void take_leave(struct tdxm_call *c, u64 pa, u32 type)
 	struct tdxm_finding f = {
 		.id = "X1", .what = "page of a TD written to by the host",
 		.tdr = c->tdr->pa, .gpa = ~0ULL, .pa = pa,
-		.leaf = c->leaf->number, .level = -1, .state = -1,
+		.leaf = c->number, .level = -1, .state = -1,
 	};
 
 	if (!page_intact(c, pa, type))

@@ -141,16 +141,31 @@ static void walk_statuses(struct walk *w)
 	}
 }
 
-static void walk_array(struct walk *w, const char *prefix, const char *suffix,
-		       const char * const *names, u32 n, size_t offset)
-{
-	u32 i;
+/* Counters that are arrays in struct tdxm_lp, in the order in which they are walked. */
+static const struct {
+	const char *prefix, *suffix;
+	const char * const *names;
+	u32 nr;
+	size_t offset;
+} groups[] = {
+	{ "lock", ".tries", lock_names, LOCK_NR, offsetof(struct tdxm_lp, lock_tries) },
+	{ "lock", ".busy", lock_names, LOCK_NR, offsetof(struct tdxm_lp, lock_busy) },
+	{ "pamt", "", type_names, PT_NR, offsetof(struct tdxm_lp, pages) },
+	{ "guest", "", guest_names, GUEST_NR, offsetof(struct tdxm_lp, guest) },
+};
 
-	for (i = 0; i < n; i++) {
-		if (!names[i])
-			continue;
-		snprintf(w->name, sizeof(w->name), "%s.%s%s", prefix, names[i], suffix);
-		w->fn(w->ctx, w->name, sum(w->m, offset + i * sizeof(u64)));
+static void walk_groups(struct walk *w)
+{
+	u32 g, i;
+
+	for (g = 0; g < ARRAY_SIZE(groups); g++) {
+		for (i = 0; i < groups[g].nr; i++) {
+			if (!groups[g].names[i])
+				continue;
+			snprintf(w->name, sizeof(w->name), "%s.%s%s", groups[g].prefix,
+				 groups[g].names[i], groups[g].suffix);
+			w->fn(w->ctx, w->name, sum(w->m, groups[g].offset + i * sizeof(u64)));
+		}
 	}
 }
 
@@ -176,14 +191,9 @@ void tdxm_for_each_counter(struct tdxm *m, void (*fn)(void *ctx, const char *nam
 	}
 	walk_leaf(&w, TDXM_LEAF_UNKNOWN, "unknown");
 	walk_statuses(&w);
-	walk_array(&w, "lock", ".tries", lock_names, LOCK_NR,
-		   offsetof(struct tdxm_lp, lock_tries));
-	walk_array(&w, "lock", ".busy", lock_names, LOCK_NR,
-		   offsetof(struct tdxm_lp, lock_busy));
-	walk_array(&w, "pamt", "", type_names, PT_NR, offsetof(struct tdxm_lp, pages));
+	walk_groups(&w);
 	fn(ctx, "td.live", sum(m, offsetof(struct tdxm_lp, tds)));
 	fn(ctx, "vcpu.live", sum(m, offsetof(struct tdxm_lp, vcpus)));
-	walk_array(&w, "guest", "", guest_names, GUEST_NR, offsetof(struct tdxm_lp, guest));
 	for (i = 0; i < VIOLATION_NR; i++) {
 		snprintf(w.name, sizeof(w.name), "violation.%s", violation_names[i]);
 		fn(ctx, w.name, tdxm_read(&m->violations[i]));

@@ -11,7 +11,7 @@ u64 tdxm_control_damage(struct tdxm_call *c, u64 pa, u32 operand)
 	const struct tdxm_finding f = {
 		.id = "X1", .what = "control page written to by the host",
 		.tdr = (u64)tdxm_read(&tdxm_pamt(c->m, pa)->owner) << PAGE_SHIFT,
-		.gpa = ~0ULL, .pa = pa, .leaf = c->leaf->number,
+		.gpa = ~0ULL, .pa = pa, .leaf = c->number,
 		.level = -1, .state = -1,
 	};
 

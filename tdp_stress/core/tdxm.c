@@ -27,8 +27,8 @@ const char *tdxm_config_error(const struct tdxm_config *cfg)
 		return "keyid_start must not be 0";
 	if (!cfg->nr_keyids || cfg->nr_keyids > TDXM_MAX_KEYIDS)
 		return "nr_keyids must be 1 to 4096";
-	if (cfg->phys_bits < 32 || cfg->phys_bits > 51)
-		return "phys_bits must be 32 to 51";
+	if (cfg->phys_bits < 32 || cfg->phys_bits > 52)
+		return "phys_bits must be 32 to 52";
 	if (cfg->hold_ns > TDXM_MAX_HOLD_NS)
 		return "hold_ns must be 0 to 100000";
 	if (cfg->nr_packages > TDXM_MAX_PACKAGES)

@@ -17,10 +17,9 @@ struct tdxm;
 struct tdxm_tdr;
 struct tdxm_vcpu;
 
-/**
- * struct tdxm_regs - the registers a SEAMCALL reads and writes
- *
- * RBP and RSP are not part of the ABI (NO_RBP_MOD).
+/*
+ * The registers a SEAMCALL reads and writes. RBP and RSP are not part of the ABI
+ * (NO_RBP_MOD).
  */
 struct tdxm_regs {
 	u64 rax, rbx, rcx, rdx, rsi, rdi;
@@ -38,7 +37,7 @@ struct tdxm_regs {
  * @max_vcpus: vCPUs a TD may have, 1 to 512
  * @keyid_start: first private HKID, at least 1
  * @nr_keyids: number of private HKIDs, 1 to 4096
- * @phys_bits: position of the HKID in a physical address, 32 to 51
+ * @phys_bits: position of the HKID in a physical address, 32 to 52
  * @hold_ns: how long a leaf keeps its locks beyond its own work, so that
  *	     contention is real, in nanoseconds, 0 to 100000
  * @seed: seed of every random choice the module makes
@@ -211,11 +210,11 @@ int tdxm_inject_busy(struct tdxm *m, u32 one_in);
 
 enum tdxm_plant {
 	TDXM_PLANT_NONE,
-	TDXM_PLANT_L1_PRIVATE,	/* VP.ENTER forgets to flush on a new epoch, REMOVE forgets to check */
+	TDXM_PLANT_L1_PRIVATE,	/* VP.ENTER does not flush on a new epoch, REMOVE does not check */
 	TDXM_PLANT_L1_SHARED,	/* INVEPT flushes nothing */
-	TDXM_PLANT_X1,		/* PAGE.AUG says that it mapped another page than it was given */
+	TDXM_PLANT_X1,		/* PAGE.AUG seems to map another page than it was given */
 	TDXM_PLANT_X3,		/* one PAGE.REMOVE in 64 fails without a reason */
-	TDXM_PLANT_CANARY,	/* a private page is scribbled on, as if KVM had written to it */
+	TDXM_PLANT_CANARY,	/* one removed page in 64 looks as if KVM had written to it */
 };
 
 void tdxm_plant(struct tdxm *m, enum tdxm_plant plant);
@@ -224,9 +223,10 @@ void tdxm_plant(struct tdxm *m, enum tdxm_plant plant);
 
 /*
  * Walk all counters as "name value" pairs, in a stable order: leaf.<ABI name>.
- * {calls,busy,injected,error} (and leaf.unknown.*), status.<16 hex digits>, lock.<name>.{tries,busy},
- * pamt.<type>, td.live, vcpu.live, guest.{access,tlb_hit,accept,ept_violation,
- * tlb_flush,zero_step}, violation.<id>, mem.bytes.
+ * {calls,busy,injected,error}, the same of leaf.unknown, status.<16 hex digits>,
+ * lock.<name>.tries, lock.<name>.busy, pamt.<type>, td.live, vcpu.live, guest.
+ * {access,tlb_hit,accept,ept_violation,tlb_flush,zero_step}, violation.<id>,
+ * mem.bytes.
  */
 void tdxm_for_each_counter(struct tdxm *m,
 			   void (*fn)(void *ctx, const char *name, u64 value), void *ctx);
