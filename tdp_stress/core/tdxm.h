@@ -233,4 +233,40 @@ void tdxm_for_each_counter(struct tdxm *m,
 const char *tdxm_leaf_name(u32 leaf);		/* "TDH.MEM.PAGE.AUG", or NULL */
 int tdxm_leaf_by_name(const char *name);	/* -1 */
 
+/* --- what lives --- */
+
+/**
+ * struct tdxm_td_info - a TD as an observer sees it
+ * @tdr: its TDR page
+ * @hkid: its private HKID
+ * @pages: pages it owns, the TDR not counted
+ * @lifecycle: name of TDR.LIFECYCLE_STATE
+ * @op_state: name of its OP_STATE
+ * @epoch: TLB tracking epoch
+ * @inside: vCPUs inside the guest
+ * @vcpus: vCPUs initialized
+ */
+struct tdxm_td_info {
+	u64 tdr, pages, epoch;
+	u32 hkid, inside, vcpus;
+	const char *lifecycle, *op_state;
+};
+
+/**
+ * struct tdxm_vcpu_info - a vCPU as an observer sees it
+ * @tdvpr: its TDVPR page
+ * @epoch: epoch it was last entered in
+ * @shared_eptp: SHARED_EPT_POINTER
+ * @index: its number in the TD
+ * @lp: logical processor it is associated with, or -1
+ */
+struct tdxm_vcpu_info {
+	u64 tdvpr, epoch, shared_eptp;
+	u32 index;
+	int lp;
+};
+
+void tdxm_list_tds(struct tdxm *m, void (*td_fn)(void *ctx, const struct tdxm_td_info *td),
+		   void (*vcpu_fn)(void *ctx, const struct tdxm_vcpu_info *v), void *ctx);
+
 #endif

@@ -30,6 +30,26 @@ static int stats_show(struct seq_file *s, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(stats);
 
+static void stub_state_td(void *ctx, const struct tdxm_td_info *td)
+{
+	seq_printf(ctx, "td 0x%llx hkid %u %s %s epoch %llu inside %u vcpus %u pages %llu\n",
+		   td->tdr, td->hkid, td->lifecycle, td->op_state, td->epoch, td->inside,
+		   td->vcpus, td->pages);
+}
+
+static void stub_state_vcpu(void *ctx, const struct tdxm_vcpu_info *v)
+{
+	seq_printf(ctx, "  vcpu %u tdvpr 0x%llx cpu %d epoch %llu shared_eptp 0x%llx\n", v->index,
+		   v->tdvpr, v->lp, v->epoch, v->shared_eptp);
+}
+
+static int state_show(struct seq_file *s, void *unused)
+{
+	tdxm_list_tds(stub_tdxm, stub_state_td, stub_state_vcpu, s);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(state);
+
 static int stub_inject_open(struct inode *inode, struct file *file)
 {
 	return single_open(file, stub_inject_show, NULL);
@@ -80,6 +100,7 @@ void stub_debugfs_init(void)
 {
 	stub_dir = debugfs_create_dir("tdx_stub", NULL);
 	debugfs_create_file("stats", 0444, stub_dir, NULL, &stats_fops);
+	debugfs_create_file("state", 0444, stub_dir, NULL, &state_fops);
 	debugfs_create_file("inject", 0644, stub_dir, NULL, &stub_inject_fops);
 }
 
