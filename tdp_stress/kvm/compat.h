@@ -10,7 +10,7 @@
 #include <linux/kvm_host.h>
 
 #ifdef TDPS_NO_MIRROR_ROOTS
-#error "tdp_stress: this kernel's KVM has no mirror roots (set_external_spte(kvm, gfn, old_spte, new_spte, level)); 7.2 or newer is needed"
+#error "tdp_stress: this KVM has no mirror roots as in 7.2 or newer (set_external_spte)"
 #endif
 #ifndef CONFIG_KVM_INTEL_TDX
 #error "tdp_stress: this kernel is built without CONFIG_KVM_INTEL_TDX"

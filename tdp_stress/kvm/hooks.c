@@ -131,6 +131,7 @@ static bool hooks_busy(void)
 	/* left before entered: a thread in between is seen as busy */
 	for_each_possible_cpu(cpu)
 		n -= READ_ONCE(*per_cpu_ptr(&hooks_left, cpu));
+	/* who is counted as left has been counted as entered */
 	smp_rmb();
 	for_each_possible_cpu(cpu)
 		n += READ_ONCE(*per_cpu_ptr(&hooks_entered, cpu));
@@ -161,7 +162,10 @@ static void on_spte_changed(void *unused, int as_id, gfn_t gfn, int level, u64 o
 			    u64 new_spte)
 {
 	struct tdps_frame *f = tdps_ctx_frame(tdps_ctx_current());
-	struct tdps_where w = { .vm = f ? f->vm : 0, .gfn = gfn, .level = level };
+	struct tdps_where w = {
+		.vm = f ? f->vm : 0, .gfn = gfn, .level = level,
+		.lock = f ? f->lock : TDPS_LOCK_UNKNOWN,
+	};
 	struct tdps_spte was, is;
 
 	tdps_decode(tdps_id_vm(w.vm), old_spte, level, &was);

@@ -21,7 +21,7 @@
  * @free_tramp: its trampoline
  */
 struct tdps_symbols {
-	struct mutex *kvm_lock;
+	struct mutex *kvm_lock;	/* KVM's own: all VMs */
 	struct list_head *vm_list;
 	struct kmem_cache **mmu_page_header_cache;
 	u64 *shadow_mmio_mask;

@@ -151,19 +151,21 @@ void tdps_ctx_leave(struct tdps_ctx *ctx)
 
 	if (--ctx->users)
 		return;
+	/* the context is written before it is given up; claim() and the watchdog read it after */
 	smp_store_release(&buckets[slot / WAYS].owner[slot % WAYS], (unsigned long)current);
 }
 
 /**
- * tdps_ctx_for_each_busy() - look at every thread that is inside
+ * tdps_ctx_visit_busy() - look at every thread that is inside
  * @fn: called for each; what it reads may change under its eyes
  * @now: handed to @fn
  */
-void tdps_ctx_for_each_busy(void (*fn)(struct tdps_ctx *ctx, u64 now), u64 now)
+void tdps_ctx_visit_busy(tdps_ctx_fn fn, u64 now)
 {
 	unsigned int i;
 
 	for (i = 0; i < BUCKETS * WAYS; i++)
+		/* pairs with cmpxchg() in claim() */
 		if (smp_load_acquire(&buckets[i / WAYS].owner[i % WAYS]) & OWNER_BUSY)
 			fn(&ctxs[i], now);
 }

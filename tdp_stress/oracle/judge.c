@@ -7,6 +7,8 @@
  * So nothing is judged unless all of it, from its beginning, happened while
  * tdps_live was set.
  */
+#include <linux/hash.h>
+#include <linux/log2.h>
 #include <linux/timekeeping.h>
 
 #include "oracle.h"
@@ -50,6 +52,7 @@ struct tdps_ctx *tdps_op_begin(enum tdps_op op, const struct tdps_where *w, u64 
 	*f = (struct tdps_frame) {
 		.op = op,
 		.roots = roots,
+		.lock = w->lock,
 		.vm = w->vm,
 		.start = w->gfn,
 		.end = end,
@@ -129,6 +132,7 @@ struct tdps_ctx *tdps_extop_begin(struct tdps_extop *x)
 			.open = true,
 			.kind = x->kind,
 			.level = x->where.level,
+			.lock = x->where.lock,
 			.vm = x->where.vm,
 			.gfn = x->where.gfn,
 			.old_spte = x->old_spte,
@@ -272,12 +276,13 @@ void tdps_table_free(u64 table)
 
 void tdps_flush(u64 vm)
 {
+	const struct tdps_where w = { .vm = vm, .gfn = TDPS_NO_GFN };
 	struct tdps_ctx *ctx = tdps_ctx_current();
 	u32 i;
 
 	if (!READ_ONCE(tdps_live))
 		return;
-	tdps_record(TDPS_EV_FLUSH, 0, &(struct tdps_where) { .vm = vm, .gfn = TDPS_NO_GFN }, 0, 0, 0);
+	tdps_record(TDPS_EV_FLUSH, 0, &w, 0, 0, 0);
 	for (i = 0; ctx && i < min(ctx->depth, TDPS_DEPTH); i++)
 		if (ctx->frame[i].vm == vm)
 			ctx->frame[i].unflushed = 0;
@@ -285,19 +290,32 @@ void tdps_flush(u64 vm)
 
 void tdps_kick(u64 vm)
 {
+	const struct tdps_where w = { .vm = vm, .gfn = TDPS_NO_GFN };
 	struct tdps_ctx *ctx = tdps_ctx_current();
 
 	if (!READ_ONCE(tdps_live))
 		return;
-	tdps_record(TDPS_EV_KICK, 0, &(struct tdps_where) { .vm = vm, .gfn = TDPS_NO_GFN }, 0, 0, 0);
+	tdps_record(TDPS_EV_KICK, 0, &w, 0, 0, 0);
 	if (ctx)
 		ctx->kicked = true;
 }
 
+/**
+ * tdps_bugged() - an audit has met a VM that KVM has given up
+ * @vm: VM
+ *
+ * Context: audits, which are serialised.
+ */
 void tdps_bugged(u64 vm)
 {
+	static u64 told[8];
 	const struct tdps_where w = { .vm = vm, .gfn = TDPS_NO_GFN };
+	unsigned int i = hash_64(vm, ilog2(ARRAY_SIZE(told)));
 
+	/* it stays so, and one word is enough */
+	if (told[i] == vm)
+		return;
+	told[i] = vm;
 	tdps_violation(TDPS_SPLAT, &w, "KVM has given up this VM (KVM_BUG_ON)");
 }
 
@@ -354,5 +372,5 @@ static void watch(struct tdps_ctx *ctx, u64 now)
 void tdps_watchdog(void)
 {
 	tdps_checking(TDPS_P1);
-	tdps_ctx_for_each_busy(watch, ktime_get_mono_fast_ns());
+	tdps_ctx_visit_busy(watch, ktime_get_mono_fast_ns());
 }

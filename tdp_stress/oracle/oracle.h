@@ -21,28 +21,23 @@ struct tdx_stub_view;
 
 /* --- the invariants; ids and meaning as in Documentation/invariants.rst --- */
 
-#define TDPS_CHECKS(X)	\
-	X(F1)		\
-	X(F2)		\
-	X(F4)		\
-	X(X1)		\
-	X(X2)		\
-	X(X3)		\
-	X(X4)		\
-	X(Z1)		\
-	X(Z2)		\
-	X(T1)		\
-	X(R1)		\
-	X(L1)		\
-	X(A1)		\
-	X(H1)		\
-	X(P1)		\
-	X(SPLAT)
-
 enum tdps_check {
-#define X(id) TDPS_##id,
-	TDPS_CHECKS(X)
-#undef X
+	TDPS_F1,
+	TDPS_F2,
+	TDPS_F4,
+	TDPS_X1,
+	TDPS_X2,
+	TDPS_X3,
+	TDPS_X4,
+	TDPS_Z1,
+	TDPS_Z2,
+	TDPS_T1,
+	TDPS_R1,
+	TDPS_L1,
+	TDPS_A1,
+	TDPS_H1,
+	TDPS_P1,
+	TDPS_SPLAT,
 	TDPS_NR_CHECKS,
 	TDPS_NO_CHECK = TDPS_NR_CHECKS
 };
@@ -133,6 +128,7 @@ enum tdps_op {
  * @reported: the watchdog has complained about it
  * @slow: it may wait for mmu_lock while others have long work to do
  * @roots: kinds of root it may touch, TDPS_ROOTS_*
+ * @lock: how mmu_lock was held when it began
  * @vm: VM
  * @start: first GFN
  * @end: GFN after the last
@@ -147,6 +143,7 @@ struct tdps_frame {
 	bool reported;
 	bool slow;
 	u8 roots;
+	u8 lock;
 	u64 vm;
 	u64 start;
 	u64 end;
@@ -349,6 +346,7 @@ void tdps_record(enum tdps_event_type type, u8 kind, const struct tdps_where *w,
  * @kind: enum tdps_extop_kind
  * @level: 1 is 4K
  * @call: the last SEAMCALL in it
+ * @lock: how mmu_lock is held
  * @vm: VM
  * @gfn: GFN
  * @old_spte: the mirror SPTE before
@@ -364,6 +362,7 @@ struct tdps_window {
 	u8 kind;
 	u8 level;
 	u8 call;
+	u8 lock;
 	u64 vm;
 	u64 gfn;
 	u64 old_spte;
@@ -424,7 +423,8 @@ void tdps_ctx_exit(void);
 struct tdps_ctx *tdps_ctx_enter(void);
 void tdps_ctx_leave(struct tdps_ctx *ctx);
 struct tdps_ctx *tdps_ctx_current(void);
-void tdps_ctx_for_each_busy(void (*fn)(struct tdps_ctx *ctx, u64 now), u64 now);
+typedef void (*tdps_ctx_fn)(struct tdps_ctx *ctx, u64 now);
+void tdps_ctx_visit_busy(tdps_ctx_fn fn, u64 now);
 
 static inline struct tdps_frame *tdps_ctx_frame(struct tdps_ctx *ctx)
 {
@@ -607,14 +607,14 @@ DECLARE_PER_CPU(struct tdps_counters, tdps_counters);
 
 #define tdps_count(field)	this_cpu_inc(tdps_counters.field)
 #define tdps_add(field, n)	this_cpu_add(tdps_counters.field, n)
+#define tdps_max(field, n)	tdps_raise(&tdps_counters.field, n)
+
 /* A lost update between read and write only loses a maximum of this instant. */
-#define tdps_max(field, n)						\
-do {									\
-	u64 __n = (n);							\
-									\
-	if (__n > this_cpu_read(tdps_counters.field))			\
-		this_cpu_write(tdps_counters.field, __n);		\
-} while (0)
+static inline void tdps_raise(u64 __percpu *max, u64 n)
+{
+	if (n > this_cpu_read(*max))
+		this_cpu_write(*max, n);
+}
 
 /* The invariant @id is being checked right now: count it. False if it is off. */
 static inline bool tdps_checking(enum tdps_check id)
@@ -670,7 +670,8 @@ void tdps_mem_account(size_t bytes);
 void tdps_verdict(char *buf, size_t len);
 /* "X1 (why), L1 (why)", or an empty string. */
 void tdps_not_checked(char *buf, size_t len);
-void tdps_for_each_stat(void (*fn)(void *ctx, const char *name, u64 value), void *ctx);
+typedef void (*tdps_stat_fn)(void *ctx, const char *name, u64 value);
+void tdps_visit_stats(tdps_stat_fn fn, void *ctx);
 void tdps_violations_show(struct seq_file *m);
 
 #endif

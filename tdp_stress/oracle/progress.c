@@ -89,6 +89,7 @@ void progress_watch(struct tdps_ctx *ctx, u64 now)
 	who.op = READ_ONCE(f->op);
 	w.vm = READ_ONCE(f->vm);
 	w.gfn = READ_ONCE(f->start);
+	w.lock = READ_ONCE(f->lock);
 	if (READ_ONCE(ctx->depth) != depth || READ_ONCE(ctx->active_ns) != active ||
 	    !tdps_wants(TDPS_P1))
 		return;

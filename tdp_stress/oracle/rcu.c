@@ -57,6 +57,7 @@ void rcu_table_zap(u64 table)
 		 * expedited grace period overlap.
 		 */
 		get_state_synchronize_rcu_full(&way[i].gp);
+		/* pairs with the load in rcu_table_free(): the state is complete */
 		smp_store_release(&way[i].table, table);
 		return;
 	}
@@ -75,6 +76,7 @@ bool rcu_table_free(u64 table)
 		return false;
 	way = zapped[hash_64(table, TABLE_BITS)];
 	for (i = 0; i < TABLE_WAYS; i++) {
+		/* pairs with the store in rcu_table_zap() */
 		if (smp_load_acquire(&way[i].table) != table)
 			continue;
 		gp = way[i].gp;

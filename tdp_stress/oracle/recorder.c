@@ -95,6 +95,7 @@ void tdps_record(enum tdps_event_type type, u8 kind, const struct tdps_where *w,
 	ev->pid = current->pid;
 	ev->type = type;
 	ev->kind = kind;
+	/* pairs with ring_read(): the event is complete */
 	smp_store_release(&ev->seq, pos);
 	preempt_enable_notrace();
 }
@@ -102,11 +103,15 @@ void tdps_record(enum tdps_event_type type, u8 kind, const struct tdps_where *w,
 /* Copy a slot; false if it is empty or being written. */
 static bool ring_read(const struct tdps_event *slot, struct tdps_event *ev)
 {
-	u64 seq = smp_load_acquire(&slot->seq);
+	u64 seq;
+
+	/* pairs with tdps_record() */
+	seq = smp_load_acquire(&slot->seq);
 
 	if (!seq)
 		return false;
 	*ev = *slot;
+	/* the copy before the second look at the sequence */
 	smp_rmb();
 	return READ_ONCE(slot->seq) == seq && ev->seq == seq;
 }
@@ -121,9 +126,9 @@ int tdps_recorder_last(pid_t pid, struct tdps_event *out, int max)
 		const struct ring *r = per_cpu_ptr(&rings, cpu);
 
 		for (slot = 0; slot <= ring_mask; slot++) {
-			if ((pid_t)READ_ONCE(r->ev[slot].pid) != pid || !ring_read(&r->ev[slot], &ev))
+			if ((pid_t)READ_ONCE(r->ev[slot].pid) != pid)
 				continue;
-			if (ev.type == TDPS_EV_VIOLATION)
+			if (!ring_read(&r->ev[slot], &ev) || ev.type == TDPS_EV_VIOLATION)
 				continue;
 			/* insertion into a short array, newest last */
 			if (n == max && ev.ns <= out[0].ns)
@@ -265,15 +270,16 @@ void tdps_event_str(const struct tdps_event *ev, char *buf, size_t len)
 
 	switch (ev->type) {
 	case TDPS_EV_OP_BEGIN:
-		scnprintf(buf, len, "%s begins%s (end 0x%llx)%s", tdps_op_name(ev->kind), at, ev->a, lock);
+		scnprintf(buf, len, "%s begins%s (end 0x%llx)%s", tdps_op_name(ev->kind), at,
+			  ev->a, lock);
 		break;
 	case TDPS_EV_OP_END:
 		scnprintf(buf, len, "%s ends%s: %d after %llu us%s", tdps_op_name(ev->kind), at,
 			  ev->ret, ev->b / NSEC_PER_USEC, lock);
 		break;
 	case TDPS_EV_EXT_BEGIN:
-		scnprintf(buf, len, "external %s begins%s 0x%llx -> 0x%llx%s", ext, at, ev->a, ev->b,
-			  lock);
+		scnprintf(buf, len, "external %s begins%s 0x%llx -> 0x%llx%s", ext, at, ev->a,
+			  ev->b, lock);
 		break;
 	case TDPS_EV_EXT_END:
 		scnprintf(buf, len, "external %s ends%s: %d after %llu us%s", ext, at, ev->ret,

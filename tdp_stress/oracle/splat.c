@@ -69,8 +69,10 @@ static void on_console(void *unused, const char *text, size_t len)
 	if (f) {
 		w.vm = f->vm;
 		w.gfn = f->start;
+		w.lock = f->lock;
 	}
 	if (ctx && ctx->win.open) {
+		w.lock = ctx->win.lock;
 		w.gfn = ctx->win.gfn;
 		w.level = ctx->win.level;
 	}

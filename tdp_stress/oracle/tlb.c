@@ -95,10 +95,11 @@ static void give_back(struct tdps_ctx *ctx, const struct tdps_op_end *e)
 	if (!tdps_view || !tdps_view->models_shared_tlb() || !e->tdr || !tdps_wants(TDPS_L1))
 		return;
 	for (i = 0; i < ctx->nr_ranges; i++) {
+		u64 start = ctx->range[i].start, end = ctx->range[i].end;
+
 		tdps_checking(TDPS_L1);
-		tdps_view->shared_given_back(e->tdr,
-					     (ctx->range[i].start | e->shared_bits) << PAGE_SHIFT,
-					     (ctx->range[i].end - ctx->range[i].start) << PAGE_SHIFT);
+		tdps_view->shared_given_back(e->tdr, (start | e->shared_bits) << PAGE_SHIFT,
+					     (end - start) << PAGE_SHIFT);
 	}
 }
 

@@ -19,7 +19,8 @@ void transition_spte(const struct tdps_where *w, const struct tdps_spte *old_spt
 		was_pfn = new_spte->pfn ^ 1;
 	}
 	if (was_leaf && new_spte->leaf && was_pfn != new_spte->pfn)
-		tdps_violation(TDPS_T1, w, "present leaf 0x%llx replaced by a leaf of another page, 0x%llx",
+		tdps_violation(TDPS_T1, w,
+			       "present leaf 0x%llx replaced by a leaf of another page, 0x%llx",
 			       old_spte->raw, new_spte->raw);
 	else if (old_spte->present && !old_spte->leaf && new_spte->present && !new_spte->leaf &&
 		 old_spte->pfn != new_spte->pfn)

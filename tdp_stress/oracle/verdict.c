@@ -19,9 +19,22 @@
 #define LINE_LEN	256
 
 static const char * const names[] = {
-#define X(id) #id,
-	TDPS_CHECKS(X)
-#undef X
+	[TDPS_F1] = "F1",
+	[TDPS_F2] = "F2",
+	[TDPS_F4] = "F4",
+	[TDPS_X1] = "X1",
+	[TDPS_X2] = "X2",
+	[TDPS_X3] = "X3",
+	[TDPS_X4] = "X4",
+	[TDPS_Z1] = "Z1",
+	[TDPS_Z2] = "Z2",
+	[TDPS_T1] = "T1",
+	[TDPS_R1] = "R1",
+	[TDPS_L1] = "L1",
+	[TDPS_A1] = "A1",
+	[TDPS_H1] = "H1",
+	[TDPS_P1] = "P1",
+	[TDPS_SPLAT] = "SPLAT",
 };
 
 static atomic64_t violations[TDPS_NR_CHECKS];
@@ -144,6 +157,7 @@ static void report(enum tdps_check id, const struct tdps_where *w, const struct 
 	slot = atomic_fetch_inc(&next_line);
 	if (slot < LINES) {
 		strscpy(lines[slot] + 1, line + 1, LINE_LEN - 1);
+		/* pairs with tdps_violations_show(): the rest of the line is there */
 		smp_store_release(&lines[slot][0], line[0]);
 	}
 	print_events(who->pid);
@@ -217,6 +231,7 @@ static void report_deferred(struct irq_work *unused)
 	for (i = 0; i < DEFERRED; i++) {
 		struct deferred *d = &deferred[i];
 
+		/* pairs with tdps_violation_deferred() */
 		if (smp_load_acquire(&d->state) != READY)
 			continue;
 		if (d->who.op == TDPS_OP_NONE)
@@ -224,6 +239,7 @@ static void report_deferred(struct irq_work *unused)
 		else
 			tdps_violation_by(d->id, &d->where, &d->who, "%s, in %s", d->text,
 					  tdps_op_name(d->who.op));
+		/* read before it is given up */
 		smp_store_release(&d->state, FREE);
 	}
 }
@@ -243,6 +259,7 @@ void tdps_violation_deferred(enum tdps_check id, const struct tdps_where *w, con
 	d->where = *w;
 	tdps_who_is_current(&d->who);
 	strscpy(d->text, text);
+	/* pairs with report_deferred(): all of it is written */
 	smp_store_release(&d->state, READY);
 	irq_work_queue(&deferred_work);
 }
@@ -267,8 +284,12 @@ void tdps_violations_show(struct seq_file *m)
 {
 	int i;
 
-	for (i = 0; i < LINES && smp_load_acquire(&lines[i][0]); i++)
+	for (i = 0; i < LINES; i++) {
+		/* pairs with report() */
+		if (!smp_load_acquire(&lines[i][0]))
+			break;
 		seq_printf(m, "%s\n", lines[i]);
+	}
 }
 
 /* A counter of struct tdps_counters, summed; maxima are their maximum. */
@@ -362,11 +383,11 @@ static const char * const event_names[] = {
 };
 
 /**
- * tdps_for_each_stat() - all counters as "name value" pairs, in a stable order
+ * tdps_visit_stats() - all counters as "name value" pairs, in a stable order
  * @fn: called for each
  * @ctx: handed to @fn
  */
-void tdps_for_each_stat(void (*fn)(void *ctx, const char *name, u64 value), void *ctx)
+void tdps_visit_stats(tdps_stat_fn fn, void *ctx)
 {
 	char name[32];
 	int i;

@@ -14,6 +14,9 @@ void zap_op_end(struct tdps_frame *f, enum tdps_op op, const struct tdps_op_end 
 	struct tdps_where w = e->where;
 	u64 left = e->leafs_left;
 
+	/* of a VM that was given up nothing is expected any more */
+	if (e->bugged)
+		return;
 	switch (op) {
 	case TDPS_OP_UNMAP:
 	case TDPS_OP_ZAP_LEAFS:
@@ -27,8 +30,8 @@ void zap_op_end(struct tdps_frame *f, enum tdps_op op, const struct tdps_op_end 
 				w.gfn = e->left_gfn;
 			w.level = 1;
 			tdps_violation(TDPS_Z1, &w,
-				       "%llu leaves left behind by %s of gfn 0x%llx to 0x%llx", left,
-				       tdps_op_name(op), f->start, f->end);
+				       "%llu leaves left behind by %s of gfn 0x%llx to 0x%llx",
+				       left, tdps_op_name(op), f->start, f->end);
 		}
 		if (f->mirror_zapped && !(f->roots & TDPS_ROOTS_MIRROR))
 			tdps_violation(TDPS_Z1, &w,
@@ -86,7 +89,8 @@ static void check_age(struct tdps_audit *a, const struct tdps_audit_root *r)
 	if (now - aged[i].ns <= tdps_limits.progress_ns || aged[i].reported)
 		return;
 	aged[i].reported = true;
-	tdps_violation(TDPS_Z2, &w, "invalid root that no vCPU uses still has %u references after %llu ms",
+	tdps_violation(TDPS_Z2, &w,
+		       "invalid root that no vCPU uses still has %u references after %llu ms",
 		       r->count, (now - aged[i].ns) / NSEC_PER_MSEC);
 }
 

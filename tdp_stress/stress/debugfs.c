@@ -21,7 +21,7 @@ static void show_stat(void *m, const char *name, u64 value)
 
 static int stats_show(struct seq_file *m, void *unused)
 {
-	tdps_for_each_stat(show_stat, m);
+	tdps_visit_stats(show_stat, m);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(stats);

@@ -195,7 +195,7 @@ static void last_word(void)
 {
 	char text[256];
 
-	tdps_for_each_stat(print_stat, NULL);
+	tdps_visit_stats(print_stat, NULL);
 	tdps_not_checked(text, sizeof(text));
 	if (*text)
 		pr_info("not checked: %s\n", text);

@@ -68,24 +68,37 @@ static int get_uint(char *buf, const struct kernel_param *kp)
 
 static const struct kernel_param_ops uint_ops = { .set = set_uint, .get = get_uint };
 
-#define UINT_PARAM(param, least, most, power, what, describe)			\
-static struct uint_param param##_param = {					\
-	.name = #param, .unit = what, .value = &stress_params.param,		\
-	.min = least, .max = most, .pow2 = power,				\
-};										\
-module_param_cb(param, &uint_ops, &param##_param, 0444);			\
-MODULE_PARM_DESC(param, describe)
+enum { AUDIT_MS, PROGRESS_MS, FROZEN_MAX_MS, RETRY_MAX, FLIGHT };
 
-UINT_PARAM(audit_ms, 0, 60000, false, "milliseconds",
-	   "pause between two audits of all TDs, in milliseconds, 0 to 60000; 0: only on demand (default 250)");
-UINT_PARAM(progress_ms, 10, 600000, false, "milliseconds",
-	   "an operation that takes longer violates P1, in milliseconds, 10 to 600000 (default 10000)");
-UINT_PARAM(frozen_max_ms, 10, 600000, false, "milliseconds",
-	   "an SPTE that is frozen longer violates F1, in milliseconds, 10 to 600000 (default 10000)");
-UINT_PARAM(retry_max, 10, 1000000, false, "retries",
-	   "a fault of one thread at one GFN that is retried so often in a row violates P1, 10 to 1000000 (default 1000)");
-UINT_PARAM(flight, 64, 65536, true, "events",
-	   "events that the flight recorder keeps for each CPU, a power of two, 64 to 65536 (default 1024)");
+static const struct uint_param uint_params[] = {
+	[AUDIT_MS] = { "audit_ms", "milliseconds", &stress_params.audit_ms, 0, 60000 },
+	[PROGRESS_MS] = { "progress_ms", "milliseconds", &stress_params.progress_ms, 10, 600000 },
+	[FROZEN_MAX_MS] = {
+		"frozen_max_ms", "milliseconds", &stress_params.frozen_max_ms, 10, 600000
+	},
+	[RETRY_MAX] = { "retry_max", "retries", &stress_params.retry_max, 10, 1000000 },
+	[FLIGHT] = { "flight", "events", &stress_params.flight, 64, 65536, .pow2 = true },
+};
+
+module_param_cb(audit_ms, &uint_ops, (void *)&uint_params[AUDIT_MS], 0444);
+MODULE_PARM_DESC(audit_ms,
+		 "pause between two audits of all TDs, in milliseconds, 0 to 60000; 0: only on demand (default 250)");
+
+module_param_cb(progress_ms, &uint_ops, (void *)&uint_params[PROGRESS_MS], 0444);
+MODULE_PARM_DESC(progress_ms,
+		 "an operation that does not get on for longer violates P1, in milliseconds, 10 to 600000 (default 10000)");
+
+module_param_cb(frozen_max_ms, &uint_ops, (void *)&uint_params[FROZEN_MAX_MS], 0444);
+MODULE_PARM_DESC(frozen_max_ms,
+		 "an SPTE that is frozen longer violates F1, in milliseconds, 10 to 600000 (default 10000)");
+
+module_param_cb(retry_max, &uint_ops, (void *)&uint_params[RETRY_MAX], 0444);
+MODULE_PARM_DESC(retry_max,
+		 "a fault of one thread at one GFN that is retried so often in a row violates P1, 10 to 1000000 (default 1000)");
+
+module_param_cb(flight, &uint_ops, (void *)&uint_params[FLIGHT], 0444);
+MODULE_PARM_DESC(flight,
+		 "events that the flight recorder keeps for each CPU, a power of two, 64 to 65536 (default 1024)");
 
 module_param_named(verbose, stress_params.verbose, bool, 0644);
 MODULE_PARM_DESC(verbose, "say what is hooked and what is not checked (default N)");
