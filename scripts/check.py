@@ -30,12 +30,12 @@ def _program(results, name, argv, **kwargs):
     results.take(name, code, "\n".join(l for l in lines if not l.startswith("+ ")))
 
 
-def core(kernel, results):
+def core(values, kernel, results):
     """Unit tests of the emulated TDX module, in user space."""
     out = kernel.folder / "core"
     out.mkdir(exist_ok=True)
     _program(results, "core", ["make", "-s", "-C", cache.REPO / "selftests/core",
-                               "KSRC=%s" % kernel.tree.path, "O=%s" % out, "check"])
+                               "KSRC=%s" % kernel.tree.path, "O=%s" % out, "-j%d" % values.jobs, "run"])
 
 
 def driver(kernel, results):
@@ -100,7 +100,7 @@ def check():
     folder = session.new_folder(values, "check")
     guest = session.Session(values, kernel, built, machine, folder)
 
-    core(kernel, results)
+    core(values, kernel, results)
     driver(kernel, results)
     _program(results, "bad input", [sys.executable, "-B", _SYSTEM / "host.py", kernel.tree.path])
     refusals(guest, values, results)

@@ -39,24 +39,27 @@ class Results:
             self.not_ok(title, *why)
 
     def take(self, name, code, text):
-        """Take over the results of a program that prints TAP of its own."""
-        found = 0
-        for line in text.splitlines():
-            m = re.match(r"(not )?ok\b\s*\d*\s*-?\s*(.*)", line)
-            if not m:
-                continue
-            found += 1
-            title = "%s: %s" % (name, m.group(2))
-            if re.search(r"#\s*SKIP", line, re.I):
-                self.skip(re.sub(r"\s*#\s*SKIP.*", "", title, flags=re.I),
-                          re.sub(r".*#\s*SKIP\s*", "", line, flags=re.I))
-            elif m.group(1):
+        """Take over the results of a program that prints TAP of its own.
+
+        Where there are subtests (indented), they are what counts; the line
+        above them only if it is the one that failed.
+        """
+        lines = [m for m in (re.match(r"( *)(not )?ok\b[ \d]*-? *(.*)", line)
+                             for line in text.splitlines()) if m]
+        subtests = any(m.group(1) for m in lines)
+        failures = len(self.failed)
+        for indent, bad, title in (m.groups() for m in lines):
+            title, _, reason = re.sub(r"#\s*skip\b", "#SKIP", title, flags=re.I).partition("#SKIP")
+            title = "%s: %s" % (name, title.strip() or "the rest")
+            if reason:
+                self.skip(title, reason.strip())
+            elif bad:
                 self.not_ok(title)
-            else:
+            elif indent or not subtests:
                 self.ok(title)
-        if not found:
+        if not lines:
             self.not_ok(name, "no test result; exit code %d" % code, *text.splitlines()[-5:])
-        elif code and not self.failed:
+        elif code and len(self.failed) == failures:
             self.not_ok(name, "exit code %d although every test passed" % code)
 
     def close(self):

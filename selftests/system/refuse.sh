@@ -121,7 +121,7 @@ start_td()
 	/tdp-stress --duration 60 --interval 0 --ops run=5,prefault=1,punch=1 > /tmp/driver.log 2>&1 &
 	td=$!
 	for i in 1 2 3 4 5 6 7 8 9 10; do
-		grep -q '^td' /sys/kernel/debug/tdx_stub/state && break
+		grep -q '^td.live [1-9]' /sys/kernel/debug/tdx_stub/stats && break
 		sleep 0.5
 	done
 	sleep 1
@@ -157,7 +157,7 @@ while_a_td_lives()
 	expect "tdp_stress unloads while a TD lives" rmmod tdp_stress
 	expect "leaving no hook" same_hooks
 	expect "the TD ends as if nothing had been tried" td_ends
-	expect "nothing is left of the TD" sh -c '! grep -q "^td" /sys/kernel/debug/tdx_stub/state'
+	expect "nothing is left of the TD" grep -qx 'td.live 0' /sys/kernel/debug/tdx_stub/stats
 }
 
 mark begin
