@@ -260,6 +260,13 @@ TEST_F(lock, entry_host_priority)
 	EXPECT_EQ(0, td_block(td, TEST_GPA));
 	EXPECT_EQ(0, *entry & (SEPT_TDEL | SEPT_TDHP));
 	EXPECT_EQ(0, tdxm_entry_lock_guest(lp, entry));
+
+	/* So does a host operation that gets it and then fails. */
+	EXPECT_EQ(BUSY(RCX), td_block(td, TEST_GPA));
+	tdxm_entry_unlock(entry);
+	EXPECT_EQ(TDX_EPT_ENTRY_STATE_INCORRECT | RCX,
+		  td_aug(td, TEST_GPA, host_page(&self->h)));
+	EXPECT_EQ(0, tdxm_entry_lock_guest(lp, entry));
 }
 
 TEST_F(lock, entry_busy_for_each_leaf)

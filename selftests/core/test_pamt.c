@@ -142,9 +142,15 @@ TEST_F(pamt, canaries_differ_between_pages_and_lives)
 	ASSERT_EQ(0, td_aug(&self->td, GPA_4K(1), b));
 	EXPECT_NE(*pa, *pb);
 	first = *pa;
-	ASSERT_EQ(a, td_zap(&self->td, TEST_GPA));
+	ASSERT_EQ(0, td_block(&self->td, TEST_GPA));
+	EXPECT_EQ(PT_REG, rdmd_type(&self->h, a));
+	EXPECT_EQ(td_tdcs(&self->td)->td_epoch, self->h.last.r9);	/* BEPOCH */
+	ASSERT_EQ(0, td_track(&self->td));
+	ASSERT_EQ(0, td_remove(&self->td, TEST_GPA));
 	ASSERT_EQ(0, td_aug(&self->td, TEST_GPA, a));
 	EXPECT_NE(first, *pa);
+	EXPECT_EQ(PT_REG, rdmd_type(&self->h, a));
+	EXPECT_EQ(0, self->h.last.r9);
 }
 
 TEST_F(pamt, a_host_write_to_a_private_page_is_found_on_remove)

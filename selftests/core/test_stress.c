@@ -186,10 +186,12 @@ static void map_shared(void)
 static u64 guest(struct host *h, struct tdxm_vcpu *vcpu, struct tdxm_regs *regs)
 {
 	u32 id = tdxm_vcpu_index(vcpu), i;
+	/* Short stays make more faults; a missing kick shows if the guest stays. */
+	u32 accesses = s.bug == BUG_NO_KICK_AFTER_TRACK ? 100000 : 50;
 	enum tdxm_access_result r;
 	u64 gpa;
 
-	for (i = 0; i < 50 && !__atomic_load_n(&s.kick[id], __ATOMIC_SEQ_CST); i++) {
+	for (i = 0; i < accesses && !__atomic_load_n(&s.kick[id], __ATOMIC_SEQ_CST); i++) {
 		u32 random = tdxm_vcpu_random(vcpu);
 
 		gpa = GPA_4K(random % NR_GFNS);

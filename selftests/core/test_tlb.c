@@ -311,6 +311,23 @@ TEST_F(tlb, write_protection)
 	EXPECT_EQ(TDXM_ACCESS_EPT_VIOLATION, write->result);
 	EXPECT_EQ(EPT_QUAL_WRITE | (EPT_R | EPT_X) << EPT_QUAL_PROT_SHIFT, write->regs.rcx);
 	EXPECT_EQ(0, *shared_spte(&self->td, TEST_GPA) & EPT_D);
+
+	/* A table that may not be written through protects what is below it. */
+	shared_map(&self->td, TEST_GPA, pa | EPT_RWX | EPT_SVE);
+	((u64 *)tdxm_env_va(self->td.eptp))[256] &= ~EPT_W;
+	tdxm_invept(self->h.m, 0);
+	write = step(SHARED_BIT | TEST_GPA, true);
+	run(&self->td);
+	EXPECT_EQ(TDXM_ACCESS_EPT_VIOLATION, write->result);
+	EXPECT_EQ(0, *shared_spte(&self->td, TEST_GPA) & EPT_D);
+
+	/* Also where a read has cached the translation of a dirty page. */
+	*shared_spte(&self->td, TEST_GPA) |= EPT_D;
+	read = step(SHARED_BIT | TEST_GPA, false);
+	write = step(SHARED_BIT | TEST_GPA, true);
+	run(&self->td);
+	EXPECT_EQ(TDXM_ACCESS_OK, read->result);
+	EXPECT_EQ(TDXM_ACCESS_EPT_VIOLATION, write->result);
 }
 
 TEST_F(tlb, a_huge_shared_page)

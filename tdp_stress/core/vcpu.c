@@ -100,11 +100,10 @@ u64 tdh_vp_addcx(struct tdxm_call *c)
 	return TDX_SUCCESS;
 }
 
-/* The vCPU belongs to this processor from now on; nothing is cached for it here. */
+/* The vCPU belongs to this processor from now on. Its TLB is empty: new or flushed. */
 static void associate(struct tdxm_call *c, struct tdxm_vcpu *vcpu)
 {
 	tdxm_fetch_add(&c->tdcs->num_assoc_vcpus, 1);
-	tdxm_tlb_flush(c->lp, vcpu, true, true);
 	vcpu->invept_gen = tdxm_read(&c->lp->invept_gen);
 }
 
