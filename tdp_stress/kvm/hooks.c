@@ -439,9 +439,14 @@ static int kick_entry(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
 		      struct ftrace_regs *regs, void *data)
 {
 	struct kvm *kvm = (struct kvm *)ARG(regs, 0);
+	unsigned int req = ARG(regs, 1);
 
-	if (kvm_has_mirrored_tdp(kvm) && (unsigned int)ARG(regs, 1) == KVM_REQ_OUTSIDE_GUEST_MODE)
+	if (!kvm_has_mirrored_tdp(kvm))
+		return 0;
+	if (req == KVM_REQ_OUTSIDE_GUEST_MODE)
 		tdps_kick(tdps_vm_id(kvm));
+	else if (req == KVM_REQ_TLB_FLUSH)
+		tdps_flush(tdps_vm_id(kvm));	/* kvm_flush_remote_tlbs() may be inlined */
 	return 0;
 }
 
@@ -666,19 +671,25 @@ static int hook_probes(void)
 	return 0;
 }
 
+static void remove_probe(struct fprobe *fp, bool *hooked)
+{
+	if (!*hooked)
+		return;
+	unregister_fprobe(fp);
+	tdps_add(missed, fp->nmissed);
+	*hooked = false;
+}
+
 static void unhook_probes(void)
 {
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(op_hooks); i++)
-		if (op_hooks[i].hooked)
-			unregister_fprobe(&op_hooks[i].fp);
+		remove_probe(&op_hooks[i].fp, &op_hooks[i].hooked);
 	for (i = 0; i < ARRAY_SIZE(entry_hooks); i++)
-		if (entry_hooks[i].hooked)
-			unregister_fprobe(&entry_hooks[i].fp);
+		remove_probe(&entry_hooks[i].fp, &entry_hooks[i].hooked);
 	for (i = 0; i < ARRAY_SIZE(call_hooks); i++)
-		if (call_hooks[i].hooked)
-			unregister_fprobe(&call_hooks[i].fp);
+		remove_probe(&call_hooks[i].fp, &call_hooks[i].hooked);
 	/* a handler runs with preemption disabled */
 	synchronize_rcu();
 }

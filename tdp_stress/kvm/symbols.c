@@ -22,7 +22,10 @@ DEFINE_STATIC_CALL_NULL(tdps_kallsyms, kallsyms_lookup_name);
 /* kallsyms_lookup_name() is not exported; a kprobe knows where it is. */
 static int find_kallsyms(void)
 {
-	struct kprobe kp = { .symbol_name = "kallsyms_lookup_name" };
+	/* disabled: only its address is wanted, nothing is patched */
+	struct kprobe kp = {
+		.symbol_name = "kallsyms_lookup_name", .flags = KPROBE_FLAG_DISABLED,
+	};
 	int err = register_kprobe(&kp);
 
 	if (err) {
@@ -33,6 +36,31 @@ static int find_kallsyms(void)
 	/* a static call needs no ENDBR at its target: right on IBT hosts, too */
 	static_call_update(tdps_kallsyms, (void *)kp.addr);
 	unregister_kprobe(&kp);
+	return 0;
+}
+
+/*
+ * ftrace takes bit 0 of a callback's address for "jump, do not call": a kernel
+ * whose own callbacks are at odd addresses (optimised for size, no alignment)
+ * crashes at the first probe.
+ */
+static int check_alignment(void)
+{
+	static const char * const callbacks[] = {
+		"kprobe_ftrace_handler", "fprobe_ftrace_entry", "ftrace_graph_func",
+		"arch_ftrace_ops_list_func",
+	};
+	unsigned long addr;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(callbacks); i++) {
+		addr = static_call(tdps_kallsyms)(callbacks[i]);
+		if (!(addr & 1))
+			continue;
+		pr_err("this kernel has %s at an odd address, probes crash there; it needs CONFIG_CC_OPTIMIZE_FOR_PERFORMANCE=y\n",
+		       callbacks[i]);
+		return -ENOEXEC;
+	}
 	return 0;
 }
 
@@ -136,13 +164,16 @@ static int find_symbols(void)
  *
  * Context: may sleep. Prints why it refuses.
  *
- * Return: 0; -ENODEV: no KVM, no TDX, no TDP MMU; -ENOENT: a symbol is missing.
+ * Return: 0; -ENODEV: no KVM, no TDX, no TDP MMU; -ENOENT: a symbol is missing;
+ * -ENOEXEC: probes do not work in this kernel; -EAGAIN: kvm_intel comes or goes.
  */
 int tdps_kvm_open(void)
 {
 	int err;
 
 	err = find_kallsyms();
+	if (!err)
+		err = check_alignment();
 	if (err)
 		return err;
 	err = get_vendor();

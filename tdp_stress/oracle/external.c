@@ -163,6 +163,8 @@ static void check_removal(struct tdps_ctx *ctx, const struct tdps_seamcall *c)
 		if (c->status)
 			break;
 		ctx->blocked_gfn = c->where.gfn;
+		/* not yet finalised: KVM may skip tracking, whatever happens next */
+		ctx->track_due = c->runnable;
 		ctx->tracked = false;
 		break;
 	case TDPS_CALL_MEM_TRACK:
@@ -176,10 +178,10 @@ static void check_removal(struct tdps_ctx *ctx, const struct tdps_seamcall *c)
 			break;
 		if (ctx->blocked_gfn != c->where.gfn)
 			tdps_violation(TDPS_X2, &c->where, "page removed that was not blocked");
-		else if (c->runnable && !ctx->tracked)
+		else if (ctx->track_due && !ctx->tracked)
 			tdps_violation(TDPS_X2, &c->where,
 				       "page removed without TLB tracking since it was blocked");
-		else if (c->runnable && !ctx->kicked && tdps_kicks_visible)
+		else if (ctx->track_due && !ctx->kicked && tdps_kicks_visible)
 			tdps_violation(TDPS_X2, &c->where,
 				       "page removed although no vCPU was kicked after TLB tracking");
 		break;

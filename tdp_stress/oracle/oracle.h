@@ -382,9 +382,9 @@ struct tdps_window {
  * @frame: the operations
  * @win: external operation
  * @blocked_gfn: last GFN that was blocked, or TDPS_NO_GFN
+ * @track_due: the TD was runnable then, so that tracking is due
  * @tracked: TLB tracking succeeded since
  * @kicked: vCPUs were asked to leave the TD since @tracked
- * @kick_seen: this kernel's kicks can be seen at all
  * @busy_call: the last SEAMCALL, if it was busy and KVM promises one retry
  * @busy_vm: its VM
  * @busy_gfn: its GFN
@@ -403,6 +403,7 @@ struct tdps_ctx {
 	struct tdps_frame frame[TDPS_DEPTH];
 	struct tdps_window win;
 	u64 blocked_gfn;
+	bool track_due;
 	bool tracked;
 	bool kicked;
 	int busy_call;
