@@ -4,7 +4,7 @@
 # a bare machine has none; nothing else can be done without it.
 here=$(dirname "$0")
 if ! command -v python3 > /dev/null; then
-	install="apt-get install -y --no-install-recommends python3-minimal libpython3-stdlib"
+	install="apt-get install -y --no-install-recommends python3"
 	sudo=
 	[ "$(id -u)" = 0 ] || sudo="sudo -n"
 	echo "  install package: python3 ..."

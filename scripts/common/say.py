@@ -5,6 +5,7 @@ Knows the exit codes and the terminal; must not know what the steps do.
 """
 
 import errno
+import signal
 import sys
 import time
 
@@ -114,6 +115,9 @@ class Step:
 
 def main(function):
     """Run @function; turn what stops it into one line and an exit code."""
+    # as Ctrl-C: what was started has to be ended
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     try:
         code = function()
     except Problem as problem:

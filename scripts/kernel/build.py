@@ -144,7 +144,7 @@ def _build(kernel, jobs, state, now, changed, digest, complete):
         if complete:
             what += " (changed: %s)" % (_few(changed) or "its configuration")
         kernel.how = "built"
-        full = not complete
+        full = not complete or reconfigure
         lines = _make(kernel, jobs, what, ["headers", "bzImage", "modules"],
                       state.lines if full else None)
         if full:
