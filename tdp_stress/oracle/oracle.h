@@ -581,6 +581,8 @@ struct tdps_limits {
 	u32 retry_max;
 };
 
+extern bool tdps_verbose;	/* print every violation in full, not only the first of a kind */
+
 extern struct tdps_limits tdps_limits;
 
 /* --- counters: per CPU on the hot path, summed when read --- */

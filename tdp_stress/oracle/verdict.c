@@ -37,6 +37,8 @@ static const char * const names[] = {
 	[TDPS_SPLAT] = "SPLAT",
 };
 
+bool tdps_verbose;
+
 static atomic64_t violations[TDPS_NR_CHECKS];
 static const char *impossible[TDPS_NR_CHECKS];
 static unsigned long asked_checks;
@@ -137,7 +139,7 @@ static void report(enum tdps_check id, const struct tdps_where *w, const struct 
 	int slot;
 
 	tdps_record(TDPS_EV_VIOLATION, id, w, 0, 0, 0);
-	if (n > SHOWN_IN_FULL) {
+	if (n > SHOWN_IN_FULL && !READ_ONCE(tdps_verbose)) {
 		/* 10, 100, 1000, ...: still going on */
 		u64 p = 10;
 

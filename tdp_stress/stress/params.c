@@ -100,8 +100,9 @@ module_param_cb(flight, &uint_ops, (void *)&uint_params[FLIGHT], 0444);
 MODULE_PARM_DESC(flight,
 		 "events that the flight recorder keeps for each CPU, a power of two, 64 to 65536 (default 1024)");
 
-module_param_named(verbose, stress_params.verbose, bool, 0644);
-MODULE_PARM_DESC(verbose, "say what is hooked and what is not checked (default N)");
+module_param_named(verbose, tdps_verbose, bool, 0644);
+MODULE_PARM_DESC(verbose,
+		 "print every violation in full, not only the first five of a kind (default N)");
 
 /* --- oracles= --- */
 
@@ -241,5 +242,5 @@ void stress_params_str(char *buf, size_t len)
 		  stress_params.audit_ms, stress_params.progress_ms, stress_params.frozen_max_ms,
 		  stress_params.retry_max, stress_params.flight,
 		  tdps_plant == TDPS_NO_CHECK ? "none" : tdps_check_name(tdps_plant),
-		  stress_params.verbose);
+		  tdps_verbose);
 }

@@ -14,7 +14,6 @@
  * @frozen_max_ms: an SPTE that is frozen longer is frozen for ever, ms
  * @retry_max: a fault that is retried more often makes no progress
  * @flight: events that the recorder keeps for each CPU
- * @verbose: say what is hooked and audited
  * @checks: the checks asked for, a bit for each
  * @all_checks: all that are possible were asked for
  */
@@ -24,7 +23,6 @@ struct stress_params {
 	unsigned int frozen_max_ms;
 	unsigned int retry_max;
 	unsigned int flight;
-	bool verbose;
 	unsigned long checks;
 	bool all_checks;
 };
