@@ -113,4 +113,59 @@ TEST_F(stats, more_statuses_than_room)
 	EXPECT_EQ(2 * TDXM_NR_STATUSES, host_counter(h, "leaf.TDH.MNG.RD.calls"));
 }
 
+struct seen {
+	struct tdxm_td_info td[4];
+	struct tdxm_vcpu_info vcpu[4];
+	int tds, vcpus;
+};
+
+static void see_td(void *ctx, const struct tdxm_td_info *td)
+{
+	struct seen *seen = ctx;
+
+	seen->td[seen->tds++] = *td;
+}
+
+static void see_vcpu(void *ctx, const struct tdxm_vcpu_info *vcpu)
+{
+	struct seen *seen = ctx;
+
+	seen->vcpu[seen->vcpus++] = *vcpu;
+}
+
+TEST_F(stats, what_lives_is_listed)
+{
+	struct host *h = &self->h;
+	struct seen seen = {}, none = {};
+	struct test_td young;
+
+	ASSERT_EQ(0, td_start(h, &young, HOST_KEYID + 1, STAGE_KEYED, 0));
+	ASSERT_EQ(0, td_track(&self->td));
+	tdxm_list_tds(h->m, see_td, see_vcpu, &seen);
+	ASSERT_EQ(2, seen.tds);
+	ASSERT_EQ(1, seen.vcpus);
+	EXPECT_EQ(self->td.tdr, seen.td[0].tdr);
+	EXPECT_EQ(HOST_KEYID, seen.td[0].hkid);
+	EXPECT_EQ(HOST_TDCS_PAGES + HOST_TDVPS_PAGES, seen.td[0].pages);
+	EXPECT_STREQ("keys_configured", seen.td[0].lifecycle);
+	EXPECT_STREQ("runnable", seen.td[0].op_state);
+	EXPECT_EQ(2, seen.td[0].epoch);
+	EXPECT_EQ(0, seen.td[0].inside);
+	EXPECT_EQ(1, seen.td[0].vcpus);
+	EXPECT_EQ(young.tdr, seen.td[1].tdr);
+	EXPECT_STREQ("uninitialized", seen.td[1].op_state);
+	EXPECT_EQ(0, seen.td[1].pages);
+	EXPECT_EQ(self->td.vcpu[0].tdvpr, seen.vcpu[0].tdvpr);
+	EXPECT_EQ(0, seen.vcpu[0].lp);
+	ASSERT_EQ(0, seamcall(h, TDH_VP_FLUSH, self->td.vcpu[0].tdvpr, 0, 0));
+	seen = none;
+	tdxm_list_tds(h->m, see_td, see_vcpu, &seen);
+	EXPECT_EQ(-1, seen.vcpu[0].lp);
+	ASSERT_EQ(0, td_stop(&self->td));
+	ASSERT_EQ(0, td_stop(&young));
+	seen = none;
+	tdxm_list_tds(h->m, see_td, see_vcpu, &seen);
+	EXPECT_EQ(0, seen.tds + seen.vcpus);
+}
+
 TEST_HARNESS_MAIN
