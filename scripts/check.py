@@ -35,7 +35,8 @@ def core(values, kernel, results):
     out = kernel.folder / "core"
     out.mkdir(exist_ok=True)
     _program(results, "core", ["make", "-s", "-C", cache.REPO / "selftests/core",
-                               "KSRC=%s" % kernel.tree.path, "O=%s" % out, "-j%d" % values.jobs, "run"])
+                               "KSRC=%s" % kernel.tree.path, "O=%s" % out,
+                               "-j%d" % values.jobs, "run"])
 
 
 def driver(kernel, results):
@@ -102,6 +103,8 @@ def check():
 
     core(values, kernel, results)
     driver(kernel, results)
+    _program(results, "verdict", [sys.executable, "-B", _SYSTEM / "verdict.py"])
+    _program(results, "rebuild", [sys.executable, "-B", _SYSTEM / "rebuild.py"])
     _program(results, "bad input", [sys.executable, "-B", _SYSTEM / "host.py", kernel.tree.path])
     refusals(guest, values, results)
     selfcheck.plants(guest, values, results)

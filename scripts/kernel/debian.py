@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 from common import cache, command, packages
-from common.say import Step, lacking
+from common.say import Problem, Step, lacking, say
 from kernel import source
 
 #: where a linux-source-7.x may be found, smallest index first
@@ -26,18 +26,34 @@ _NEED_MIB = 2600
 def get(version=None):
     """Folder of Debian's linux-source of @version, or of the newest supported.
 
-    A source that is there already is taken as it is, newest first.
+    What was unpacked or installed before is used as it is. An older version
+    that is there serves where the newest cannot be fetched.
     """
     wanted = [version] if version else list(source.SUPPORTED)
     base = cache.folder("src")
     with cache.lock(base):
-        for v in wanted:
-            if (base / ("linux-source-" + v)).is_dir():
-                return base / ("linux-source-" + v)
-            installed = Path("/usr/src/linux-source-%s.tar.xz" % v)
-            if installed.exists():
-                return _unpack(base, v, installed)
-        return _fetch(base, wanted)
+        here = [v for v in wanted if _unpacked(base, v).is_dir() or _installed(v).exists()]
+        newer = wanted[:wanted.index(here[0])] if here else wanted
+        if newer:
+            try:
+                return _fetch(base, newer)
+            except Problem as problem:
+                if not here:
+                    raise
+                say("  %s" % problem.line)
+                say("  Linux %s, which is here, is used instead" % here[0])
+        if _unpacked(base, here[0]).is_dir():
+            return _unpacked(base, here[0])
+        return _unpack(base, here[0], _installed(here[0]))
+
+
+def _unpacked(base, version):
+    return base / ("linux-source-" + version)
+
+
+def _installed(version):
+    """What the package leaves if somebody installed it on this machine."""
+    return Path("/usr/src/linux-source-%s.tar.xz" % version)
 
 
 def _fetch(base, wanted):
@@ -68,8 +84,8 @@ def _fetch(base, wanted):
 def _unpack(base, version, tarball):
     """Unpack under another name, then rename: a folder of that name is complete."""
     cache.need_space(base, _NEED_MIB - 200, "unpacking a kernel source")
-    name = "linux-source-" + version
-    target = base / name
+    target = _unpacked(base, version)
+    name = target.name
     log = cache.folder("log") / "unpack.log"
     log.write_text("")
     folder = tempfile.mkdtemp(dir=base, prefix="unpack-")

@@ -16,6 +16,8 @@ SUPPORTED = ("7.3", "7.2")
 
 #: parts of a tree that no x86 build reads
 _IGNORED = {".git", "Documentation", "LICENSES", "samples"}
+#: what editors and patch leave behind
+_LITTER = re.compile(r"~$|\.sw[a-p]$|\.(orig|rej)$|^\.?#")
 
 
 class Tree:
@@ -97,7 +99,7 @@ def scan(tree):
                     if rel == "arch" and e.name not in ("x86", "um"):
                         continue
                     stack.append(name)
-                else:
+                elif not _LITTER.search(e.name):
                     s = e.stat(follow_symlinks=False)
                     found[name] = (s.st_mtime_ns, s.st_size, s.st_ino)
     return found

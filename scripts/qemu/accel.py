@@ -99,7 +99,7 @@ def _probe(kernel):
         archive.write(folder / "initrd")
         outcome = watch.run(machine.argv("kvm", 2, 512, kernel.image, folder / "initrd",
                                          "file:console.log", "file:results"),
-                            folder, watch.Limits(15, 15, 20))
+                            folder, watch.Limits(15, 15, 20, 5))
     if outcome.end == "finished" and outcome.words("vmx"):
         result = outcome.words("vmx")[0]
     else:

@@ -14,7 +14,7 @@ from common.settings import memory_mib
 from qemu import initramfs, watch
 
 #: seconds; a loaded machine under TCG is slow, KASAN slower
-_BOOT, _SILENCE, _GRACE = 90, 60, 120
+_BOOT, _SILENCE, _GRACE, _POWER_OFF = 90, 60, 120, 20
 _DRIVER_GRACE = 60
 
 
@@ -68,7 +68,8 @@ class Session:
         argv = self.machine.prepare(self.folder, memory_mib(v), extra)
         slow = self.machine.slow * (2 if v.kasan else 1)
         limits = watch.Limits(_BOOT * slow, _SILENCE * slow,
-                              seconds + (_DRIVER_GRACE + _BOOT + _GRACE) * slow)
+                              seconds + (_DRIVER_GRACE + _BOOT + _GRACE) * slow,
+                              _POWER_OFF * slow)
         outcome = watch.run(argv, self.folder, limits, on_text, on_message,
                             self.machine.clean_exits)
         for name, text in outcome.files.items():

@@ -8,20 +8,18 @@ import subprocess
 import time
 
 from common import command
+from common.say import say
 from qemu.channel import Channel
-
-
-#: seconds in which a guest whose job is over has to be off
-_POWER_OFF = 20
 
 
 class Limits:
     """How long what may take, in seconds."""
 
-    def __init__(self, boot, silence, total):
+    def __init__(self, boot, silence, total, power_off):
         self.boot = boot
         self.silence = silence
         self.total = total
+        self.power_off = power_off
 
 
 class Outcome:
@@ -47,6 +45,8 @@ class Outcome:
 def run(argv, folder, limits, on_text=lambda text: None, on_message=lambda word, rest: None,
         clean_exits=(0,)):
     """Run @argv in @folder (console.log, results) until it ends or has to be ended."""
+    if command.verbose():
+        say("+ " + command.shown(argv, folder))
     channel = Channel(folder / "results")
     outcome = Outcome()
     start = time.monotonic()
@@ -94,7 +94,7 @@ def run(argv, folder, limits, on_text=lambda text: None, on_message=lambda word,
 
 def _overdue(outcome, limits, age, silent, since_end):
     if since_end is not None:
-        return "it did not power off after its job" if since_end > _POWER_OFF else ""
+        return "it did not power off after its job" if since_end > limits.power_off else ""
     if outcome.boot_seconds is None:
         return "it did not boot within %d s" % limits.boot if age > limits.boot else ""
     if silent > limits.silence:

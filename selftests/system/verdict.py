@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Guests that go wrong, played by a shell script: never a success.
+
+Runs the real watcher and the real judge on machines that are no machines.
+Prints TAP. Knows what each file of a good run has to say, so that each test
+can leave one thing out.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+REPO = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(REPO / "scripts"))
+
+from common import say                  # noqa: E402
+from qemu import judge, watch           # noqa: E402
+
+COUNT = 0
+_LIMITS = watch.Limits(boot=2, silence=2, total=4, power_off=2)
+
+GOOD = {
+    "stress.verdict": "SUCCESS\n",
+    "stress.stats": "check.F1 10\nviolation.F1 0\n",
+    "stress.violations": "",
+    "stub.stats": "td.live 0\nvcpu.live 0\npamt.NDA 5\npamt.REG 0\n",
+    "driver.log": "tdp-stress: SUCCESS\n",
+    "dmesg": "<4>[    1.0] an old warning of the boot\n<14>[    2.0] tdp_stress run: begin\n"
+             "<4>[    3.0] tdx_stub: loading out-of-tree module taints kernel.\n"
+             "<6>[    4.0] all is well\n",
+}
+
+
+def script(files, messages=("@vmx none", "@driver 0"), begin="@boot 3", end="@end 9",
+           console="", last="exit 0"):
+    """A shell script that does to its files what a guest would do."""
+    lines = ["exec > results", "echo '%s'" % begin if begin else ":"]
+    lines += ["echo '%s'" % m for m in messages]
+    for name, text in files.items():
+        lines.append("printf '%%s\\n' '@file %s %d'; printf '%%s\\n' '%s'" %
+                     (name, len(text), text))
+    lines += ["echo '%s'" % end if end else ":", "cat > console.log <<'EOF'", console, "EOF", last]
+    return "\n".join(lines)
+
+
+def verdict_of(text):
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "console.log").touch()
+        outcome = watch.run(["sh", "-c", text], Path(folder), _LIMITS)
+        return outcome, judge.judge(outcome)
+
+
+def expect(title, text, word, reason="", code=None):
+    global COUNT
+    COUNT += 1
+    outcome, verdict = verdict_of(text)
+    good = verdict.word == word and reason in verdict.reason and \
+        (code is None or verdict.exit_code == code)
+    print("%s %d - %s" % ("ok" if good else "not ok", COUNT, title), flush=True)
+    if not good:
+        print("# wanted %s '%s'; it is %s '%s', exit code %d; the guest %s: %s" %
+              (word, reason, verdict.word, verdict.reason, verdict.exit_code, outcome.end,
+               outcome.why))
+
+
+def but(**changes):
+    """GOOD with some files changed, or left out if None; _ stands for a dot."""
+    files = dict(GOOD)
+    for name, text in changes.items():
+        name = name.replace("_", ".")
+        if text is None:
+            del files[name]
+        else:
+            files[name] = text
+    return files
+
+
+def main():
+    failure, success, unsupported = judge.FAILURE, judge.SUCCESS, judge.UNSUPPORTED
+    expect("a good run", script(GOOD), success, code=say.EXIT_PASS)
+
+    expect("hangs in the boot", "sleep 60", failure, "did not boot", say.EXIT_FAILURE)
+    expect("falls silent", script(GOOD, end="", last="sleep 60"), failure, "said nothing")
+    expect("talks for ever", script(GOOD, end="", last="while sleep 0.2; do echo @alive; done"),
+           failure, "did not finish")
+    expect("does not power off", script(GOOD, last="sleep 60"), failure, "did not power off")
+    expect("ends before its job does", script(GOOD, end=""), failure, "before its job was done")
+    expect("panics", script(GOOD, end="", console="Kernel panic - not syncing: Oh no"),
+           failure, "Kernel panic")
+    expect("QEMU is killed", script(GOOD, end="", last="kill -9 $$"), unsupported,
+           "killed by signal 9", say.EXIT_ENVIRONMENT)
+    expect("QEMU ends with an error", script({}, (), "", "", last="exit 1"), unsupported,
+           "ended with code 1")
+
+    expect("no verdict of tdp_stress", script(but(stress_verdict=None)), failure, "no verdict")
+    expect("a violation", script(but(stress_verdict="FAILURE: X2\n",
+                                     stress_violations="X2: table freed with 3 children\n")),
+           failure, "violated: X2 (X2: table freed")
+    expect("nothing was checked", script(but(stress_stats="check.F1 0\n")), failure,
+           "checked nothing")
+    expect("tdp_stress calls it unsupported",
+           script(but(stress_verdict="UNSUPPORTED: no TD was seen\n")), unsupported,
+           "no TD was seen", say.EXIT_ENVIRONMENT)
+    expect("the driver fails", script(GOOD, ("@vmx none", "@driver 1")), failure,
+           "the driver ended with 1")
+    expect("the driver is misused", script(GOOD, ("@vmx none", "@driver 2")), failure,
+           "bad usage of the driver", say.EXIT_USAGE)
+    expect("the driver misses something", script(GOOD, ("@vmx none", "@driver 3")), unsupported,
+           "the driver", say.EXIT_ENVIRONMENT)
+    expect("the driver hangs", script(GOOD, ("@vmx none", "@driver 124")), failure,
+           "did not end in time")
+    expect("the driver was never started", script(GOOD, ("@vmx none",)), failure, "not run")
+    expect("a TD is left", script(but(stub_stats="td.live 1\nvcpu.live 2\npamt.REG 0\n")),
+           failure, "1 TD(s) and 2 vCPU(s)")
+    expect("the PAMT is not empty", script(but(stub_stats="td.live 0\npamt.REG 3\n")), failure,
+           "pamt.REG 3")
+    expect("no statistics of the stub", script(but(stub_stats=None)), failure, "no statistics")
+    expect("a module does not unload",
+           script(GOOD, ("@vmx none", "@driver 0", "@fail unload kvm: in use")), failure,
+           "unload kvm")
+    expect("a module does not load", script(GOOD, ("@fail load tdx_stub: no",)), unsupported,
+           "load tdx_stub", say.EXIT_ENVIRONMENT)
+    expect("a warning nobody explains",
+           script(but(dmesg=GOOD["dmesg"] + "<4>[    5.0] something odd\n")), failure,
+           "something odd")
+    expect("the kernel log does not arrive", script(but(dmesg=None)), failure, "did not arrive")
+    print("1..%d" % COUNT)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
