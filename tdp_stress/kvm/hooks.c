@@ -431,7 +431,7 @@ static int flush_entry(struct fprobe *fp, unsigned long ip, unsigned long ret_ip
 	struct kvm *kvm = (struct kvm *)ARG(regs, 0);
 
 	if (kvm_has_mirrored_tdp(kvm))
-		tdps_flush(tdps_vm_id(kvm));
+		tdps_flush(tdps_vm_id(kvm), false);
 	return 0;
 }
 
@@ -446,7 +446,7 @@ static int kick_entry(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
 	if (req == KVM_REQ_OUTSIDE_GUEST_MODE)
 		tdps_kick(tdps_vm_id(kvm));
 	else if (req == KVM_REQ_TLB_FLUSH)
-		tdps_flush(tdps_vm_id(kvm));	/* kvm_flush_remote_tlbs() may be inlined */
+		tdps_flush(tdps_vm_id(kvm), true);
 	return 0;
 }
 

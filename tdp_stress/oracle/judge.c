@@ -274,7 +274,13 @@ void tdps_table_free(u64 table)
 		tdps_record(TDPS_EV_TABLE_FREE, 0, NULL, table, 0, 0);
 }
 
-void tdps_flush(u64 vm)
+/**
+ * tdps_flush() - the TLBs of all vCPUs are flushed
+ * @vm: VM
+ * @request: seen by the request to the vCPUs; the flush itself may have been
+ *	     seen before, or not, if the compiler has inlined it
+ */
+void tdps_flush(u64 vm, bool request)
 {
 	const struct tdps_where w = { .vm = vm, .gfn = TDPS_NO_GFN };
 	struct tdps_ctx *ctx = tdps_ctx_current();
@@ -282,8 +288,16 @@ void tdps_flush(u64 vm)
 
 	if (!READ_ONCE(tdps_live))
 		return;
+	if (request && (!ctx || ctx->flushing)) {
+		if (ctx)
+			ctx->flushing = false;
+		return;
+	}
 	tdps_record(TDPS_EV_FLUSH, 0, &w, 0, 0, 0);
-	for (i = 0; ctx && i < min(ctx->depth, TDPS_DEPTH); i++)
+	if (!ctx)
+		return;
+	ctx->flushing = !request;
+	for (i = 0; i < min(ctx->depth, TDPS_DEPTH); i++)
 		if (ctx->frame[i].vm == vm)
 			ctx->frame[i].unflushed = 0;
 }

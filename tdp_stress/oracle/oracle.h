@@ -385,6 +385,7 @@ struct tdps_window {
  * @track_due: the TD was runnable then, so that tracking is due
  * @tracked: TLB tracking succeeded since
  * @kicked: vCPUs were asked to leave the TD since @tracked
+ * @flushing: a flush has begun, its request to the vCPUs was not yet seen
  * @busy_call: the last SEAMCALL, if it was busy and KVM promises one retry
  * @busy_vm: its VM
  * @busy_gfn: its GFN
@@ -406,6 +407,7 @@ struct tdps_ctx {
 	bool track_due;
 	bool tracked;
 	bool kicked;
+	bool flushing;
 	int busy_call;
 	u64 busy_vm;
 	u64 busy_gfn;
@@ -448,7 +450,7 @@ void tdps_seamcall(const struct tdps_seamcall *c);
 void tdps_table_new(const struct tdps_where *w, u64 table);
 void tdps_table_zap(const struct tdps_where *w, u64 table);
 void tdps_table_free(u64 table);
-void tdps_flush(u64 vm);
+void tdps_flush(u64 vm, bool request);
 void tdps_kick(u64 vm);
 void tdps_bugged(u64 vm);
 
