@@ -93,6 +93,24 @@ static int discard(struct target *t, u64 gfn, u64 nr_pages)
 	return td_punch(&t->td, gfn, nr_pages);
 }
 
+/*
+ * Convert a range on behalf of host or guest, but for what would become private
+ * in a window that has no guest_memfd just now. Returns 0 or -errno.
+ */
+static int target_set_private(struct target *t, u64 gfn, u64 nr_pages, bool private)
+{
+	u64 end = t->td.slots[TD_SLOT_WINDOW].gfn;
+	int ret = 0;
+
+	pthread_rwlock_rdlock(&t->window_lock);
+	if (private && t->window_shared && gfn + nr_pages > end)
+		nr_pages = gfn < end ? end - gfn : 0;
+	if (nr_pages)
+		ret = td_set_private(&t->td, gfn, nr_pages, private);
+	pthread_rwlock_unlock(&t->window_lock);
+	return ret;
+}
+
 enum op_result op_convert(struct worker *w)
 {
 	struct target *t = worker_pick_target(w);
@@ -105,7 +123,7 @@ enum op_result op_convert(struct worker *w)
 	worker_trace(w, "td %u gfn 0x%llx pages %llu to %s%s", t->index, r.first, r.nr,
 		     private ? "private" : "shared", give_back ? " discard" : "");
 	res = worker_judge(w, TD_CALL_SET_ATTRS,
-			   td_set_private(&t->td, r.first, r.nr, private), &t->td);
+			   target_set_private(t, r.first, r.nr, private), &t->td);
 	if (res != OP_OK || private || !give_back)
 		return res;
 	return worker_judge(w, TD_CALL_PUNCH, discard(t, r.first, r.nr), &t->td);
@@ -143,7 +161,7 @@ int mem_fault(void *ctx, struct td_vcpu *vcpu, u64 gfn, bool private)
 		if (first + nr > vcpu->td->cfg.nr_pages)
 			nr = vcpu->td->cfg.nr_pages - first;
 	}
-	return td_set_private(vcpu->td, first, nr, private);
+	return target_set_private(t, first, nr, private);
 }
 
 /* struct td_run_handler.map_gpa */
@@ -170,7 +188,7 @@ int mem_map_gpa(void *ctx, struct td_vcpu *vcpu, u64 gfn, u64 nr_pages, bool pri
 		count(&stats->retry);
 		return TD_MAP_RETRY;
 	}
-	ret = td_set_private(vcpu->td, gfn, nr_pages, private);
+	ret = target_set_private(t, gfn, nr_pages, private);
 	if (!ret && !private && rng_below(&w->rng, 2))
 		ret = discard(t, gfn, nr_pages);
 	if (ret < 0)

@@ -18,25 +18,45 @@ bool window_contains(const struct target *t, u64 gfn, u64 nr_pages)
 	return gfn + nr_pages > slot->gfn && gfn < slot->gfn + slot->nr_pages;
 }
 
+/*
+ * Private pages in a slot without guest_memfd are a VMM's mistake, which KVM
+ * (7.2, 7.3) answers with a WARN as soon as the dirty log is switched off. So the
+ * window is made shared before its slot is exchanged, private after it, and
+ * stays shared meanwhile: see target_set_private().
+ */
+static enum op_result convert_window(struct worker *w, struct target *t, bool shared)
+{
+	const struct td_slot *slot = &t->td.slots[TD_SLOT_WINDOW];
+	enum op_result res;
+
+	pthread_rwlock_wrlock(&t->window_lock);
+	t->window_shared = shared;
+	res = worker_judge(w, TD_CALL_SET_ATTRS,
+			   td_set_private(&t->td, slot->gfn, slot->nr_pages, !shared), &t->td);
+	pthread_rwlock_unlock(&t->window_lock);
+	return res;
+}
+
 /* Exchange the window's slot; slots_lock is held. */
 static enum op_result exchange_window(struct worker *w, struct target *t, bool shared)
 {
 	struct td_slot *slot = &t->td.slots[TD_SLOT_WINDOW];
-	enum op_result res;
+	enum op_result res = OP_OK;
 
-	res = worker_judge(w, TD_CALL_SLOT_DELETE, td_slot_delete(&t->td, TD_SLOT_WINDOW), &t->td);
+	t->window_uses = 0;
+	t->window_since_ns = now_ns();
+	if (shared)
+		res = convert_window(w, t, true);
+	if (res == OP_OK)
+		res = worker_judge(w, TD_CALL_SLOT_DELETE, td_slot_delete(&t->td, TD_SLOT_WINDOW),
+				   &t->td);
 	if (res != OP_OK)
 		return res;
 	slot->flags = shared ? KVM_MEM_LOG_DIRTY_PAGES : KVM_MEM_GUEST_MEMFD;
 	slot->gmem_page = td_window_home(&t->td, t->window_home);
 	res = worker_judge(w, TD_CALL_SLOT_CREATE, td_slot_create(&t->td, TD_SLOT_WINDOW), &t->td);
-	if (res != OP_OK)
-		return res;
-	res = worker_judge(w, TD_CALL_SET_ATTRS,
-			   td_set_private(&t->td, slot->gfn, slot->nr_pages, !shared), &t->td);
-	t->window_uses = 0;
-	t->window_since_ns = now_ns();
-	t->window_shared = shared;
+	if (res == OP_OK && !shared)
+		res = convert_window(w, t, false);
 	return res;
 }
 

@@ -38,6 +38,7 @@ struct target {
 	unsigned int index;
 	pthread_mutex_t slots_lock;
 	pthread_mutex_t backing_lock;
+	pthread_rwlock_t window_lock;	/* window_shared, against conversions */
 	_Atomic bool window_shared;
 	_Atomic u64 window_since_ns;
 	unsigned int window_uses;

@@ -62,6 +62,7 @@ int target_create(struct stress *s, struct target *t, unsigned int index)
 	memset(t, 0, sizeof(*t));
 	t->index = index;
 	pthread_mutex_init(&t->slots_lock, NULL);
+	pthread_rwlock_init(&t->window_lock, NULL);
 	pthread_mutex_init(&t->backing_lock, NULL);
 	/* KVM rounds the bitmap up to longs. */
 	t->bitmap = calloc(cfg.window_pages / 64 + 1, sizeof(u64));
