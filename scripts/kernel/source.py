@@ -17,7 +17,7 @@ SUPPORTED = ("7.3", "7.2")
 #: parts of a tree that no x86 build reads
 _IGNORED = {".git", "Documentation", "LICENSES", "samples"}
 #: what editors and patch leave behind
-_LITTER = re.compile(r"~$|\.sw[a-p]$|\.(orig|rej)$|^\.?#")
+_LITTER = re.compile(r"~$|^\..*\.sw[a-p]$|\.(orig|rej)$|^\.?#")
 
 
 class Tree:
