@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -337,11 +338,31 @@ fail:
 	return ret;
 }
 
+/*
+ * Stay on this CPU: a thread that migrates between TDH.VP.INIT and the end of
+ * tdx_vcpu_init() is not followed by TDH.VP.FLUSH (7.2, 7.3: tdx_flush_vp() skips
+ * a vCPU that is not INITIALIZED yet), and KVM then bugs the VM because
+ * TDH.VP.WR finds it associated elsewhere. See Documentation/findings.rst.
+ */
+static bool stay_on_cpu(cpu_set_t *before)
+{
+	cpu_set_t here;
+	int cpu = sched_getcpu();
+
+	if (cpu < 0 || sched_getaffinity(0, sizeof(*before), before))
+		return false;
+	CPU_ZERO(&here);
+	CPU_SET(cpu, &here);
+	return !sched_setaffinity(0, sizeof(here), &here);
+}
+
 /* EBUSY: see TD_CALL_INIT_VCPU in call.c; the other creation ends soon. */
 static int init_vcpu(struct td *td, struct td_vcpu *vcpu)
 {
 	u64 rcx = TDX_STUB_GUEST_LAYOUT(0, td->cfg.nr_pages);
 	int tries, ret = 0;
+	cpu_set_t before;
+	bool stays = stay_on_cpu(&before);
 
 	for (tries = 0; tries < MAX_RETRIES; tries++) {
 		ret = tdx_command(td, TD_CALL_INIT_VCPU, vcpu->fd, KVM_TDX_INIT_VCPU, 0,
@@ -350,6 +371,8 @@ static int init_vcpu(struct td *td, struct td_vcpu *vcpu)
 			break;
 		sleep_ms(1);
 	}
+	if (stays)
+		sched_setaffinity(0, sizeof(before), &before);
 	return ret;
 }
 
