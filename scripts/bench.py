@@ -24,7 +24,7 @@ def measure(values, flavour, machine):
     """{(oracles, vcpus): cycles per second or None} and the memory samples."""
     kernel, built = front.prepare(values, flavour)
     machine = machine or front.get_machine(values, kernel)
-    folder = session.new_folder(values, "bench-" + flavour)
+    folder = session.new_folder(values, "bench-%s-" % flavour)
     guest = session.Session(values, kernel, built, machine, folder)
     params = front.job_params(values)
     # nothing injected, no lock held longer than its work: what KVM and we cost

@@ -98,7 +98,7 @@ def check():
     kernel, built = front.prepare(values)
     before = source.scan(kernel.tree)
     machine = front.get_machine(values, kernel)
-    folder = session.new_folder(values, "check")
+    folder = session.new_folder(values, "check-")
     guest = session.Session(values, kernel, built, machine, folder)
 
     core(values, kernel, results)

@@ -146,7 +146,7 @@ def _keep(folder, name):
 
 
 def everything(values, kernel, built, machine, results):
-    folder = session.new_folder(values, "selfcheck")
+    folder = session.new_folder(values, "selfcheck-")
     guest = session.Session(values, kernel, built, machine, folder)
     plants(guest, values, results)
     _keep(folder, "plants")

@@ -18,28 +18,41 @@ _BOOT, _SILENCE, _GRACE, _POWER_OFF = 90, 60, 120, 20
 _DRIVER_GRACE = 60
 
 
-def new_folder(values, name=None):
-    """Make the folder of a run and point run/latest at it."""
-    if values.rundir:
-        folder = Path(values.rundir).expanduser().absolute()
-    else:
-        folder = cache.REPO / "run" / (name or "%s-%d" % (time.strftime("%Y%m%d-%H%M%S"),
-                                                           values.seed))
+def new_folder(values, prefix=""):
+    """Make the folder of a run, RUNDIR or a new one, and point run/latest at it."""
+    base = cache.REPO / "run"
+    name = prefix + time.strftime("%Y%m%d-%H%M%S") + "-%d" % values.seed
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        if values.rundir:
+            folder = Path(values.rundir).expanduser().absolute() / prefix.rstrip("-")
+            folder.mkdir(parents=True, exist_ok=True)
+        else:
+            base.mkdir(exist_ok=True)
+            folder = _unused(base, name)
         for old in ("console.log", "results", "summary.json"):
             (folder / old).unlink(missing_ok=True)
         (folder / "console.log").touch()
     except OSError as e:
-        raise usage("RUNDIR=%s: cannot write there: %s" % (folder, e.strerror)) from e
+        raise usage("RUNDIR=%s: cannot write there: %s" %
+                    (values.rundir or base, e.strerror)) from e
     if not values.rundir:
-        latest = folder.parent / "latest"
         try:
-            latest.unlink(missing_ok=True)
-            latest.symlink_to(folder.name)
+            (base / "latest").unlink(missing_ok=True)
+            (base / "latest").symlink_to(folder.name)
         except OSError:
             pass        # a convenience; the folder's name is printed as well
     return folder
+
+
+def _unused(base, name):
+    """A folder of that name, or of one like it: others may start at this moment."""
+    for suffix in [""] + ["-%d" % n for n in range(2, 100)]:
+        try:
+            (base / (name + suffix)).mkdir()
+            return base / (name + suffix)
+        except FileExistsError:
+            continue
+    raise usage("%s: too many runs of this name" % (base / name))
 
 
 class Session:

@@ -22,14 +22,18 @@ tell()
 	send "@text $*"
 }
 
+# a heartbeat between a file's bytes would be taken for its content
 send_file()
 {
 	[ -f "$2" ] || return 0
 	# debugfs files have no size: copy first
 	cat "$2" > /tmp/.sent 2>/dev/null || return 0
+	was_beating=$heartbeat
+	stop_heartbeat
 	send "@file $1 $(wc -c < /tmp/.sent)"
 	cat /tmp/.sent >&9
 	send ""
+	[ -z "$was_beating" ] || start_heartbeat
 }
 
 start_heartbeat()
