@@ -23,12 +23,10 @@ if load_all; then
 	if [ -f /sys/kernel/debug/tdp_stress/audit ]; then
 		step "final audit" sh -c 'echo 1 > /sys/kernel/debug/tdp_stress/audit'
 	fi
-	stop_heartbeat
 	collect
 	if ! grep -q SUCCESS /sys/kernel/debug/tdp_stress/verdict; then
 		send_file stress.flight /sys/kernel/debug/tdp_stress/flight
 	fi
-	start_heartbeat
 fi
 unload_all
 mark end
