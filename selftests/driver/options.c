@@ -70,7 +70,7 @@ static const struct opt_def defs[NR_OPTS] = {
 			"seconds after which a call must have returned (20)" },
 	[OPT_NO_MODULES] = { "no-modules", FLAG, 0, 0, 0, NULL,
 			     "do without the modules' debugfs files" },
-	[OPT_VERBOSE] = { "verbose", FLAG, 0, 0, 0, NULL, "-v: say more" },
+	[OPT_VERBOSE] = { "verbose", FLAG, 0, 0, 0, NULL, "-v: operations of each thread, too" },
 	[OPT_HELP] = { "help", FLAG, 0, 0, 0, NULL, "-h: this text" },
 };
 

@@ -23,7 +23,7 @@ enum exit_code { EXIT_PASS = 0, EXIT_FAIL = 1, EXIT_USAGE = 2, EXIT_ENVIRONMENT 
  * @json: file for the summary, or NULL
  * @trace: file for the sequence of operations, or NULL
  * @modules: read the two modules' debugfs files
- * @verbose: say more
+ * @verbose: operations of each thread, too
  * @weight: of each operation
  */
 struct options {

@@ -182,6 +182,23 @@ static void print_checks(const struct stress *s)
 	}
 }
 
+/* -v: who did what, to see a thread that starved. */
+static void print_workers(const struct stress *s)
+{
+	unsigned int i;
+	int op;
+
+	for (i = 0; i < s->nr_workers; i++) {
+		const struct worker *w = &s->workers[i];
+
+		printf("w%u (%s):", w->id, w->role == WORKER_VCPU ? "vCPU" : "free");
+		for (op = 0; op < NR_OPS; op++)
+			if (w->stats[op].calls)
+				printf(" %s %llu", ops[op].name, (u64)w->stats[op].calls);
+		putchar('\n');
+	}
+}
+
 /**
  * report_summary() - the tables
  * @s: the run, over
@@ -193,6 +210,8 @@ void report_summary(struct stress *s)
 	u64 n = cycles(s, &source);
 
 	print_ops(s);
+	if (s->opt.verbose)
+		print_workers(s);
 	print_exits(s);
 	print_checks(s);
 	printf("private map+unmap cycles: %llu, %.0f/s (%s)\n", n, n / seconds(s), source);
