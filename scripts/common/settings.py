@@ -98,9 +98,11 @@ _number("VCPUS", "2", 1, 8, "vCPUs of each TD")
 Setting("MEM", "16M", _size_mib, "private memory of each TD", "a size from 4M to 8G, like 16M")
 _number("TDS", "1", 1, 8, "TDs that live at the same time")
 _number("WORKERS", None, 0, 64, "worker threads besides the vCPUs' (default: the driver's, 2)")
-Setting("OPS", None, _ops, "operations and weights, like punch_hole=3,convert=1 "
-        "(default: the driver's)", "a list like punch_hole=3,convert=1")
-_number("BUSY", "50", 0, 1000000, "inject BUSY into one SEAMCALL in BUSY; 0: never")
+Setting("OPS", None, _ops, "operations and weights, like punch=3,convert=1 "
+        "(default: the driver's)", "a list like punch=3,convert=1")
+Setting("BUSY", "50", lambda t: None if t == "1" else _integer(0, 1000000)(t),
+        "inject BUSY into one SEAMCALL in BUSY; 0: never",
+        "0, or a whole number from 2 to 1000000")
 _number("DELAY", "500", 0, 100000,
         "how long a SEAMCALL keeps its locks beyond its work, in nanoseconds", "nanoseconds")
 Setting("STUB", None, _parameters, "more parameters of tdx_stub.ko, like guest_accesses=8",

@@ -80,6 +80,8 @@ bare_machine()
 	refuses "tdx_stub: unknown parameter" "unknown parameter bogus" \
 		plain_insmod tdx_stub bogus=1
 	refuses "tdx_stub: seed that is no number" "seed=abc: a number" load tdx_stub seed=abc
+	refuses "tdx_stub: busy always" "busy=1: a number from 0 to 1000000, not 1, is wanted" \
+		load tdx_stub busy=1
 	refuses "tdx_stub: busy out of range" "busy=1000001: a number from 0" \
 		load tdx_stub busy=1000001
 	refuses "tdx_stub: hold_ns out of range" "hold_ns=100001: a number from 0" \

@@ -37,6 +37,7 @@ static enum tdxm_plant stub_plant;
  * @max: largest value allowed
  * @value: where it lives
  * @changed: told of a new value once the module runs; may be NULL
+ * @rare: "one in N", for which 1 (always) would stop KVM for good
  */
 struct stub_param {
 	const char *name;
@@ -44,6 +45,7 @@ struct stub_param {
 	u64 max;
 	u64 *value;
 	void (*changed)(void);
+	bool rare;
 };
 
 static int stub_param_set(const char *val, const struct kernel_param *kp)
@@ -51,9 +53,9 @@ static int stub_param_set(const char *val, const struct kernel_param *kp)
 	const struct stub_param *p = kp->arg;
 	u64 v;
 
-	if (kstrtoull(val, 0, &v) || v < p->min || v > p->max) {
-		pr_err("parameter %s=%.*s: a number from %llu to %llu is wanted\n", p->name,
-		       (int)strcspn(val, "\n"), val, p->min, p->max);
+	if (kstrtoull(val, 0, &v) || v < p->min || v > p->max || (p->rare && v == 1)) {
+		pr_err("parameter %s=%.*s: a number from %llu to %llu%s is wanted\n", p->name,
+		       (int)strcspn(val, "\n"), val, p->min, p->max, p->rare ? ", not 1," : "");
 		return -EINVAL;
 	}
 
@@ -95,7 +97,7 @@ enum {
 
 static struct stub_param stub_param[] = {
 	[PARAM_SEED] = { "seed", 0, U64_MAX, &stub_params.seed },
-	[PARAM_BUSY] = { "busy", 0, 1000000, &stub_params.busy, stub_busy_changed },
+	[PARAM_BUSY] = { "busy", 0, 1000000, &stub_params.busy, stub_busy_changed, true },
 	[PARAM_HOLD_NS] = { "hold_ns", 0, 100000, &stub_params.hold_ns },
 	[PARAM_MAX_VCPUS] = { "max_vcpus", 1, 512, &stub_params.max_vcpus },
 	[PARAM_GUEST_ACCESSES] = { "guest_accesses", 1, 4096, &stub_params.guest_accesses },
@@ -113,7 +115,7 @@ MODULE_PARM_DESC(seed,
 module_param_cb(busy, &stub_param_ops, &stub_param[PARAM_BUSY], 0644);
 __MODULE_PARM_TYPE(busy, "ullong");
 MODULE_PARM_DESC(busy,
-		 "One SEAMCALL in N returns BUSY where KVM copes with it (0: none, 1..1000000)");
+		 "One SEAMCALL in N returns BUSY where KVM copes with it (0: none, 2..1000000)");
 
 module_param_cb(hold_ns, &stub_param_ops, &stub_param[PARAM_HOLD_NS], 0444);
 __MODULE_PARM_TYPE(hold_ns, "ullong");
