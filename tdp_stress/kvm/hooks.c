@@ -624,51 +624,45 @@ static int missing(const char *symbol, unsigned long need)
 	return 0;
 }
 
+/* A symbol that is not there is an error only if @need says so. */
+static int hook_probe(struct fprobe *fp, const char *symbol, unsigned long need, bool *hooked)
+{
+	int err = add_probe(fp, symbol);
+
+	*hooked = !err;
+	return err == -ENOENT ? missing(symbol, need) : err;
+}
+
 static int hook_probes(void)
 {
-	int i, err;
+	int i, err = 0;
 
-	for (i = 0; i < ARRAY_SIZE(op_hooks); i++) {
+	for (i = 0; i < ARRAY_SIZE(op_hooks) && !err; i++) {
 		struct op_hook *h = &op_hooks[i];
 
 		h->fp.entry_handler = op_entry;
 		h->fp.exit_handler = op_exit;
 		h->fp.entry_data_size = sizeof(struct op_data);
-		err = add_probe(&h->fp, h->symbol);
-		h->hooked = !err;
-		if (err == -ENOENT)
-			err = missing(h->symbol, h->need);
-		if (err)
-			return err;
+		err = hook_probe(&h->fp, h->symbol, h->need, &h->hooked);
 	}
-	for (i = 0; i < ARRAY_SIZE(entry_hooks); i++) {
+	for (i = 0; i < ARRAY_SIZE(entry_hooks) && !err; i++) {
 		struct entry_hook *h = &entry_hooks[i];
 
 		h->fp.entry_handler = h->fn;
-		err = add_probe(&h->fp, h->symbol);
-		h->hooked = !err;
-		if (err == -ENOENT)
-			err = missing(h->symbol, h->need);
-		if (err)
-			return err;
+		err = hook_probe(&h->fp, h->symbol, h->need, &h->hooked);
 	}
 	tdps_kicks_visible = entry_hooks[KICK_HOOK].hooked;
-	for (i = 0; i < ARRAY_SIZE(call_hooks); i++) {
+	if (!(tdps_enabled & CALL_CHECKS))
+		return err;
+	for (i = 0; i < ARRAY_SIZE(call_hooks) && !err; i++) {
 		struct call_hook *h = &call_hooks[i];
 
 		h->fp.entry_handler = call_entry;
 		h->fp.exit_handler = call_exit;
 		h->fp.entry_data_size = sizeof(struct call_data);
-		if (!(tdps_enabled & CALL_CHECKS))
-			continue;
-		err = add_probe(&h->fp, h->symbol);
-		h->hooked = !err;
-		if (err == -ENOENT)
-			err = missing(h->symbol, h->must);
-		if (err)
-			return err;
+		err = hook_probe(&h->fp, h->symbol, h->must, &h->hooked);
 	}
-	return 0;
+	return err;
 }
 
 static void remove_probe(struct fprobe *fp, bool *hooked)
