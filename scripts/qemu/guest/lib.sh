@@ -7,8 +7,15 @@
 
 open_channel()
 {
-	stty -F /dev/ttyS1 raw -echo 2>/dev/null
+	stty -F /dev/ttyS1 115200 raw -echo 2>/dev/null
 	exec 9>/dev/ttyS1
+}
+
+# Wait until all of it has left the UART: Bochs takes the time a real one would.
+drain_channel()
+{
+	# stty waits for that before it changes anything
+	stty -F /dev/ttyS1 115200 raw -echo 2>/dev/null
 }
 
 send()
