@@ -10,7 +10,7 @@ import time
 from common import cache, command, packages, tap
 from common.say import Step, main, say
 from common.settings import Values
-from kernel import source
+from kernel import ours, source
 from qemu import session
 import run as front
 import selfcheck
@@ -32,7 +32,7 @@ def _program(results, name, argv, **kwargs):
 
 def core(values, kernel, results):
     """Unit tests of the emulated TDX module, in user space."""
-    out = kernel.folder / "core"
+    out = ours.home(kernel) / "core"
     out.mkdir(exist_ok=True)
     _program(results, "core", ["make", "-s", "-C", cache.REPO / "selftests/core",
                                "KSRC=%s" % kernel.tree.path, "O=%s" % out,
@@ -42,7 +42,7 @@ def core(values, kernel, results):
 def driver(kernel, results):
     """The driver's command line, which needs no KVM."""
     _program(results, "driver", ["make", "-s", "-C", cache.REPO / "selftests",
-                                 "KHDR=%s" % kernel.headers, "O=%s" % (kernel.folder / "driver"),
+                                 "KHDR=%s" % kernel.headers, "O=%s" % (ours.home(kernel) / "driver"),
                                  "check"])
 
 

@@ -14,6 +14,14 @@ _MODULE_SOURCES = ("Kbuild", "tdp_stress")
 _DRIVER_SOURCES = ("selftests", "tdp_stress/uapi")
 
 
+def home(kernel):
+    """Where ours is built for @kernel: a folder for each checkout of tdp_stress."""
+    name = "ours-" + hashlib.sha256(str(cache.REPO).encode()).hexdigest()[:8]
+    path = kernel.folder / name
+    path.mkdir(exist_ok=True)
+    return path
+
+
 class Ours:
     """Paths of what was built."""
 
@@ -41,13 +49,13 @@ def _up_to_date(stamp, digest, products):
 
 def modules(kernel, jobs):
     """{name: path} of our modules for @kernel."""
-    out = kernel.folder / "modules"
+    out = home(kernel) / "modules"
     out.mkdir(exist_ok=True)
-    log = kernel.folder / "modules.log"
-    stamp = kernel.folder / "modules.stamp"
+    log = home(kernel) / "modules.log"
+    stamp = home(kernel) / "modules.stamp"
     products = {n: out / "tdp_stress" / (n + ".ko") for n in ("tdx_stub", "tdp_stress")}
     with cache.lock(out):
-        digest = _digest(_MODULE_SOURCES, kernel.interface, str(cache.REPO))
+        digest = _digest(_MODULE_SOURCES, kernel.interface)
         if not _up_to_date(stamp, digest, products.values()):
             log.write_text("")
             step = Step("build tdx_stub and tdp_stress")
@@ -63,10 +71,10 @@ def modules(kernel, jobs):
 
 def driver(kernel, jobs):
     """Path of the static program tdp-stress, built with @kernel's headers."""
-    out = kernel.folder / "driver"
+    out = home(kernel) / "driver"
     out.mkdir(exist_ok=True)
-    log = kernel.folder / "driver.log"
-    stamp = kernel.folder / "driver.stamp"
+    log = home(kernel) / "driver.log"
+    stamp = home(kernel) / "driver.stamp"
     product = out / "tdp-stress"
     with cache.lock(out):
         digest = _digest(_DRIVER_SOURCES, kernel.interface)
