@@ -42,8 +42,8 @@ def core(values, kernel, results):
 def driver(kernel, results):
     """The driver's command line, which needs no KVM."""
     _program(results, "driver", ["make", "-s", "-C", cache.REPO / "selftests",
-                                 "KHDR=%s" % kernel.headers, "O=%s" % (ours.home(kernel) / "driver"),
-                                 "check"])
+                                 "KHDR=%s" % kernel.headers,
+                                 "O=%s" % (ours.home(kernel) / "driver"), "check"])
 
 
 def _patched(path, target, old, new):
