@@ -391,8 +391,10 @@ struct tdps_window {
  * @busy_gfn: its GFN
  * @active_ns: when the thread was last seen to get on, monotonic ns
  * @ext_repeats: the same external operation was asked for so often in a row
+ * @ext_since_ns: when that began
  * @retry_gfn: GFN of the current run of retries
  * @retries: its length
+ * @retry_since_ns: when it began
  * @nr_ranges: ranges in use
  * @range: GFN ranges of shared memory that this notifier call gives back
  */
@@ -413,8 +415,10 @@ struct tdps_ctx {
 	u64 busy_gfn;
 	u64 active_ns;
 	u32 ext_repeats;
+	u64 ext_since_ns;
 	u64 retry_gfn;
 	u32 retries;
+	u64 retry_since_ns;
 	u32 nr_ranges;
 	struct {
 		u64 start, end;

@@ -19,6 +19,22 @@ static u64 limit(const struct tdps_frame *f)
 	return tdps_limits.progress_ns * (f->slow ? PATIENCE : 1);
 }
 
+/*
+ * Retries alone prove nothing: the thread that is waited for may have lost its
+ * CPU, in a guest for as long as the host likes. Many of them over a long time do.
+ */
+static bool is_endless(u32 *count, u64 *since_ns)
+{
+	u64 now = ktime_get_mono_fast_ns();
+
+	if (!(*count)++)
+		*since_ns = now;
+	if (*count < tdps_limits.retry_max || now - *since_ns < tdps_limits.progress_ns)
+		return false;
+	*since_ns = now;
+	return tdps_wants(TDPS_P1);
+}
+
 /* One and the same external operation, again and again within an operation. */
 void progress_extop_begin(struct tdps_ctx *ctx, const struct tdps_extop *x)
 {
@@ -29,7 +45,7 @@ void progress_extop_begin(struct tdps_ctx *ctx, const struct tdps_extop *x)
 		ctx->ext_repeats = 0;
 		return;
 	}
-	if (++ctx->ext_repeats == tdps_limits.retry_max && tdps_wants(TDPS_P1))
+	if (is_endless(&ctx->ext_repeats, &ctx->ext_since_ns))
 		tdps_violation(TDPS_P1, &x->where,
 			       "external operation tried %u times without progress",
 			       ctx->ext_repeats);
@@ -45,12 +61,11 @@ static void count_retries(struct tdps_ctx *ctx, struct tdps_frame *f, const stru
 		ctx->retry_gfn = f->start;
 		ctx->retries = 0;
 	}
-	ctx->retries++;
 	tdps_count(retry_count);
-	tdps_max(retry_max, ctx->retries);
-	if (ctx->retries == tdps_limits.retry_max && tdps_wants(TDPS_P1))
+	if (is_endless(&ctx->retries, &ctx->retry_since_ns))
 		tdps_violation(TDPS_P1, &e->where, "fault retried %u times without progress",
 			       ctx->retries);
+	tdps_max(retry_max, ctx->retries);
 }
 
 void progress_op_end(struct tdps_ctx *ctx, struct tdps_frame *f, enum tdps_op op,

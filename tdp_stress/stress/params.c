@@ -94,7 +94,7 @@ MODULE_PARM_DESC(frozen_max_ms,
 
 module_param_cb(retry_max, &uint_ops, (void *)&uint_params[RETRY_MAX], 0444);
 MODULE_PARM_DESC(retry_max,
-		 "a fault of one thread at one GFN that is retried so often in a row violates P1, 10 to 1000000 (default 1000)");
+		 "a fault of one thread at one GFN that is retried so often in a row, for progress_ms, violates P1, 10 to 1000000 (default 1000)");
 
 module_param_cb(flight, &uint_ops, (void *)&uint_params[FLIGHT], 0444);
 MODULE_PARM_DESC(flight,

@@ -12,7 +12,7 @@
  * @audit_ms: pause between two audits, ms; 0: only on demand
  * @progress_ms: an operation that takes longer is stuck, ms
  * @frozen_max_ms: an SPTE that is frozen longer is frozen for ever, ms
- * @retry_max: a fault that is retried more often makes no progress
+ * @retry_max: a fault that is retried so often, for @progress_ms, makes no progress
  * @flight: events that the recorder keeps for each CPU
  * @checks: the checks asked for, a bit for each
  * @all_checks: all that are possible were asked for
