@@ -28,6 +28,12 @@ struct tdxm_regs {
 
 #define TDXM_MAX_CPUID_CONFIG	48	/* as many as TD_PARAMS has room for */
 
+/* Format of the page tables under SHARED_EPT_POINTER. */
+enum tdxm_shared_format {
+	TDXM_SHARED_EPT,	/* Intel: R, W, X in 2:0, A bit 8, D bit 9, PS bit 7 */
+	TDXM_SHARED_NPT,	/* AMD: P, W, U in 2:0, A bit 5, D bit 6, PS bit 7, NX bit 63 */
+};
+
 /**
  * struct tdxm_config - what the embedder decides when the module is made
  * @nr_pages: host pages covered by the PAMT, from physical address 0
@@ -48,6 +54,10 @@ struct tdxm_regs {
  * @cpuid_config: CPUID leaves that TD_PARAMS configures: leaf in 31:0, subleaf
  *		  in 63:32 (~0: none), as in tdx_sys_info_td_conf; NULL with 0
  *		  entries: leaf 0x80000008. Copied.
+ * @max_leaf_level: largest private page: 0 4K, 1 2M, 2 1G. The ABI has 2M; 1G is
+ *		    there to reach the TDP MMU's code for it. 0 is what today's
+ *		    tdx.c uses, and all that tdx_stub allows.
+ * @shared_format: enum tdxm_shared_format
  * @attributes_fixed0: bits that TD attributes may have set; 0: any
  * @attributes_fixed1: bits that they must have set
  * @xfam_fixed0: as @attributes_fixed0, for XFAM
@@ -68,6 +78,8 @@ struct tdxm_config {
 	u32 nr_packages;
 	u32 nr_cpuid_config;
 	const u64 *cpuid_config;
+	u32 max_leaf_level;
+	u32 shared_format;
 	u64 attributes_fixed0, attributes_fixed1;
 	u64 xfam_fixed0, xfam_fixed1;
 };
@@ -98,10 +110,13 @@ struct tdxm_finding {
  *	   return value is the leaf's status. Called with no try-lock held, the
  *	   vCPU counted in its epoch. IRQs are off; must not sleep.
  * @finding: a violation was seen. Any context, IRQs may be off.
+ * @dirtied: a guest write through @gpa (with the SHARED bit) has set the dirty bit
+ *	     of the shared leaf that maps it, just now; may be NULL. IRQs are off.
  */
 struct tdxm_hooks {
 	u64 (*guest)(struct tdxm *m, struct tdxm_vcpu *vcpu, struct tdxm_regs *regs);
 	void (*finding)(struct tdxm *m, const struct tdxm_finding *f);
+	void (*dirtied)(struct tdxm *m, struct tdxm_vcpu *vcpu, u64 gpa);
 };
 
 /*

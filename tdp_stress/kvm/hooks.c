@@ -42,10 +42,17 @@ static enum tdps_extop_kind kind_of(u64 old_spte, u64 new_spte, int level)
 {
 	bool was = is_shadow_present_pte(old_spte), is = is_shadow_present_pte(new_spte);
 
+	bool was_leaf = was && is_last_spte(old_spte, level);
+	bool is_leaf = is && is_last_spte(new_spte, level);
+
 	if (!was && is)
-		return is_last_spte(new_spte, level) ? TDPS_EXT_MAP : TDPS_EXT_LINK;
-	if (was && !is && is_last_spte(old_spte, level))
+		return is_leaf ? TDPS_EXT_MAP : TDPS_EXT_LINK;
+	if (was_leaf && !is)
 		return TDPS_EXT_REMOVE;
+	if (was_leaf && !is_leaf)
+		return TDPS_EXT_SPLIT;
+	if (was && !was_leaf && is_leaf)
+		return TDPS_EXT_PROMOTE;
 	return TDPS_EXT_OTHER;
 }
 

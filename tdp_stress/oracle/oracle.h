@@ -17,7 +17,7 @@
 #include <linux/seq_file.h>
 #include <linux/types.h>
 
-struct tdx_stub_view;
+struct tdxm_view;
 
 /* --- the invariants; ids and meaning as in Documentation/invariants.rst --- */
 
@@ -190,7 +190,9 @@ enum tdps_extop_kind {
 	TDPS_EXT_MAP,		/* a leaf appears */
 	TDPS_EXT_LINK,		/* a page table appears */
 	TDPS_EXT_REMOVE,	/* a leaf goes */
-	TDPS_EXT_OTHER,		/* leaf <-> table, or nothing at all */
+	TDPS_EXT_SPLIT,		/* a leaf becomes a page table (DEMOTE) */
+	TDPS_EXT_PROMOTE,	/* a page table becomes a leaf (PROMOTE) */
+	TDPS_EXT_OTHER,		/* a leaf's permissions, or nothing at all */
 	TDPS_EXT_FREE,		/* an external page table is freed */
 };
 
@@ -237,6 +239,10 @@ enum tdps_call {
 	TDPS_CALL_MEM_RANGE_BLOCK,
 	TDPS_CALL_MEM_TRACK,
 	TDPS_CALL_MEM_PAGE_REMOVE,
+	TDPS_CALL_MEM_RANGE_UNBLOCK,
+	TDPS_CALL_MEM_PAGE_DEMOTE,
+	TDPS_CALL_MEM_PAGE_PROMOTE,
+	TDPS_CALL_MEM_SEPT_REMOVE,
 	TDPS_CALL_PHYMEM_PAGE_RECLAIM,
 	TDPS_CALL_PHYMEM_PAGE_WBINVD,
 	TDPS_CALL_PHYMEM_CACHE_WB,
@@ -577,7 +583,7 @@ void splat_plant(void);
 
 /* --- the emulated TDX module, if it is there --- */
 
-extern const struct tdx_stub_view *tdps_view;
+extern const struct tdxm_view *tdps_view;
 
 /* --- parameters of the judgement, set before anything is hooked --- */
 

@@ -9,7 +9,7 @@
 #include "../stub/view.h"
 #include "oracle.h"
 
-const struct tdx_stub_view *tdps_view;
+const struct tdxm_view *tdps_view;
 
 /*
  * The emulated module names an invariant by its id; ours are the same. Called
@@ -40,7 +40,7 @@ static void on_finding(void *unused, const struct tdxm_finding *f)
 	tdps_violation_deferred(id, &w, text);
 }
 
-static const struct tdx_stub_listener listener = { .finding = on_finding };
+static const struct tdxm_listener listener = { .finding = on_finding };
 
 /**
  * tlb_init() - find the emulated TDX module, if there is one
@@ -49,7 +49,7 @@ static const struct tdx_stub_listener listener = { .finding = on_finding };
  */
 int tlb_init(void)
 {
-	const struct tdx_stub_view *view = symbol_get(tdx_stub_view);
+	const struct tdxm_view *view = symbol_get(tdx_stub_view);
 	int err;
 
 	if (!view)

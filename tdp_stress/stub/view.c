@@ -10,7 +10,7 @@
 #include "stub.h"
 #include "view.h"
 
-static const struct tdx_stub_listener __rcu *stub_listener;
+static const struct tdxm_listener __rcu *stub_listener;
 static DEFINE_MUTEX(stub_listener_lock);
 
 static int stub_view_sept_read(u64 tdr, u64 gpa, int level, u64 *pa, u8 *state)
@@ -23,7 +23,7 @@ static void stub_view_shared_given_back(u64 tdr, u64 gpa, u64 size)
 	tdxm_shared_given_back(stub_tdxm, tdr, gpa, size);
 }
 
-static int stub_view_listen(const struct tdx_stub_listener *l)
+static int stub_view_listen(const struct tdxm_listener *l)
 {
 	guard(mutex)(&stub_listener_lock);
 
@@ -51,7 +51,7 @@ static bool stub_view_models_shared_tlb(void)
  */
 void stub_view_finding(const struct tdxm_finding *f)
 {
-	const struct tdx_stub_listener *l;
+	const struct tdxm_listener *l;
 
 	guard(rcu)();
 	l = rcu_dereference(stub_listener);
@@ -75,7 +75,7 @@ void stub_view_counters(void (*fn)(void *ctx, const char *name, u64 value), void
 	stub_guest_counters(fn, ctx);
 }
 
-const struct tdx_stub_view tdx_stub_view = {
+const struct tdxm_view tdx_stub_view = {
 	.size = sizeof(tdx_stub_view),
 	.sept_read = stub_view_sept_read,
 	.shared_given_back = stub_view_shared_given_back,

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Schedule points: places in KVM's way at which a worker may be made to wait, so
+ * that races are looked for and not waited for. Knows threads and priorities,
+ * nothing of KVM: the room that knows KVM calls tdps_point() from its hooks.
+ */
+#ifndef TDP_STRESS_TORTURE_SCHEDULE_H
+#define TDP_STRESS_TORTURE_SCHEDULE_H
+
+#include <linux/jump_label.h>
+#include <linux/types.h>
+
+enum tdps_point {
+	TDPS_POINT_OP,		/* an operation begins; no lock of KVM's is held */
+	TDPS_POINT_FROZEN,	/* in the frozen window, before the external operation */
+	TDPS_POINT_UNFREEZE,	/* in the frozen window, after it */
+	TDPS_POINT_ZAP,		/* an external removal, mmu_lock held for write */
+	TDPS_POINT_FREE,	/* before an external table is freed */
+	TDPS_NR_POINTS
+};
+
+DECLARE_STATIC_KEY_FALSE(tdps_scheduling);
+
+void __tdps_point(enum tdps_point p);
+
+/*
+ * May spin, never sleeps, and always ends: a wait is bounded by the parameters
+ * (delay_us), whatever other threads do. For threads that are no workers: nothing.
+ */
+static inline void tdps_point(enum tdps_point p)
+{
+	if (static_branch_unlikely(&tdps_scheduling))
+		__tdps_point(p);
+}
+
+#endif
