@@ -36,6 +36,16 @@ static struct range pick_range(struct rng *rng, u64 limit)
 	return r;
 }
 
+static int prefault(struct target *t, struct td_vcpu *vcpu, u64 gfn, u64 nr_pages, u64 *done)
+{
+	int ret;
+
+	target_begin_ioctl(t, vcpu);
+	ret = td_prefault(vcpu, gfn, nr_pages, done);
+	target_end_use(t, vcpu);
+	return ret;
+}
+
 /* On the own vCPU, or on any: then vCPU, thread and CPU change hands. */
 enum op_result op_prefault(struct worker *w)
 {
@@ -47,7 +57,7 @@ enum op_result op_prefault(struct worker *w)
 		vcpu = &t->td.vcpus[rng_below(&w->rng, t->td.nr_vcpus)];
 	worker_trace(w, "td %u vcpu %u gfn 0x%llx pages %llu", t->index, vcpu->index, r.first,
 		     r.nr);
-	return worker_judge(w, TD_CALL_PREFAULT, td_prefault(vcpu, r.first, r.nr, NULL), &t->td);
+	return worker_judge(w, TD_CALL_PREFAULT, prefault(t, vcpu, r.first, r.nr, NULL), &t->td);
 }
 
 /* Map and unmap, nothing else: each vCPU in its own part of the main slot. */
@@ -63,7 +73,7 @@ enum op_result op_cycle(struct worker *w)
 	w->position += nr;
 	if (w->position + nr > share)
 		w->position = 0;
-	res = worker_judge(w, TD_CALL_PREFAULT, td_prefault(w->vcpu, gfn, nr, &done), td);
+	res = worker_judge(w, TD_CALL_PREFAULT, prefault(w->target, w->vcpu, gfn, nr, &done), td);
 	if (res == OP_FAILED)
 		return res;
 	if (worker_judge(w, TD_CALL_PUNCH, td_punch(td, gfn, nr), td) == OP_FAILED)

@@ -12,7 +12,9 @@ enum op_result op_run(struct worker *w)
 	};
 	struct td_run_result res;
 
+	target_begin_run(w->target, w->vcpu);
 	td_run(w->vcpu, &handler, &res);
+	target_end_use(w->target, w->vcpu);
 	count(&w->exits[res.exit]);
 	if (res.err > 0 && res.err < MAX_ERRNO)
 		count(&w->stats[OP_RUN].errs[res.err]);

@@ -21,12 +21,29 @@
 #define MAX_ERRNO	134
 
 /**
+ * struct vcpu_use - who may use a vCPU's ioctls
+ * @gate: held while waiting for @run, so that at most one thread waits there and
+ *	  neither side starves the other
+ * @run: for writing: from KVM_RUN to the end of the answer to its exit; for
+ *	 reading: any other ioctl
+ *
+ * The exit is in memory shared with KVM, which tells of a fault that
+ * KVM_PRE_FAULT_MEMORY meets in the same place, and vcpu->mutex is released
+ * before the exit has been read. Other ioctls still contend on vcpu->mutex.
+ */
+struct vcpu_use {
+	pthread_mutex_t gate;
+	pthread_rwlock_t run;
+};
+
+/**
  * struct target - a TD that lives for the whole run, and who changes what
  * @td: the TD
  * @index: its number
  * @slots_lock: serialises changes of td.slots[] and the window's fields. Only
  *		ever tried, so that a hanging owner does not look like many.
  * @backing_lock: whoever holds it may touch or change shared memory; only tried
+ * @uses: who uses which vCPU, one for each
  * @window_shared: the window's slot has no guest_memfd just now
  * @window_since_ns: since when (CLOCK_MONOTONIC)
  * @window_uses: dirty log operations since then
@@ -38,6 +55,7 @@ struct target {
 	unsigned int index;
 	pthread_mutex_t slots_lock;
 	pthread_mutex_t backing_lock;
+	struct vcpu_use *uses;
 	pthread_rwlock_t window_lock;	/* window_shared, against conversions */
 	_Atomic bool window_shared;
 	_Atomic u64 window_since_ns;
@@ -160,6 +178,9 @@ u64 workers_digest(const struct stress *s, u64 *nr_ops);
 int target_create(struct stress *s, struct target *t, unsigned int index);
 int targets_create(struct stress *s);
 bool targets_destroy(struct stress *s);
+void target_begin_run(struct target *t, const struct td_vcpu *vcpu);
+void target_begin_ioctl(struct target *t, const struct td_vcpu *vcpu);
+void target_end_use(struct target *t, const struct td_vcpu *vcpu);
 
 /* supervise.c */
 void supervise(struct stress *s);

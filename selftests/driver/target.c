@@ -38,6 +38,14 @@ static int load_initial_memory(struct target *t, u64 seed)
 	return ret;
 }
 
+static void free_memory(struct target *t)
+{
+	free(t->bitmap);
+	t->bitmap = NULL;
+	free(t->uses);
+	t->uses = NULL;
+}
+
 /**
  * target_create() - make a TD that can run
  * @s: the run
@@ -66,11 +74,18 @@ int target_create(struct stress *s, struct target *t, unsigned int index)
 	pthread_mutex_init(&t->backing_lock, NULL);
 	/* KVM rounds the bitmap up to longs. */
 	t->bitmap = calloc(cfg.window_pages / 64 + 1, sizeof(u64));
-	if (!t->bitmap)
-		return -ENOMEM;
+	t->uses = calloc(s->opt.vcpus, sizeof(*t->uses));
+	if (!t->bitmap || !t->uses) {
+		ret = -ENOMEM;
+		goto free_memory;
+	}
+	for (i = 0; i < s->opt.vcpus; i++) {
+		pthread_mutex_init(&t->uses[i].gate, NULL);
+		pthread_rwlock_init(&t->uses[i].run, NULL);
+	}
 	ret = td_create(&t->td, &s->env, &cfg);
 	if (ret < 0)
-		goto free_bitmap;
+		goto free_memory;
 	for (i = 0; !ret && i < s->opt.vcpus; i++)
 		ret = td_add_vcpu(&t->td);
 	if (!ret)
@@ -80,10 +95,34 @@ int target_create(struct stress *s, struct target *t, unsigned int index)
 	if (!ret)
 		return 0;
 	td_destroy(&t->td);
-free_bitmap:
-	free(t->bitmap);
-	t->bitmap = NULL;
+free_memory:
+	free_memory(t);
 	return ret;
+}
+
+/* KVM_RUN, up to the end of the answer to its exit; then target_end_use(). */
+void target_begin_run(struct target *t, const struct td_vcpu *vcpu)
+{
+	struct vcpu_use *use = &t->uses[vcpu->index];
+
+	pthread_mutex_lock(&use->gate);
+	pthread_rwlock_wrlock(&use->run);
+	pthread_mutex_unlock(&use->gate);
+}
+
+/* An ioctl of the vCPU's that may leave something in td_vcpu.run. */
+void target_begin_ioctl(struct target *t, const struct td_vcpu *vcpu)
+{
+	struct vcpu_use *use = &t->uses[vcpu->index];
+
+	pthread_mutex_lock(&use->gate);
+	pthread_rwlock_rdlock(&use->run);
+	pthread_mutex_unlock(&use->gate);
+}
+
+void target_end_use(struct target *t, const struct td_vcpu *vcpu)
+{
+	pthread_rwlock_unlock(&t->uses[vcpu->index].run);
 }
 
 /**
@@ -121,7 +160,7 @@ static void *destroy_all(void *arg)
 
 	for (i = 0; i < s->opt.tds; i++) {
 		td_destroy(&s->targets[i].td);
-		free(s->targets[i].bitmap);
+		free_memory(&s->targets[i]);
 	}
 	return NULL;
 }

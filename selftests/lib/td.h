@@ -143,18 +143,24 @@ struct td_slot {
 	bool present;
 };
 
+/* The union in struct kvm_run, as its padding[] fixes it. */
+#define TD_ANSWER_SIZE	sizeof(((struct kvm_run *)0)->padding)
+
 /**
  * struct td_vcpu - one vCPU
  * @td: its TD
  * @index: vCPU ID, which is its APIC ID
  * @fd: descriptor, or -1
  * @run: shared with KVM
+ * @answer: what td_run() left in @run for KVM to read at the next KVM_RUN; other
+ *	    ioctls may write over it there
  */
 struct td_vcpu {
 	struct td *td;
 	unsigned int index;
 	int fd;
 	struct kvm_run *run;
+	char answer[TD_ANSWER_SIZE];
 };
 
 /**

@@ -185,21 +185,26 @@ static void judge_exit(struct td_vcpu *vcpu, const struct td_run_handler *handle
  * @vcpu: the vCPU
  * @handler: decides about conversions
  * @res: how it ended
+ *
+ * Nobody else may be in an ioctl of the vCPU's until this returns, or what
+ * KVM_RUN ended with could be lost.
  */
 void td_run(struct td_vcpu *vcpu, const struct td_run_handler *handler,
 	    struct td_run_result *res)
 {
+	memcpy(vcpu->run->padding, vcpu->answer, sizeof(vcpu->answer));
 	res->err = -td_ioctl(TD_CALL_RUN, vcpu->fd, KVM_RUN, NULL);
 	res->text[0] = '\0';
 	if (res->err)
 		judge_error(vcpu, handler, res);
 	else
 		judge_exit(vcpu, handler, res);
+	memcpy(vcpu->answer, vcpu->run->padding, sizeof(vcpu->answer));
 }
 
 /**
  * td_prefault() - KVM_PRE_FAULT_MEMORY
- * @vcpu: any vCPU of a finalised TD; waits for its KVM_RUN to return
+ * @vcpu: any vCPU of a finalised TD whose td_run() is not going on
  * @gfn: first frame, without SHARED bit: the attributes decide
  * @nr_pages: number of pages
  * @done: set to the number of pages that are mapped now; may be NULL
