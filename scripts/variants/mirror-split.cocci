@@ -127,7 +127,6 @@ typedef u64;
 +				    iter->level, false);
 +	if (ret)
 +		return ret;
-+
 +	__kvm_tdp_mmu_write_spte(iter->sptep, new_spte);
 +	return 0;
 +}
@@ -161,12 +160,9 @@ symbol kvm, iter, root, ret, retry, vcpu, fault, sp, r, map_target_level, true;
 	if (iter.level == fault->goal_level)
 		goto map_target_level;
 +
-+	/*
-+	 * Huge mirror SPTEs are split under exclusive mmu_lock only.  Until
-+	 * then, they serve the fault.
-+	 */
-+	if (is_mirror_sp(root) && is_shadow_present_pte(iter.old_spte) &&
-+	    is_large_pte(iter.old_spte)) {
++	/* Huge mirror SPTEs are not split here, and they serve the fault. */
++	if (is_mirror_sp(root) && is_large_pte(iter.old_spte) &&
++	    is_shadow_present_pte(iter.old_spte)) {
 +		ret = RET_PF_SPURIOUS;
 +		goto retry;
 +	}
@@ -192,8 +188,8 @@ symbol spte, cur_level;
  {
 	<...
 -	spte_to_child_sp(spte)->nx_huge_page_disallowed
-+	(spte_to_child_sp(spte)->nx_huge_page_disallowed ||
-+	 is_mirror_sp(spte_to_child_sp(spte)))
++	(is_mirror_sp(spte_to_child_sp(spte)) ||
++	 spte_to_child_sp(spte)->nx_huge_page_disallowed)
 	...>
  }
 
