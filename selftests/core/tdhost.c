@@ -37,7 +37,7 @@ int host_start(struct host *h, const struct tdxm_config *cfg)
 	int ret;
 
 	memset(h, 0, sizeof(*h));
-	ret = tdxm_env_user_init(HOST_PAGES, HOST_HOLE, HOST_HOLE_PAGES);
+	ret = tdxm_env_user_init(cfg ? cfg->nr_pages : HOST_PAGES, HOST_HOLE, HOST_HOLE_PAGES);
 	if (ret)
 		return ret;
 	tdxm_env_user_set_lp(0);
@@ -175,10 +175,15 @@ u64 td_start(struct host *h, struct test_td *td, u32 hkid, enum td_stage stage, 
 
 u64 td_map_tables(struct test_td *td, u64 gpa)
 {
+	return td_map_tables_to(td, gpa, 0);
+}
+
+u64 td_map_tables_to(struct test_td *td, u64 gpa, int leaf_level)
+{
 	u64 status, page;
 	int level, reached;
 
-	for (level = td_tdcs(td)->sept_levels - 1; level; level--) {
+	for (level = td_tdcs(td)->sept_levels - 1; level > leaf_level; level--) {
 		u64 *entry = tdxm_sept_walk(td_tdcs(td), td->tdcx[TDCS_PAGE_ROOT], gpa, level,
 					    &reached);
 
@@ -213,6 +218,31 @@ u64 td_track(struct test_td *td)
 u64 td_remove(struct test_td *td, u64 gpa)
 {
 	return seamcall(td->h, TDH_MEM_PAGE_REMOVE, gpa, td->tdr, 0);
+}
+
+u64 td_unblock(struct test_td *td, u64 gpa)
+{
+	return seamcall(td->h, TDH_MEM_RANGE_UNBLOCK, gpa, td->tdr, 0);
+}
+
+u64 td_demote(struct test_td *td, u64 gpa, u64 table)
+{
+	return seamcall(td->h, TDH_MEM_PAGE_DEMOTE, gpa, td->tdr, table);
+}
+
+u64 td_promote(struct test_td *td, u64 gpa)
+{
+	return seamcall(td->h, TDH_MEM_PAGE_PROMOTE, gpa, td->tdr, 0);
+}
+
+u64 td_remove_table(struct test_td *td, u64 gpa)
+{
+	return seamcall(td->h, TDH_MEM_SEPT_REMOVE, gpa, td->tdr, 0);
+}
+
+u64 td_block_and_track(struct test_td *td, u64 gpa)
+{
+	return td_block(td, gpa) ?: td_track(td);
 }
 
 u64 td_zap(struct test_td *td, u64 gpa)
@@ -254,10 +284,25 @@ u64 *td_entry(struct test_td *td, u64 gpa, int level)
 /* State of the 4K entry as an observer sees it; SEPT_NR_STATES: no such entry. */
 enum sept_state td_state(struct test_td *td, u64 gpa)
 {
+	return td_state_at(td, gpa, 0);
+}
+
+enum sept_state td_state_at(struct test_td *td, u64 gpa, int level)
+{
 	u8 state;
 	u64 pa;
 
-	return tdxm_sept_read(td->h->m, td->tdr, gpa, 0, &pa, &state) ? SEPT_NR_STATES : state;
+	return tdxm_sept_read(td->h->m, td->tdr, gpa, level, &pa, &state) ? SEPT_NR_STATES :
+									    state;
+}
+
+/* The page that the entry maps or the table it links; ~0: no such entry. */
+u64 td_pa_at(struct test_td *td, u64 gpa, int level)
+{
+	u8 state;
+	u64 pa;
+
+	return tdxm_sept_read(td->h->m, td->tdr, gpa, level, &pa, &state) ? ~0ULL : pa;
 }
 
 /* Each on the processor that it is associated with. */

@@ -24,6 +24,11 @@
 #define GPA_4K(i)	(TEST_GPA + (u64)(i) * PAGE_SIZE)
 #define SHARED_BIT	BIT_ULL(47)
 
+/* 2M pages that host_page() does not come to. */
+#define HUGE_PA(i)	((8ULL + (i)) << 21)
+#define SIZE_2M		BIT_ULL(21)
+#define SIZE_1G		BIT_ULL(30)
+
 /* How far a TD is built. */
 enum td_stage {
 	STAGE_CREATED,
@@ -89,10 +94,17 @@ u64 td_start(struct host *h, struct test_td *td, u32 hkid, enum td_stage stage, 
 u64 td_add_vcpu(struct test_td *td, struct test_vcpu *v);
 /* Tables for @gpa down to those with 4K entries. */
 u64 td_map_tables(struct test_td *td, u64 gpa);
+/* The same down to those with entries of @leaf_level. */
+u64 td_map_tables_to(struct test_td *td, u64 gpa, int leaf_level);
 u64 td_aug(struct test_td *td, u64 gpa, u64 pa);
 u64 td_block(struct test_td *td, u64 gpa);
 u64 td_track(struct test_td *td);
 u64 td_remove(struct test_td *td, u64 gpa);
+u64 td_unblock(struct test_td *td, u64 gpa);
+u64 td_demote(struct test_td *td, u64 gpa, u64 table);
+u64 td_promote(struct test_td *td, u64 gpa);
+u64 td_remove_table(struct test_td *td, u64 gpa);
+u64 td_block_and_track(struct test_td *td, u64 gpa);
 /* Block, track, remove, write back; the page, or 0 if one of them failed. */
 u64 td_zap(struct test_td *td, u64 gpa);
 u64 td_enter(struct test_td *td, u32 i);
@@ -100,6 +112,8 @@ struct tdxm_tdr *td_tdr(struct test_td *td);
 struct tdxm_tdcs *td_tdcs(struct test_td *td);
 u64 *td_entry(struct test_td *td, u64 gpa, int level);
 enum sept_state td_state(struct test_td *td, u64 gpa);
+enum sept_state td_state_at(struct test_td *td, u64 gpa, int level);
+u64 td_pa_at(struct test_td *td, u64 gpa, int level);
 
 u64 td_flush_vcpus(struct test_td *td);
 u64 td_free_hkid(struct test_td *td);

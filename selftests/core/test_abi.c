@@ -87,7 +87,8 @@ TEST(leaf_names)
 	EXPECT_EQ(NULL, tdxm_leaf_name(5));
 	EXPECT_EQ(NULL, tdxm_leaf_name(12345));
 	EXPECT_EQ(TDH_VP_ENTER, tdxm_leaf_by_name("TDH.VP.ENTER"));
-	EXPECT_EQ(-1, tdxm_leaf_by_name("TDH.MEM.PAGE.DEMOTE"));
+	EXPECT_EQ(TDH_MEM_PAGE_DEMOTE, tdxm_leaf_by_name("TDH.MEM.PAGE.DEMOTE"));
+	EXPECT_EQ(-1, tdxm_leaf_by_name("TDH.MEM.PAGE.RELOCATE"));
 }
 
 TEST(entries_and_structures_have_the_abis_size)

@@ -25,7 +25,7 @@ TEST_F(stats, unknown_leaves_are_counted)
 	struct host *h = &self->h;
 
 	EXPECT_EQ(bad, seamcall(h, 5, 1, 2, 3));	/* PAGE.RELOCATE */
-	EXPECT_EQ(bad, seamcall(h, 15, 1, 2, 3));	/* PAGE.DEMOTE */
+	EXPECT_EQ(bad, seamcall(h, 12, 1, 2, 3));	/* MEM.RD */
 	EXPECT_EQ(bad, seamcall(h, 0xffff, 1, 2, 3));
 	EXPECT_EQ(bad, seamcall(h, ~0ULL, 1, 2, 3));
 	EXPECT_EQ(1, h->last.rcx);

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Statuses on demand: which call of which leaf fails without a reason. Keeps
- * what KVM relies on: of two BLOCK, TRACK or REMOVE in a row on a TD at most the
- * first is BUSY by injection.
+ * what the host relies on: of two leaves with LEAF_RETRIED_ONCE in a row on a TD at
+ * most the first is BUSY or interrupted by injection.
  */
 #include "internal.h"
 
-static bool is_busy(u64 status)
+/* The host calls the leaf again, and may count on more luck. */
+static bool is_retried(u64 status)
 {
-	return (status & TDX_SEAMCALL_STATUS_MASK) == TDX_OPERAND_BUSY;
+	u64 class = status & TDX_SEAMCALL_STATUS_MASK;
+
+	return class == TDX_OPERAND_BUSY || class == TDX_INTERRUPTED_RESTARTABLE;
 }
 
 /* The TDR operand of a leaf that KVM retries once; registers change meanwhile. */
@@ -74,19 +77,21 @@ u64 tdxm_inject_check(struct tdxm_call *c)
 	tdcs = retried_tdcs(c, tdxm_retried_tdr(c));
 	owed = tdcs && tdxm_read(&tdcs->busy_owed);
 
-	if (mode && !(owed && is_busy(rule_status)) && rule_fires(c, rule, mode))
+	if (mode && !(owed && is_retried(rule_status)) && rule_fires(c, rule, mode))
 		status = rule_status;
 	else if (one_in && !owed && c->leaf->flags & (LEAF_KVM_RETRIES | LEAF_RETRIED_ONCE) &&
 		 tdxm_one_in(&c->lp->random, one_in))
-		status = TDX_OPERAND_BUSY;
+		status = c->leaf->flags & LEAF_INTERRUPTIBLE && tdxm_one_in(&c->lp->random, 2) ?
+			 TDX_INTERRUPTED_RESTARTABLE : TDX_OPERAND_BUSY;
 	if (status == TDX_OPERAND_BUSY)
 		status |= c->leaf->busy_operand;
 	return status;
 }
 
 /*
- * Remember how a BLOCK, TRACK or REMOVE went: after a BUSY the next one is KVM's
- * retry; after another failure KVM and the S-EPT disagree about a page.
+ * Remember how a leaf went that is retried once: after a BUSY the next one is the
+ * retry; after another failure of one that gives back a page KVM and the S-EPT
+ * disagree about that page.
  */
 void tdxm_inject_note(struct tdxm_call *c, u64 tdr, u64 status)
 {
@@ -94,8 +99,8 @@ void tdxm_inject_note(struct tdxm_call *c, u64 tdr, u64 status)
 
 	if (!tdcs)
 		return;
-	tdxm_write(&tdcs->busy_owed, is_busy(status));
-	if (status && !is_busy(status))
+	tdxm_write(&tdcs->busy_owed, is_retried(status));
+	if (status && !is_retried(status) && c->leaf->flags & LEAF_GIVES_BACK)
 		tdxm_write(&tdcs->distrust, 1);
 }
 
@@ -109,8 +114,8 @@ void tdxm_inject_note(struct tdxm_call *c, u64 tdr, u64 status)
  *
  * Context: any; calls in flight see the old rule or the new one.
  * Return: 0; -EINVAL for an unknown leaf, mode or value, a zero status or a leaf
- * that must always work (RDMD); -EPERM if BLOCK, TRACK or REMOVE were to be BUSY
- * several times in a row.
+ * that must always work (RDMD); -EPERM if a leaf that is retried once were to be
+ * BUSY or interrupted several times in a row.
  */
 int tdxm_inject(struct tdxm *m, u32 leaf, u64 status, enum tdxm_inject_mode mode, u32 value)
 {
@@ -121,7 +126,7 @@ int tdxm_inject(struct tdxm *m, u32 leaf, u64 status, enum tdxm_inject_mode mode
 		return -EINVAL;
 	if (mode != TDXM_INJECT_OFF && (!status || !value))
 		return -EINVAL;
-	if (mode == TDXM_INJECT_BURST && value > 1 && is_busy(status) &&
+	if (mode == TDXM_INJECT_BURST && value > 1 && is_retried(status) &&
 	    l->flags & LEAF_RETRIED_ONCE)
 		return -EPERM;
 

@@ -26,12 +26,12 @@
 #define TDXM_ZERO_STEP_FAULTS	6
 
 /**
- * struct pamt_entry - physical address metadata of one 4K page
+ * struct pamt_entry - physical address metadata of one page
  * @lock: try-lock of the page (of the TD, if the page is a TDR)
  * @owner: PFN of the owner's TDR page
- * @type: page type in 7:0, generation in 31:8; the generation changes whenever
- *	  the page is taken, so that a translation can tell its page from a later
- *	  one at the same address
+ * @type: page type in 6:0, PAMT_CANARY, generation in 31:8; the generation changes
+ *	  whenever the page is taken, so that a translation can tell its page from a
+ *	  later one at the same address
  * @bepoch: TD epoch at which the page was blocked, low 32 bits
  *
  * @owner and @bepoch are protected by @lock; @type is read without it too.
@@ -43,8 +43,20 @@ struct pamt_entry {
 	u32 bepoch;
 };
 
-#define PAMT_TYPE(word)		((word) & 0xff)
+#define PAMT_TYPE(word)		((word) & 0x7f)
+#define PAMT_CANARY		BIT(7)	/* a private page, or its samples, can be checked */
 #define PAMT_GENERATION(word)	((word) >> 8)
+
+/**
+ * struct pamt_head - metadata of a 2M or 1G range
+ * @entry: the range as one huge page; PT_NDA: it is none
+ * @used: entries of the next smaller size in it that are not free; atomic. Stable
+ *	  while @entry.lock is held exclusively, but for pages that are given back.
+ */
+struct pamt_head {
+	struct pamt_entry entry;
+	u32 used;
+};
 
 /* Objects that have try-locks; the order of the counters. */
 enum tdxm_lock_class {
@@ -157,6 +169,7 @@ struct tdxm {
 	struct tdxm_hooks hooks;
 	void *priv;
 	struct pamt_entry *pamt;
+	struct pamt_head *heads[2];	/* 2M, 1G, as far as huge pages are allowed */
 	struct tdxm_lp *lp;
 	struct kot_entry *kot;
 	u64 cpuid_config[TDXM_MAX_CPUID_CONFIG];
@@ -212,10 +225,11 @@ struct tdxm_tdr {
  * @refcount: vCPUs inside the guest, by parity of the epoch they entered in
  * @num_vcpus: vCPUs initialized; atomic
  * @num_assoc_vcpus: vCPUs associated with a processor; atomic
- * @busy_owed: the last BLOCK, TRACK or REMOVE was BUSY: the next is KVM's one
- *	       retry and must not be failed by injection
- * @distrust: one of those failed for good, so that KVM and the S-EPT disagree
- *	      about who owns a page: the guest touches no memory any more
+ * @busy_owed: the last leaf with LEAF_RETRIED_ONCE was BUSY or interrupted: the
+ *	       next is the host's one retry and must not be failed by injection
+ * @distrust: a leaf with LEAF_GIVES_BACK failed for good, so that KVM and the
+ *	      S-EPT disagree about who owns a page: the guest touches no memory any
+ *	      more
  * @attributes: from TD_PARAMS, as the next two
  * @xfam: extended features
  * @config_flags: TD_PARAMS_CONFIG_*
@@ -255,15 +269,18 @@ struct tdxm_tdcs {
 #define TDCS_PAGE_ROOT		1
 
 /**
- * struct tlb_entry - one cached 4K translation of a vCPU
+ * struct tlb_entry - one cached translation of a vCPU, of a 4K page or a part of a
+ *		      huge one
  * @tag: page's GPA (with the SHARED bit) | 1, or 0
  * @val: page's physical address | TLB_* flags; given back by others, so atomic
  * @generation: PAMT generation of a private page when it was cached
+ * @level: size of the private page then
  */
 struct tlb_entry {
 	u64 tag;
 	u64 val;
 	u32 generation;
+	int level;
 };
 
 #define TLB_W		BIT_ULL(0)
@@ -339,13 +356,18 @@ struct tdxm_vcpu {
 
 struct tdxm_call;
 
+/* Operation states in which most TDH.MEM leaves work, for tdxm_mem_lock_td(). */
+#define ANY_INITIALIZED	(BIT(OP_STATE_INITIALIZED) | BIT(OP_STATE_RUNNABLE))
+
 enum leaf_flags {
 	LEAF_NO_LOCK = 1,	/* no injection, no delay: #MC calls it */
 	LEAF_KVM_RETRIES = 2,	/* KVM copes with BUSY however often */
-	LEAF_RETRIED_ONCE = 4,	/* KVM copes with one BUSY, not with two in a row */
+	LEAF_RETRIED_ONCE = 4,	/* the host copes with one BUSY, not with two in a row */
 	LEAF_TDR_RDX = 8,	/* the TDR operand is in RDX, not in RCX */
 	LEAF_VERSION_1 = 16,	/* version 1 exists */
 	LEAF_EXT_INFO = 32,	/* RCX and RDX are extended error information */
+	LEAF_GIVES_BACK = 64,	/* a step of taking a page from a TD that runs */
+	LEAF_INTERRUPTIBLE = 128, /* may return INTERRUPTED_RESTARTABLE */
 };
 
 /**
@@ -417,10 +439,18 @@ void tdxm_entry_unlock(u64 *entry);
 
 /* pamt.c */
 struct pamt_entry *tdxm_pamt(struct tdxm *m, u64 pa);
+struct pamt_entry *tdxm_pamt_at(struct tdxm *m, u64 pa, int level);
+struct pamt_entry *tdxm_pamt_leaf(struct tdxm *m, u64 pa, int *level);
+u32 tdxm_page_type(struct tdxm *m, u64 pa);
 u64 tdxm_page_check(struct tdxm *m, u64 pa, u32 operand);
-u64 tdxm_page_lock_free(struct tdxm_call *c, u64 pa, u32 operand, enum tdxm_lock_class class);
+u64 tdxm_page_lock_free(struct tdxm_call *c, u64 pa, int level, u32 operand,
+			enum tdxm_lock_class class);
 void tdxm_page_assign(struct tdxm_call *c, u64 pa, u32 type, u64 owner);
-void tdxm_page_release(struct tdxm_call *c, u64 pa);
+void tdxm_page_assign_private(struct tdxm_call *c, u64 pa, int level);
+void tdxm_page_release(struct tdxm_call *c, u64 pa, int level);
+void tdxm_page_split(struct tdxm_call *c, u64 pa, int level);
+void tdxm_page_merge(struct tdxm_call *c, u64 pa, int level);
+u64 tdxm_page_damage(struct tdxm *m, u64 pa, int level);
 void tdxm_pamt_init(struct tdxm *m);
 void tdxm_canary_fill(struct tdxm *m, u64 pa, size_t from);
 bool tdxm_canary_intact(struct tdxm *m, u64 pa, size_t from, bool guest_writes);
@@ -430,6 +460,9 @@ u64 tdxm_guest_word(struct tdxm *m, u64 pa, u64 value);
 void tdxm_sept_init_table(u64 pa);
 bool tdxm_sept_table_sane(u64 pa);
 bool tdxm_sept_table_has_leaf(struct tdxm *m, u64 pa, u64 tdr);
+bool tdxm_sept_is_blocked(enum sept_state state);
+bool tdxm_sept_is_leaf(enum sept_state state);
+enum sept_state tdxm_sept_unblocked(enum sept_state state);
 enum sept_state tdxm_sept_state(u64 entry);
 u64 tdxm_sept_pa(u64 entry);
 u64 *tdxm_sept_walk(const struct tdxm_tdcs *tdcs, u64 root, u64 gpa, int level, int *reached);
@@ -437,8 +470,15 @@ u64 tdxm_sept_get(struct tdxm_call *c, int min_level, int max_level, enum tdxm_l
 u64 tdxm_sept_lock_entry(struct tdxm_call *c, u32 allowed_states);
 u64 tdxm_sept_error(struct tdxm_call *c, u64 status, u64 entry, int level);
 void tdxm_sept_set(u64 *entry, u64 pa, enum sept_state state, int level);
+void tdxm_sept_set_lying(u64 *entry, u64 pa, enum sept_state state, int level);
+void tdxm_sept_fill_table(u64 table, u64 pa, enum sept_state state, int level);
 void tdxm_sept_accept(u64 *entry);
 u64 tdxm_sept_root(const struct tdxm_tdr *tdr);
+
+/* mem.c */
+u64 tdxm_mem_lock_td(struct tdxm_call *c, u64 tdr, u32 operand, enum tdxm_lock_mode mode,
+		     u32 op_states);
+bool tdxm_tlb_tracked(struct tdxm_tdcs *tdcs, u32 bepoch);
 
 /* td.c */
 u64 tdxm_td_lock(struct tdxm_call *c, u64 pa, u32 operand, enum tdxm_lock_mode mode);
@@ -489,8 +529,12 @@ u64 tdh_mem_sept_add(struct tdxm_call *c);
 u64 tdh_mem_page_add(struct tdxm_call *c);
 u64 tdh_mem_page_aug(struct tdxm_call *c);
 u64 tdh_mem_range_block(struct tdxm_call *c);
+u64 tdh_mem_range_unblock(struct tdxm_call *c);
 u64 tdh_mem_track(struct tdxm_call *c);
 u64 tdh_mem_page_remove(struct tdxm_call *c);
+u64 tdh_mem_page_demote(struct tdxm_call *c);
+u64 tdh_mem_page_promote(struct tdxm_call *c);
+u64 tdh_mem_sept_remove(struct tdxm_call *c);
 u64 tdh_phymem_page_rdmd(struct tdxm_call *c);
 u64 tdh_phymem_page_reclaim(struct tdxm_call *c);
 u64 tdh_phymem_page_wbinvd(struct tdxm_call *c);
@@ -504,6 +548,12 @@ u64 tdh_sys_tdmr_init(struct tdxm_call *c);
 u64 tdh_sys_shutdown(struct tdxm_call *c);
 u64 tdh_sys_update(struct tdxm_call *c);
 u64 tdh_sys_disable(struct tdxm_call *c);
+
+/* Bytes that an entry of @level maps, 0 is 4K. */
+static inline u64 tdxm_size(int level)
+{
+	return (u64)PAGE_SIZE << 9 * level;
+}
 
 /* Count in a slot that only this processor writes. */
 static inline void tdxm_count_add(u64 *p, u64 n)

@@ -26,11 +26,13 @@ static const struct tdxm_leaf leaves[TDXM_LEAF_UNKNOWN] = {
 	LEAF(TDH_MEM_PAGE_AUG, "TDH.MEM.PAGE.AUG", tdh_mem_page_aug, SEPT,
 	     MEM_LEAF | LEAF_KVM_RETRIES),
 	LEAF(TDH_MEM_RANGE_BLOCK, "TDH.MEM.RANGE.BLOCK", tdh_mem_range_block, SEPT,
-	     MEM_LEAF | LEAF_RETRIED_ONCE),
+	     MEM_LEAF | LEAF_RETRIED_ONCE | LEAF_GIVES_BACK),
 	LEAF(TDH_MNG_KEY_CONFIG, "TDH.MNG.KEY.CONFIG", tdh_mng_key_config, RCX, 0),
 	LEAF(TDH_MNG_CREATE, "TDH.MNG.CREATE", tdh_mng_create, RCX, 0),
 	LEAF(TDH_VP_CREATE, "TDH.VP.CREATE", tdh_vp_create, RDX, 0),
 	LEAF(TDH_MNG_RD, "TDH.MNG.RD", tdh_mng_rd, RCX, 0),
+	LEAF(TDH_MEM_PAGE_DEMOTE, "TDH.MEM.PAGE.DEMOTE", tdh_mem_page_demote, SEPT,
+	     MEM_LEAF | LEAF_RETRIED_ONCE | LEAF_INTERRUPTIBLE),
 	LEAF(TDH_MR_EXTEND, "TDH.MR.EXTEND", tdh_mr_extend, RDX, MEM_LEAF),
 	LEAF(TDH_MR_FINALIZE, "TDH.MR.FINALIZE", tdh_mr_finalize, RCX, 0),
 	LEAF(TDH_VP_FLUSH, "TDH.VP.FLUSH", tdh_vp_flush, RCX, 0),
@@ -38,18 +40,25 @@ static const struct tdxm_leaf leaves[TDXM_LEAF_UNKNOWN] = {
 	LEAF(TDH_MNG_KEY_FREEID, "TDH.MNG.KEY.FREEID", tdh_mng_key_freeid, RCX, 0),
 	LEAF(TDH_MNG_INIT, "TDH.MNG.INIT", tdh_mng_init, RCX, 0),
 	LEAF(TDH_VP_INIT, "TDH.VP.INIT", tdh_vp_init, TDR, LEAF_VERSION_1),
+	LEAF(TDH_MEM_PAGE_PROMOTE, "TDH.MEM.PAGE.PROMOTE", tdh_mem_page_promote, SEPT,
+	     MEM_LEAF | LEAF_RETRIED_ONCE | LEAF_INTERRUPTIBLE),
 	LEAF(TDH_PHYMEM_PAGE_RDMD, "TDH.PHYMEM.PAGE.RDMD", tdh_phymem_page_rdmd, RCX,
 	     LEAF_NO_LOCK),
 	LEAF(TDH_VP_RD, "TDH.VP.RD", tdh_vp_rd, RCX, 0),
 	LEAF(TDH_PHYMEM_PAGE_RECLAIM, "TDH.PHYMEM.PAGE.RECLAIM", tdh_phymem_page_reclaim, RCX, 0),
 	LEAF(TDH_MEM_PAGE_REMOVE, "TDH.MEM.PAGE.REMOVE", tdh_mem_page_remove, SEPT,
-	     MEM_LEAF | LEAF_RETRIED_ONCE),
+	     MEM_LEAF | LEAF_RETRIED_ONCE | LEAF_GIVES_BACK),
+	LEAF(TDH_MEM_SEPT_REMOVE, "TDH.MEM.SEPT.REMOVE", tdh_mem_sept_remove, SEPT,
+	     MEM_LEAF | LEAF_RETRIED_ONCE | LEAF_GIVES_BACK),
 	LEAF(TDH_SYS_KEY_CONFIG, "TDH.SYS.KEY.CONFIG", tdh_sys_key_config, RAX, 0),
 	LEAF(TDH_SYS_INIT, "TDH.SYS.INIT", tdh_sys_init, RAX, 0),
 	LEAF(TDH_SYS_RD, "TDH.SYS.RD", tdh_sys_rd, RAX, 0),
 	LEAF(TDH_SYS_LP_INIT, "TDH.SYS.LP.INIT", tdh_sys_lp_init, RAX, 0),
 	LEAF(TDH_SYS_TDMR_INIT, "TDH.SYS.TDMR.INIT", tdh_sys_tdmr_init, RAX, 0),
-	LEAF(TDH_MEM_TRACK, "TDH.MEM.TRACK", tdh_mem_track, TD_EPOCH, LEAF_RETRIED_ONCE),
+	LEAF(TDH_MEM_TRACK, "TDH.MEM.TRACK", tdh_mem_track, TD_EPOCH,
+	     LEAF_RETRIED_ONCE | LEAF_GIVES_BACK),
+	LEAF(TDH_MEM_RANGE_UNBLOCK, "TDH.MEM.RANGE.UNBLOCK", tdh_mem_range_unblock, SEPT,
+	     MEM_LEAF | LEAF_RETRIED_ONCE),
 	LEAF(TDH_PHYMEM_CACHE_WB, "TDH.PHYMEM.CACHE.WB", tdh_phymem_cache_wb, WBCACHE, 0),
 	LEAF(TDH_PHYMEM_PAGE_WBINVD, "TDH.PHYMEM.PAGE.WBINVD", tdh_phymem_page_wbinvd, RCX, 0),
 	LEAF(TDH_VP_WR, "TDH.VP.WR", tdh_vp_wr, RCX, 0),
@@ -131,7 +140,8 @@ static u64 execute(struct tdxm_call *c)
 
 	if (status) {
 		tdxm_count(&c->lp->leaf[c->number][LEAF_INJECTED]);
-		if (l->flags & LEAF_EXT_INFO) {
+		/* Interrupted: the operands are still there, to be used again. */
+		if (l->flags & LEAF_EXT_INFO && status != TDX_INTERRUPTED_RESTARTABLE) {
 			c->regs->rcx = 0;
 			c->regs->rdx = 0;
 		}
@@ -151,7 +161,8 @@ static void count(struct tdxm *m, struct tdxm_lp *lp, u32 number, u64 status)
 	tdxm_count(&lp->leaf[number][LEAF_CALLS]);
 	if (class == TDX_OPERAND_BUSY)
 		tdxm_count(&lp->leaf[number][LEAF_BUSY]);
-	else if (class & TDX_STATUS_ERROR && class != TDX_INTERRUPTED_RESUMABLE)
+	else if (class & TDX_STATUS_ERROR && class != TDX_INTERRUPTED_RESUMABLE &&
+		 class != TDX_INTERRUPTED_RESTARTABLE)
 		tdxm_count(&lp->leaf[number][LEAF_ERROR]);
 	tdxm_count_status(m, lp, status);
 }

@@ -6,10 +6,19 @@
  */
 #include "internal.h"
 
-#define ANY_INITIALIZED	(BIT(OP_STATE_INITIALIZED) | BIT(OP_STATE_RUNNABLE))
-
-static u64 lock_td(struct tdxm_call *c, u64 tdr, u32 operand, enum tdxm_lock_mode mode,
-		   u32 op_states)
+/**
+ * tdxm_mem_lock_td - lock a TD and check its state, as most TDH.MEM leaves begin
+ * @c: the call
+ * @tdr: TDR page, an operand
+ * @operand: its operand id
+ * @mode: how to lock it
+ * @op_states: allowed operation states, bits BIT(enum td_op_state)
+ *
+ * Return: TDX_SUCCESS with c->tdr and c->tdcs set, or what tdxm_td_lock() and
+ * tdxm_td_state() say.
+ */
+u64 tdxm_mem_lock_td(struct tdxm_call *c, u64 tdr, u32 operand, enum tdxm_lock_mode mode,
+		     u32 op_states)
 {
 	u64 status = tdxm_td_lock(c, tdr, operand, mode);
 
@@ -21,13 +30,14 @@ u64 tdh_mem_sept_add(struct tdxm_call *c)
 {
 	u64 table = c->regs->r8, status;
 
-	status = lock_td(c, c->regs->rdx, TDX_OPERAND_ID_RDX, LOCK_SHARED, ANY_INITIALIZED);
+	status = tdxm_mem_lock_td(c, c->regs->rdx, TDX_OPERAND_ID_RDX, LOCK_SHARED,
+				  ANY_INITIALIZED);
 	if (!status)
 		status = tdxm_sept_get(c, 1, 4, LOCK_SHARED);
 	if (!status)
 		status = tdxm_sept_lock_entry(c, BIT(SEPT_FREE));
 	if (!status)
-		status = tdxm_page_lock_free(c, table, TDX_OPERAND_ID_R8, LOCK_PAGE);
+		status = tdxm_page_lock_free(c, table, 0, TDX_OPERAND_ID_R8, LOCK_PAGE);
 	if (status)
 		return status;
 
@@ -40,8 +50,7 @@ u64 tdh_mem_sept_add(struct tdxm_call *c)
 /* A page of initial memory: readable, and no TD's. */
 static u64 check_source(struct tdxm_call *c, u64 pa)
 {
-	if (tdxm_page_check(c->m, pa, 0) ||
-	    PAMT_TYPE(tdxm_read(&tdxm_pamt(c->m, pa)->type)) != PT_NDA)
+	if (tdxm_page_check(c->m, pa, 0) || tdxm_page_type(c->m, pa) != PT_NDA)
 		return tdxm_status(TDX_OPERAND_INVALID, TDX_OPERAND_ID_R9);
 	return TDX_SUCCESS;
 }
@@ -60,14 +69,14 @@ u64 tdh_mem_page_add(struct tdxm_call *c)
 {
 	u64 page = c->regs->r8, source = c->regs->r9, status;
 
-	status = lock_td(c, c->regs->rdx, TDX_OPERAND_ID_RDX, LOCK_EXCLUSIVE,
-			 BIT(OP_STATE_INITIALIZED));
+	status = tdxm_mem_lock_td(c, c->regs->rdx, TDX_OPERAND_ID_RDX, LOCK_EXCLUSIVE,
+				  BIT(OP_STATE_INITIALIZED));
 	if (!status)
 		status = tdxm_sept_get(c, 0, 0, LOCK_SHARED);
 	if (!status)
 		status = tdxm_sept_lock_entry(c, BIT(SEPT_FREE));
 	if (!status)
-		status = tdxm_page_lock_free(c, page, TDX_OPERAND_ID_R8, LOCK_PAGE);
+		status = tdxm_page_lock_free(c, page, 0, TDX_OPERAND_ID_R8, LOCK_PAGE);
 	if (!status)
 		status = check_source(c, source);
 	if (status)
@@ -79,8 +88,7 @@ u64 tdh_mem_page_add(struct tdxm_call *c)
 	 */
 	measure(c->tdcs, &c->gpa, 1);
 	measure(c->tdcs, tdxm_env_va(source), PAGE_SIZE / sizeof(u64));
-	tdxm_page_assign(c, page, PT_REG, c->tdr->pa);
-	tdxm_canary_fill(c->m, page, 0);
+	tdxm_page_assign_private(c, page, 0);
 	tdxm_sept_set(c->entry, page, SEPT_MAPPED, 0);
 	return TDX_SUCCESS;
 }
@@ -90,8 +98,8 @@ u64 tdh_mr_extend(struct tdxm_call *c)
 {
 	u64 gpa = c->regs->rcx, offset = gpa & (PAGE_SIZE - 1), status;
 
-	status = lock_td(c, c->regs->rdx, TDX_OPERAND_ID_RDX, LOCK_EXCLUSIVE,
-			 BIT(OP_STATE_INITIALIZED));
+	status = tdxm_mem_lock_td(c, c->regs->rdx, TDX_OPERAND_ID_RDX, LOCK_EXCLUSIVE,
+				  BIT(OP_STATE_INITIALIZED));
 	if (status)
 		return status;
 	if (offset & 0xff)
@@ -107,34 +115,36 @@ u64 tdh_mr_extend(struct tdxm_call *c)
 	return TDX_SUCCESS;
 }
 
-/* TDH.MEM.PAGE.AUG: RCX GPA | level, RDX TDR, R8 page. */
+/* TDH.MEM.PAGE.AUG: RCX GPA | level, RDX TDR, R8 page of that size. */
 u64 tdh_mem_page_aug(struct tdxm_call *c)
 {
 	u64 page = c->regs->r8, status;
 
-	status = lock_td(c, c->regs->rdx, TDX_OPERAND_ID_RDX, LOCK_SHARED, ANY_INITIALIZED);
+	status = tdxm_mem_lock_td(c, c->regs->rdx, TDX_OPERAND_ID_RDX, LOCK_SHARED,
+				  ANY_INITIALIZED);
 	if (!status)
-		status = tdxm_sept_get(c, 0, 0, LOCK_SHARED);
+		status = tdxm_sept_get(c, 0, c->m->cfg.max_leaf_level, LOCK_SHARED);
 	if (!status)
 		status = tdxm_sept_lock_entry(c, BIT(SEPT_FREE) | BIT(SEPT_REMOVED));
 	if (!status)
-		status = tdxm_page_lock_free(c, page, TDX_OPERAND_ID_R8, LOCK_PAGE);
+		status = tdxm_page_lock_free(c, page, c->level, TDX_OPERAND_ID_R8, LOCK_PAGE);
 	if (status)
 		return status;
 
-	tdxm_page_assign(c, page, PT_REG, c->tdr->pa);
-	tdxm_canary_fill(c->m, page, 0);
+	tdxm_page_assign_private(c, page, c->level);
 	if (tdxm_read(&c->m->plant) == TDXM_PLANT_X1)
-		tdxm_store_release(c->entry, SEPT_SVE | SEPT_TDEL | SEPT_PLANTED | SEPT_MT_WB |
-				   (page ^ PAGE_SIZE) | (u64)SEPT_PENDING << SEPT_STATE_SHIFT);
+		tdxm_sept_set_lying(c->entry, page, SEPT_PENDING, c->level);
 	else
-		tdxm_sept_set(c->entry, page, SEPT_PENDING, 0);
+		tdxm_sept_set(c->entry, page, SEPT_PENDING, c->level);
 	return TDX_SUCCESS;
 }
 
-static bool is_blocked(enum sept_state state)
+/* PAMT entry of the page that an entry maps, or of the table that it links. */
+static struct pamt_entry *pamt_of(struct tdxm_call *c, u64 entry)
 {
-	return state == SEPT_BLOCKED || state == SEPT_PENDING_BLOCKED || state == SEPT_NL_BLOCKED;
+	int level = tdxm_sept_is_leaf(tdxm_sept_state(entry)) ? c->level : 0;
+
+	return tdxm_pamt_at(c->m, tdxm_sept_pa(entry), level);
 }
 
 /* TDH.MEM.RANGE.BLOCK: RCX GPA | level, RDX TDR. */
@@ -145,9 +155,11 @@ u64 tdh_mem_range_block(struct tdxm_call *c)
 		[SEPT_PENDING] = SEPT_PENDING_BLOCKED,
 		[SEPT_NL_MAPPED] = SEPT_NL_BLOCKED,
 	};
-	u64 status, entry, pa;
+	u64 status, entry, epoch;
+	enum sept_state state;
 
-	status = lock_td(c, c->regs->rdx, TDX_OPERAND_ID_RDX, LOCK_SHARED, ANY_INITIALIZED);
+	status = tdxm_mem_lock_td(c, c->regs->rdx, TDX_OPERAND_ID_RDX, LOCK_SHARED,
+				  ANY_INITIALIZED);
 	if (!status)
 		status = tdxm_sept_get(c, 0, 3, LOCK_EXCLUSIVE);
 	if (!status)
@@ -157,12 +169,42 @@ u64 tdh_mem_range_block(struct tdxm_call *c)
 	if (status)
 		return status;
 	entry = tdxm_read(c->entry);
-	if (is_blocked(tdxm_sept_state(entry)))
+	state = tdxm_sept_state(entry);
+	if (tdxm_sept_is_blocked(state))
 		return tdxm_sept_error(c, TDX_GPA_RANGE_ALREADY_BLOCKED, entry, c->level);
 
-	pa = tdxm_sept_pa(entry);
-	tdxm_write(&tdxm_pamt(c->m, pa)->bepoch, (u32)tdxm_read(&c->tdcs->td_epoch));
-	tdxm_sept_set(c->entry, pa, blocked[tdxm_sept_state(entry)], c->level);
+	/*
+	 * Block first, then look at the epoch: a vCPU that could still read the
+	 * entry as it was is in this epoch or an older one.
+	 */
+	tdxm_sept_set(c->entry, tdxm_sept_pa(entry), blocked[state], c->level);
+	epoch = tdxm_fetch_add(&c->tdcs->td_epoch, 0);
+	tdxm_write(&pamt_of(c, entry)->bepoch, (u32)epoch);
+	return TDX_SUCCESS;
+}
+
+/* TDH.MEM.RANGE.UNBLOCK: RCX GPA | level, RDX TDR; what is blocked must be tracked. */
+u64 tdh_mem_range_unblock(struct tdxm_call *c)
+{
+	enum sept_state state;
+	u64 status, entry;
+
+	status = tdxm_mem_lock_td(c, c->regs->rdx, TDX_OPERAND_ID_RDX, LOCK_SHARED,
+				  ANY_INITIALIZED);
+	if (!status)
+		status = tdxm_sept_get(c, 0, 3, LOCK_EXCLUSIVE);
+	if (!status)
+		status = tdxm_sept_lock_entry(c, BIT(SEPT_BLOCKED) | BIT(SEPT_PENDING_BLOCKED) |
+					      BIT(SEPT_NL_BLOCKED));
+	if (status)
+		return status;
+	entry = tdxm_read(c->entry);
+	state = tdxm_sept_state(entry);
+	if (c->tdcs->op_state == OP_STATE_RUNNABLE &&
+	    !tdxm_tlb_tracked(c->tdcs, tdxm_read(&pamt_of(c, entry)->bepoch)))
+		return tdxm_sept_error(c, TDX_TLB_TRACKING_NOT_DONE, entry, c->level);
+
+	tdxm_sept_set(c->entry, tdxm_sept_pa(entry), tdxm_sept_unblocked(state), c->level);
 	return TDX_SUCCESS;
 }
 
@@ -172,7 +214,8 @@ u64 tdh_mem_track(struct tdxm_call *c)
 	struct tdxm_tdcs *tdcs;
 	u64 status;
 
-	status = lock_td(c, c->regs->rcx, TDX_OPERAND_ID_RCX, LOCK_SHARED, ANY_INITIALIZED);
+	status = tdxm_mem_lock_td(c, c->regs->rcx, TDX_OPERAND_ID_RCX, LOCK_SHARED,
+				  ANY_INITIALIZED);
 	if (status)
 		return status;
 	tdcs = c->tdcs;
@@ -185,12 +228,17 @@ u64 tdh_mem_track(struct tdxm_call *c)
 	return TDX_SUCCESS;
 }
 
-/*
- * Has every translation that existed at @bepoch gone? Epochs are compared in
- * 32 bits: 2^31 of them do not pass while a page is blocked. A concurrent
- * TDH.MEM.TRACK only makes more of it true: look again then.
+/**
+ * tdxm_tlb_tracked - has every translation that existed at an epoch gone?
+ * @tdcs: the TD
+ * @bepoch: the epoch at which a range was blocked, low 32 bits
+ *
+ * Epochs are compared in 32 bits: 2^31 of them do not pass while a page is
+ * blocked. A concurrent TDH.MEM.TRACK only makes more of it true: look again then.
+ *
+ * Return: whether nobody can have such a translation any more.
  */
-static bool is_tlb_tracked(struct tdxm_tdcs *tdcs, u32 bepoch)
+bool tdxm_tlb_tracked(struct tdxm_tdcs *tdcs, u32 bepoch)
 {
 	u64 epoch;
 	bool tracked;
@@ -206,18 +254,20 @@ static bool is_tlb_tracked(struct tdxm_tdcs *tdcs, u32 bepoch)
 	return tracked;
 }
 
+/* Has the host left the page alone? Of a huge one the first 4K page is looked at, too. */
 static void check_page_content(struct tdxm_call *c, u64 pa, enum sept_state state)
 {
 	struct tdxm_finding f = {
 		.id = "X1", .what = "private page written to by the host",
-		.tdr = c->tdr->pa, .gpa = c->gpa, .pa = pa,
+		.tdr = c->tdr->pa, .gpa = c->gpa,
 		.leaf = c->number, .level = c->level, .state = state,
 	};
 	u64 *word = tdxm_env_va(pa);
 
 	if (tdxm_read(&c->m->plant) == TDXM_PLANT_CANARY && tdxm_one_in(&c->lp->random, 64))
 		word[17] ^= 0xffffULL << 32;
-	if (!tdxm_canary_intact(c->m, pa, 0, true))
+	f.pa = tdxm_page_damage(c->m, pa, c->level);
+	if (f.pa != ~0ULL)
 		tdxm_report(c->m, VIOLATION_X1, &f);
 }
 
@@ -229,9 +279,10 @@ u64 tdh_mem_page_remove(struct tdxm_call *c)
 	enum sept_state state;
 	u64 status, entry, pa;
 
-	status = lock_td(c, c->regs->rdx, TDX_OPERAND_ID_RDX, LOCK_SHARED, ANY_INITIALIZED);
+	status = tdxm_mem_lock_td(c, c->regs->rdx, TDX_OPERAND_ID_RDX, LOCK_SHARED,
+				  ANY_INITIALIZED);
 	if (!status)
-		status = tdxm_sept_get(c, 0, 0, LOCK_SHARED);
+		status = tdxm_sept_get(c, 0, c->m->cfg.max_leaf_level, LOCK_SHARED);
 	if (!status)
 		status = tdxm_sept_lock_entry(c, BIT(SEPT_MAPPED) | BIT(SEPT_BLOCKED) |
 					      BIT(SEPT_PENDING) | BIT(SEPT_PENDING_BLOCKED));
@@ -242,19 +293,19 @@ u64 tdh_mem_page_remove(struct tdxm_call *c)
 	if (plant == TDXM_PLANT_X3 && tdxm_one_in(&c->lp->random, 64))
 		return tdxm_sept_error(c, TDX_EPT_ENTRY_STATE_INCORRECT, entry, c->level);
 	/* Before it is finalized a TD cannot run, so it has no TLB to be tracked. */
-	if (c->tdcs->op_state == OP_STATE_RUNNABLE && !is_blocked(state))
+	if (c->tdcs->op_state == OP_STATE_RUNNABLE && !tdxm_sept_is_blocked(state))
 		return tdxm_sept_error(c, TDX_GPA_RANGE_NOT_BLOCKED, entry, c->level);
 	pa = tdxm_sept_pa(entry);
-	page = tdxm_pamt(c->m, pa);
+	page = tdxm_pamt_at(c->m, pa, c->level);
 	if (!tdxm_call_lock(c, LOCK_PAGE, &page->lock, LOCK_EXCLUSIVE))
 		return tdxm_sept_error(c, TDX_OPERAND_BUSY, entry, c->level);
 	if (c->tdcs->op_state == OP_STATE_RUNNABLE && plant != TDXM_PLANT_L1_PRIVATE &&
-	    !is_tlb_tracked(c->tdcs, tdxm_read(&page->bepoch)))
+	    !tdxm_tlb_tracked(c->tdcs, tdxm_read(&page->bepoch)))
 		return tdxm_sept_error(c, TDX_TLB_TRACKING_NOT_DONE, entry, c->level);
 
 	check_page_content(c, pa, state);
 	tdxm_sept_set(c->entry, 0, SEPT_FREE, c->level);
-	tdxm_page_release(c, pa);
+	tdxm_page_release(c, pa, c->level);
 	c->regs->rcx = pa;
 	return TDX_SUCCESS;
 }

@@ -10,11 +10,12 @@ u64 tdh_phymem_page_wbinvd(struct tdxm_call *c)
 {
 	u64 pa = c->regs->rcx & GENMASK_ULL(c->m->cfg.phys_bits - 1, 0), status;
 	struct pamt_entry *p;
+	int level;
 
 	status = tdxm_page_check(c->m, pa, TDX_OPERAND_ID_RCX);
 	if (status)
 		return status;
-	p = tdxm_pamt(c->m, pa);
+	p = tdxm_pamt_leaf(c->m, pa, &level);
 	if (!tdxm_call_lock(c, LOCK_PAGE, &p->lock, LOCK_SHARED))
 		return tdxm_status(TDX_OPERAND_BUSY, TDX_OPERAND_ID_RCX);
 	if (PAMT_TYPE(tdxm_read(&p->type)) != PT_NDA)
@@ -69,8 +70,8 @@ static void check_table(struct tdxm_call *c, u64 pa)
 		tdxm_report(c->m, VIOLATION_X2, &f);
 }
 
-/* Is the page as the module and the guest left it? */
-static bool page_intact(struct tdxm_call *c, u64 pa, u32 type)
+/* Is the control page as the module left it? */
+static bool control_page_intact(struct tdxm_call *c, u64 pa, u32 type)
 {
 	switch (type) {
 	case PT_TDR:
@@ -80,23 +81,30 @@ static bool page_intact(struct tdxm_call *c, u64 pa, u32 type)
 	case PT_TDVPR:
 		return ((struct tdxm_vcpu *)tdxm_env_va(pa))->magic == TDXM_TDVPS_MAGIC &&
 		       tdxm_canary_intact(c->m, pa, sizeof(struct tdxm_vcpu), false);
-	case PT_EPT:
-		return tdxm_sept_table_sane(pa);
 	default:
-		return tdxm_canary_intact(c->m, pa, 0, true);
+		return tdxm_sept_table_sane(pa);
 	}
 }
 
+/* Where a page is not as the module and the guest left it; ~0: nowhere. */
+static u64 page_damage(struct tdxm_call *c, u64 pa, int level, u32 type)
+{
+	if (type == PT_REG)
+		return tdxm_page_damage(c->m, pa, level);
+	return control_page_intact(c, pa, type) ? ~0ULL : pa;
+}
+
 /* The page is the host's again: check it, make it useless to the module. */
-static void take_leave(struct tdxm_call *c, u64 pa, u32 type)
+static void take_leave(struct tdxm_call *c, u64 pa, int level, u32 type)
 {
 	struct tdxm_finding f = {
 		.id = "X1", .what = "page of a TD written to by the host",
-		.tdr = c->tdr->pa, .gpa = ~0ULL, .pa = pa,
+		.tdr = c->tdr->pa, .gpa = ~0ULL,
 		.leaf = c->number, .level = -1, .state = -1,
 	};
 
-	if (!page_intact(c, pa, type))
+	f.pa = page_damage(c, pa, level, type);
+	if (f.pa != ~0ULL)
 		tdxm_report(c->m, VIOLATION_X1, &f);
 	else if (type == PT_TDVPR)
 		forget_vcpu(c, tdxm_env_va(pa));
@@ -107,7 +115,7 @@ static void take_leave(struct tdxm_call *c, u64 pa, u32 type)
 	if (type == PT_TDR)
 		tdxm_count_add(&c->lp->tds, -1);
 	*(u64 *)tdxm_env_va(pa) = 0;
-	tdxm_page_release(c, pa);
+	tdxm_page_release(c, pa, level);
 }
 
 /* TDH.PHYMEM.PAGE.RECLAIM: RCX page; RCX, RDX, R8 get type, owner, size. */
@@ -115,6 +123,7 @@ u64 tdh_phymem_page_reclaim(struct tdxm_call *c)
 {
 	u64 pa = c->regs->rcx, status;
 	struct pamt_entry *p;
+	int level;
 	u32 type;
 
 	c->regs->rcx = 0;
@@ -123,7 +132,7 @@ u64 tdh_phymem_page_reclaim(struct tdxm_call *c)
 	status = tdxm_page_check(c->m, pa, TDX_OPERAND_ID_RCX);
 	if (status)
 		return status;
-	p = tdxm_pamt(c->m, pa);
+	p = tdxm_pamt_leaf(c->m, pa, &level);
 	if (!tdxm_call_lock(c, LOCK_PAGE, &p->lock, LOCK_EXCLUSIVE))
 		return tdxm_status(TDX_OPERAND_BUSY, TDX_OPERAND_ID_RCX);
 	type = PAMT_TYPE(tdxm_read(&p->type));
@@ -132,6 +141,9 @@ u64 tdh_phymem_page_reclaim(struct tdxm_call *c)
 
 	c->regs->rcx = type;
 	c->regs->rdx = (u64)tdxm_read(&p->owner) << PAGE_SHIFT;
+	c->regs->r8 = level;
+	if (pa & (tdxm_size(level) - 1))
+		return tdxm_status(TDX_OPERAND_INVALID, TDX_OPERAND_ID_RCX);
 	if (type == PT_TDR) {
 		c->tdr = tdxm_env_va(pa);
 		if (c->tdr->magic != TDXM_TDR_MAGIC)
@@ -146,7 +158,7 @@ u64 tdh_phymem_page_reclaim(struct tdxm_call *c)
 	if (type == PT_TDR && tdxm_load_acquire(&c->tdr->chldcnt))
 		return TDX_TD_ASSOCIATED_PAGES_EXIST;
 
-	take_leave(c, pa, type);
+	take_leave(c, pa, level, type);
 	return TDX_SUCCESS;
 }
 

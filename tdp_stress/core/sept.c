@@ -29,9 +29,28 @@ u64 tdxm_sept_pa(u64 entry)
 	return (entry & SEPT_HPA) ^ (entry & SEPT_PLANTED ? PAGE_SIZE : 0);
 }
 
-static bool state_is_leaf(enum sept_state state)
+bool tdxm_sept_is_leaf(enum sept_state state)
 {
 	return state >= SEPT_MAPPED;
+}
+
+bool tdxm_sept_is_blocked(enum sept_state state)
+{
+	return state == SEPT_BLOCKED || state == SEPT_PENDING_BLOCKED || state == SEPT_NL_BLOCKED;
+}
+
+enum sept_state tdxm_sept_unblocked(enum sept_state state)
+{
+	switch (state) {
+	case SEPT_BLOCKED:
+		return SEPT_MAPPED;
+	case SEPT_PENDING_BLOCKED:
+		return SEPT_PENDING;
+	case SEPT_NL_BLOCKED:
+		return SEPT_NL_MAPPED;
+	default:
+		return state;
+	}
 }
 
 /* An entry without its lock bits; only what the hardware would walk has RWX. */
@@ -44,7 +63,7 @@ static u64 make_entry(u64 pa, enum sept_state state, int level)
 	entry |= pa & SEPT_HPA;
 	if (state == SEPT_MAPPED || state == SEPT_NL_MAPPED)
 		entry |= SEPT_RWX;
-	if (state_is_leaf(state))
+	if (tdxm_sept_is_leaf(state))
 		entry |= SEPT_MT_WB | (level ? SEPT_PS : 0);
 	return entry;
 }
@@ -61,13 +80,35 @@ void tdxm_sept_set(u64 *entry, u64 pa, enum sept_state state, int level)
 	tdxm_store_release(entry, make_entry(pa, state, level) | SEPT_TDEL);
 }
 
+/* The same, but to whoever reads the entry the page seems to be its neighbour. */
+void tdxm_sept_set_lying(u64 *entry, u64 pa, enum sept_state state, int level)
+{
+	tdxm_store_release(entry, make_entry(pa ^ PAGE_SIZE, state, level) | SEPT_PLANTED |
+			   SEPT_TDEL);
+}
+
 /* The guest accepts a PENDING page whose entry it has locked. */
 void tdxm_sept_accept(u64 *entry)
 {
 	u64 old = tdxm_read(entry);
 
-	tdxm_store_release(entry, make_entry(old, SEPT_MAPPED, 0) | SEPT_TDEL |
+	tdxm_store_release(entry, make_entry(old, SEPT_MAPPED, !!(old & SEPT_PS)) | SEPT_TDEL |
 			   (old & SEPT_PLANTED));
+}
+
+/**
+ * tdxm_sept_fill_table - let a table that nobody can see yet map consecutive pages
+ * @table: the table
+ * @pa: first page
+ * @state: of all entries
+ * @level: of the table's entries, 0 is 4K
+ */
+void tdxm_sept_fill_table(u64 table, u64 pa, enum sept_state state, int level)
+{
+	u64 *p = tdxm_env_va(table), i;
+
+	for (i = 0; i < 512; i++)
+		tdxm_write(&p[i], make_entry(pa + i * tdxm_size(level), state, level));
 }
 
 void tdxm_sept_init_table(u64 pa)
@@ -99,13 +140,13 @@ bool tdxm_sept_table_has_leaf(struct tdxm *m, u64 pa, u64 tdr)
 {
 	u64 *p = tdxm_env_va(pa), entry;
 	struct pamt_entry *page;
-	int i;
+	int i, level;
 
 	for (i = 0; i < 512; i++) {
 		entry = tdxm_read(&p[i]);
-		if (!state_is_leaf(tdxm_sept_state(entry)))
+		if (!tdxm_sept_is_leaf(tdxm_sept_state(entry)))
 			continue;
-		page = tdxm_pamt(m, tdxm_sept_pa(entry));
+		page = tdxm_pamt_leaf(m, tdxm_sept_pa(entry), &level);
 		if (page && PAMT_TYPE(tdxm_read(&page->type)) == PT_REG &&
 		    (u64)tdxm_read(&page->owner) << PAGE_SHIFT == tdr)
 			return true;
@@ -127,7 +168,10 @@ u64 tdxm_sept_root(const struct tdxm_tdr *tdr)
  * @level: wanted level, 0 is 4K
  * @reached: level of the returned entry
  *
- * Context: any, without locks: tables are only taken away in teardown.
+ * Context: any. A table is taken away in teardown, or by PROMOTE and SEPT.REMOVE
+ * when nobody can be below it: hosts walk with the tree locked shared and it was
+ * blocked with the tree locked exclusively since; a guest that had walked by then
+ * has left (TRACK). Observers hold what keeps these two leaves from being called.
  * Return: the entry at @level, or the one above it that is no table.
  */
 u64 *tdxm_sept_walk(const struct tdxm_tdcs *tdcs, u64 root, u64 gpa, int level, int *reached)
@@ -221,7 +265,8 @@ u64 tdxm_sept_lock_entry(struct tdxm_call *c, u32 allowed_states)
  * @pa: physical address in the entry, 0 if it is FREE
  * @state: enum sept_state
  *
- * Context: any, lock-free; the caller keeps the TD alive.
+ * Context: any, lock-free; the caller keeps the TD and its tables alive (KVM's
+ * mmu_lock).
  * Return: 0, -ENOENT if there is no such TD or the walk ends above @level.
  */
 int tdxm_sept_read(struct tdxm *m, u64 tdr, u64 gpa, int level, u64 *pa, u8 *state)

@@ -127,7 +127,7 @@ u64 tdh_mng_create(struct tdxm_call *c)
 	struct tdxm *m = c->m;
 	struct tdxm_tdr *tdr;
 
-	status = tdxm_page_lock_free(c, pa, TDX_OPERAND_ID_RCX, LOCK_TDR);
+	status = tdxm_page_lock_free(c, pa, 0, TDX_OPERAND_ID_RCX, LOCK_TDR);
 	if (status)
 		return status;
 	if (hkid < m->cfg.keyid_start || hkid >= (u64)m->cfg.keyid_start + m->cfg.nr_keyids)
@@ -190,7 +190,7 @@ u64 tdh_mng_addcx(struct tdxm_call *c)
 		return tdcs->op_state == OP_STATE_UNINITIALIZED ? TDX_TDCX_NUM_INCORRECT :
 								  TDX_OP_STATE_INCORRECT;
 	}
-	status = tdxm_page_lock_free(c, pa, TDX_OPERAND_ID_RCX, LOCK_PAGE);
+	status = tdxm_page_lock_free(c, pa, 0, TDX_OPERAND_ID_RCX, LOCK_PAGE);
 	if (status)
 		return status;
 
@@ -292,7 +292,7 @@ u64 tdh_mng_init(struct tdxm_call *c)
 		return status;
 	if (params_pa & (TD_PARAMS_ALIGN - 1) ||
 	    tdxm_page_check(c->m, params_pa & ~(u64)(PAGE_SIZE - 1), 0) ||
-	    PAMT_TYPE(tdxm_read(&tdxm_pamt(c->m, params_pa)->type)) != PT_NDA)
+	    tdxm_page_type(c->m, params_pa) != PT_NDA)
 		return tdxm_status(TDX_OPERAND_INVALID, TDX_OPERAND_ID_RDX);
 	p = tdxm_env_va(params_pa);
 	status = check_td_params(c, p);

@@ -36,13 +36,30 @@ const char *tdxm_config_error(const struct tdxm_config *cfg)
 	if (cfg->nr_cpuid_config > TDXM_MAX_CPUID_CONFIG ||
 	    (cfg->nr_cpuid_config && !cfg->cpuid_config))
 		return "nr_cpuid_config must be 0 to 48, with cpuid_config";
+	if (cfg->max_leaf_level > ARRAY_SIZE(((struct tdxm *)0)->heads))
+		return "max_leaf_level must be 0 to 2";
+	if (cfg->shared_format > TDXM_SHARED_NPT)
+		return "shared_format must be 0 (EPT) or 1 (NPT)";
 	return NULL;
+}
+
+/* Heads of 2M or 1G ranges that @level has, the last one perhaps incomplete. */
+static u64 heads_bytes(const struct tdxm_config *cfg, u32 level)
+{
+	u64 pages = BIT_ULL(9 * level);
+
+	return (cfg->nr_pages + pages - 1) / pages * sizeof(struct pamt_head);
 }
 
 /* All memory the module takes for a configuration, in bytes. */
 u64 tdxm_mem_bytes(const struct tdxm_config *cfg)
 {
-	return sizeof(struct tdxm) + cfg->nr_pages * sizeof(struct pamt_entry) +
+	u64 heads = 0;
+	u32 level;
+
+	for (level = 1; level <= cfg->max_leaf_level; level++)
+		heads += heads_bytes(cfg, level);
+	return sizeof(struct tdxm) + cfg->nr_pages * sizeof(struct pamt_entry) + heads +
 	       cfg->nr_lps * sizeof(struct tdxm_lp) + cfg->nr_keyids * sizeof(struct kot_entry);
 }
 
@@ -64,10 +81,29 @@ static void copy_config(struct tdxm *m, const struct tdxm_config *cfg)
 
 static void free_module(struct tdxm *m)
 {
+	u32 i;
+
+	for (i = 0; i < ARRAY_SIZE(m->heads); i++)
+		tdxm_env_free(m->heads[i]);
 	tdxm_env_free(m->kot);
 	tdxm_env_free(m->lp);
 	tdxm_env_free(m->pamt);
 	tdxm_env_free(m);
+}
+
+static bool alloc_tables(struct tdxm *m, const struct tdxm_config *cfg)
+{
+	u32 level;
+
+	m->pamt = tdxm_env_alloc(cfg->nr_pages * sizeof(*m->pamt));
+	m->lp = tdxm_env_alloc(cfg->nr_lps * sizeof(*m->lp));
+	m->kot = tdxm_env_alloc(cfg->nr_keyids * sizeof(*m->kot));
+	for (level = 1; level <= cfg->max_leaf_level; level++) {
+		m->heads[level - 1] = tdxm_env_alloc(heads_bytes(cfg, level));
+		if (!m->heads[level - 1])
+			return false;
+	}
+	return m->pamt && m->lp && m->kot;
 }
 
 /**
@@ -89,10 +125,7 @@ struct tdxm *tdxm_create(const struct tdxm_config *cfg, const struct tdxm_hooks 
 	m = tdxm_env_alloc(sizeof(*m));
 	if (!m)
 		return NULL;
-	m->pamt = tdxm_env_alloc(cfg->nr_pages * sizeof(*m->pamt));
-	m->lp = tdxm_env_alloc(cfg->nr_lps * sizeof(*m->lp));
-	m->kot = tdxm_env_alloc(cfg->nr_keyids * sizeof(*m->kot));
-	if (!m->pamt || !m->lp || !m->kot) {
+	if (!alloc_tables(m, cfg)) {
 		free_module(m);
 		return NULL;
 	}

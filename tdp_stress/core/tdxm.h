@@ -156,7 +156,10 @@ enum tdxm_access_result {
  */
 enum tdxm_access_result tdxm_guest_access(struct tdxm *m, struct tdxm_vcpu *vcpu,
 					  u64 gpa, bool write, struct tdxm_regs *regs);
-/* TDG.MEM.PAGE.ACCEPT of one 4K page; guest side of the entry lock. */
+/*
+ * TDG.MEM.PAGE.ACCEPT of the page at @gpa, in the size in which it is mapped; guest
+ * side of the entry lock.
+ */
 enum tdxm_access_result tdxm_guest_accept(struct tdxm *m, struct tdxm_vcpu *vcpu,
 					  u64 gpa, struct tdxm_regs *regs);
 
@@ -209,15 +212,19 @@ enum tdxm_inject_mode {
 
 /*
  * Inject @status into @leaf. For the leaves that KVM retries once with all
- * vCPUs kicked (BLOCK, TRACK, REMOVE) an injected BUSY is never followed by
- * another on the same TD, whatever the mode: KVM may rely on that. -EINVAL for
- * an unknown leaf, mode or value, -EPERM where BURST would break that promise.
+ * vCPUs kicked (BLOCK, TRACK, REMOVE; and as they are called in its place: UNBLOCK,
+ * DEMOTE, PROMOTE, SEPT.REMOVE) an injected BUSY or INTERRUPTED_RESTARTABLE is never
+ * followed by another on the same TD, in any of these leaves and whatever the mode:
+ * KVM may rely on that. -EINVAL for an unknown leaf, mode or value, -EPERM where
+ * BURST would break that promise.
  */
 int tdxm_inject(struct tdxm *m, u32 leaf, u64 status, enum tdxm_inject_mode mode, u32 value);
 /*
  * One call in @one_in (0: off; at least 2) returns BUSY, on every leaf where KVM
  * copes with it: it retries SEPT.ADD, PAGE.ADD, PAGE.AUG and VP.ENTER for as long
- * as it takes, BLOCK, TRACK and REMOVE once.
+ * as it takes, BLOCK, TRACK, REMOVE, UNBLOCK and SEPT.REMOVE once. DEMOTE and PROMOTE
+ * at even odds return INTERRUPTED_RESTARTABLE instead (registers unchanged: call
+ * again), once, too; apart from that only tdxm_inject() interrupts them.
  */
 int tdxm_inject_busy(struct tdxm *m, u32 one_in);
 
@@ -230,6 +237,7 @@ enum tdxm_plant {
 	TDXM_PLANT_X1,		/* PAGE.AUG seems to map another page than it was given */
 	TDXM_PLANT_X3,		/* one PAGE.REMOVE in 64 fails without a reason */
 	TDXM_PLANT_CANARY,	/* one removed page in 64 looks as if KVM had written to it */
+	TDXM_PLANT_SPLIT,	/* PAGE.DEMOTE leaves one child that seems to be off by a page */
 };
 
 void tdxm_plant(struct tdxm *m, enum tdxm_plant plant);

@@ -24,11 +24,12 @@ static bool tlb_hit(const struct tlb_entry *e, u64 gpa)
 }
 
 /* Others mark entries dead (tdxm_shared_given_back()): tag last, tag away first. */
-static void tlb_fill(struct tlb_entry *e, u64 gpa, u64 val, u32 generation)
+static void tlb_fill(struct tlb_entry *e, u64 gpa, u64 val, u32 generation, int level)
 {
 	tdxm_store_release(&e->tag, 0);
 	tdxm_store_release(&e->val, val);
 	e->generation = generation;
+	e->level = level;
 	tdxm_store_release(&e->tag, (gpa & ~(u64)(PAGE_SIZE - 1)) | 1);
 }
 
@@ -125,12 +126,14 @@ u64 tdxm_zero_step_check(struct tdxm_call *c)
 	return TDX_SUCCESS;
 }
 
-/* Does the page still belong to the guest page it was cached for? */
+/* Is the page still what it was when it was cached: the TD's, and of that size? */
 static bool private_page_current(struct tdxm *m, const struct tlb_entry *e)
 {
-	u32 word = tdxm_load_acquire(&tdxm_pamt(m, e->val)->type);
+	int level;
+	u32 word = tdxm_load_acquire(&tdxm_pamt_leaf(m, e->val, &level)->type);
 
-	return PAMT_TYPE(word) == PT_REG && PAMT_GENERATION(word) == e->generation;
+	return PAMT_TYPE(word) == PT_REG && PAMT_GENERATION(word) == e->generation &&
+	       level == e->level;
 }
 
 /*
@@ -143,7 +146,7 @@ static void touch_private(struct tdxm *m, struct tdxm_vcpu *vcpu, const struct t
 {
 	u64 pa = e->val & SEPT_HPA, *word;
 	bool pin = tdxm_read(&m->plant) == TDXM_PLANT_L1_PRIVATE;
-	u32 *lock = &tdxm_pamt(m, pa)->lock;
+	u32 *lock = &tdxm_pamt_at(m, pa, e->level)->lock;
 
 	if (tdxm_read(&vcpu->tdcs->distrust))
 		return;
@@ -166,6 +169,7 @@ static enum tdxm_access_result private_access(struct tdxm *m, struct tdxm_vcpu *
 	struct tlb_entry *e = tlb_slot(vcpu->private_tlb, gpa);
 	u64 value, pa;
 	int level;
+	u32 word;
 
 	if (tlb_hit(e, gpa)) {
 		tdxm_count(&this_lp(m)->guest[GUEST_TLB_HIT]);
@@ -180,7 +184,7 @@ static enum tdxm_access_result private_access(struct tdxm *m, struct tdxm_vcpu *
 						 &level));
 	switch (tdxm_sept_state(value)) {
 	case SEPT_MAPPED:
-		pa = tdxm_sept_pa(value) + (gpa & (BIT_ULL(PAGE_SHIFT + 9 * level) - 1));
+		pa = tdxm_sept_pa(value) + (gpa & (tdxm_size(level) - 1));
 		break;
 	case SEPT_PENDING:
 		return TDXM_ACCESS_PENDING;
@@ -188,7 +192,8 @@ static enum tdxm_access_result private_access(struct tdxm *m, struct tdxm_vcpu *
 		return private_violation(m, vcpu, gpa, write, regs);
 	}
 	pa &= SEPT_HPA;
-	tlb_fill(e, gpa, pa, PAMT_GENERATION(tdxm_load_acquire(&tdxm_pamt(m, pa)->type)));
+	word = tdxm_load_acquire(&tdxm_pamt_at(m, pa, level)->type);
+	tlb_fill(e, gpa, pa, PAMT_GENERATION(word), level);
 touch:
 	touch_private(m, vcpu, e, gpa, write);
 	return TDXM_ACCESS_OK;
@@ -251,8 +256,8 @@ restart:
 		table = value & EPT_HPA;
 	}
 
-	pa = (value & EPT_HPA & ~(BIT_ULL(PAGE_SHIFT + 9 * level) - 1)) |
-	     (gpa & (BIT_ULL(PAGE_SHIFT + 9 * level) - 1));
+	pa = (value & EPT_HPA & ~(tdxm_size(level) - 1)) |
+	     (gpa & (tdxm_size(level) - 1));
 	*val = (pa & EPT_HPA) | (prot & EPT_W ? TLB_W : 0) |
 	       (write || value & EPT_D ? TLB_D : 0);
 	return TDXM_ACCESS_OK;
@@ -260,8 +265,7 @@ restart:
 
 static bool shared_page_is_private(struct tdxm *m, u64 pa)
 {
-	struct pamt_entry *p = tdxm_pamt(m, pa);
-	u32 type = p ? PAMT_TYPE(tdxm_read(&p->type)) : PT_NDA;
+	u32 type = tdxm_page_type(m, pa);
 
 	return type != PT_NDA && type != PT_RSVD;
 }
@@ -270,9 +274,8 @@ static bool shared_page_is_private(struct tdxm *m, u64 pa)
 static void touch_shared(struct tdxm *m, struct tdxm_vcpu *vcpu, u64 val, u64 gpa, bool write)
 {
 	u64 pa = val & EPT_HPA, *word;
-	struct pamt_entry *p = tdxm_pamt(m, pa);
 
-	if (!p || PAMT_TYPE(tdxm_read(&p->type)) != PT_NDA || tdxm_read(&vcpu->tdcs->distrust))
+	if (tdxm_page_type(m, pa) != PT_NDA || tdxm_read(&vcpu->tdcs->distrust))
 		return;
 	word = (u64 *)tdxm_env_va(pa) + (gpa & (PAGE_SIZE - 1)) / sizeof(u64);
 	if (write)
@@ -322,7 +325,7 @@ static enum tdxm_access_result shared_access(struct tdxm *m, struct tdxm_vcpu *v
 				  gpa, val & EPT_HPA, -1);
 		return TDXM_ACCESS_OK;
 	}
-	tlb_fill(e, gpa, val, 0);
+	tlb_fill(e, gpa, val, 0, 0);
 	touch_shared(m, vcpu, val, gpa, write);
 	return TDXM_ACCESS_OK;
 }
@@ -356,11 +359,14 @@ enum tdxm_access_result tdxm_guest_access(struct tdxm *m, struct tdxm_vcpu *vcpu
 }
 
 /**
- * tdxm_guest_accept - TDG.MEM.PAGE.ACCEPT of one 4K page
+ * tdxm_guest_accept - TDG.MEM.PAGE.ACCEPT of the page at a GPA, whatever its size
  * @m: the module
  * @vcpu: the vCPU that runs here
  * @gpa: private GPA
  * @regs: filled in as an EPT violation exit if that is the result
+ *
+ * A guest of the ABI names the size and has to guess: 2M first, 4K if that was
+ * wrong. This one knows, and accepts a huge page at once.
  *
  * Context: inside struct tdxm_hooks.guest only. Never waits; holds the entry's
  * lock for struct tdxm_config.hold_ns.
@@ -377,7 +383,7 @@ enum tdxm_access_result tdxm_guest_accept(struct tdxm *m, struct tdxm_vcpu *vcpu
 	value = tdxm_load_acquire(entry);
 	if (tdxm_sept_state(value) == SEPT_MAPPED)
 		return TDXM_ACCESS_OK;
-	if (level || tdxm_sept_state(value) != SEPT_PENDING)
+	if (tdxm_sept_state(value) != SEPT_PENDING)
 		return private_violation(m, vcpu, gpa, true, regs);
 	if (tdxm_entry_lock_guest(this_lp(m), entry))
 		return TDXM_ACCESS_BUSY;

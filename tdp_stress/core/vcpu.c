@@ -6,8 +6,6 @@
  */
 #include "internal.h"
 
-#define ANY_INITIALIZED	(BIT(OP_STATE_INITIALIZED) | BIT(OP_STATE_RUNNABLE))
-
 /**
  * tdxm_vcpu_lock - lock the vCPU that an operand names
  * @c: the call
@@ -60,7 +58,7 @@ u64 tdh_vp_create(struct tdxm_call *c)
 	if (!status)
 		status = tdxm_td_state(c, BIT(OP_STATE_INITIALIZED));
 	if (!status)
-		status = tdxm_page_lock_free(c, pa, TDX_OPERAND_ID_RCX, LOCK_TDVPR);
+		status = tdxm_page_lock_free(c, pa, 0, TDX_OPERAND_ID_RCX, LOCK_TDVPR);
 	if (status)
 		return status;
 
@@ -90,7 +88,7 @@ u64 tdh_vp_addcx(struct tdxm_call *c)
 		return tdxm_status(TDX_VCPU_STATE_INCORRECT, c->vcpu->state);
 	if (c->vcpu->nr_tdcx + 1 >= c->m->cfg.tdvps_pages)
 		return TDX_TDCX_NUM_INCORRECT;
-	status = tdxm_page_lock_free(c, pa, TDX_OPERAND_ID_RCX, LOCK_PAGE);
+	status = tdxm_page_lock_free(c, pa, 0, TDX_OPERAND_ID_RCX, LOCK_PAGE);
 	if (status)
 		return status;
 
