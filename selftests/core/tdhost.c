@@ -31,9 +31,19 @@ static void finding_hook(struct tdxm *m, const struct tdxm_finding *f)
 	snprintf(h->finding_id, sizeof(h->finding_id), "%s", f->id);
 }
 
+static void dirtied_hook(struct tdxm *m, struct tdxm_vcpu *vcpu, u64 gpa)
+{
+	struct host *h = tdxm_priv(m);
+
+	h->dirtied++;
+	h->dirtied_gpa = gpa;
+}
+
 int host_start(struct host *h, const struct tdxm_config *cfg)
 {
-	static const struct tdxm_hooks hooks = { .guest = guest_hook, .finding = finding_hook };
+	static const struct tdxm_hooks hooks = {
+		.guest = guest_hook, .finding = finding_hook, .dirtied = dirtied_hook,
+	};
 	int ret;
 
 	memset(h, 0, sizeof(*h));
@@ -364,7 +374,7 @@ u64 td_stop(struct test_td *td)
 	return status ?: reclaim(td->h, td->tdr);
 }
 
-static u64 *shared_walk(struct test_td *td, u64 gpa)
+static u64 *shared_walk(struct test_td *td, u64 gpa, int leaf_level)
 {
 	u64 table, *entry, gfn = (gpa | SHARED_BIT) >> PAGE_SHIFT;
 	int level;
@@ -376,12 +386,12 @@ static u64 *shared_walk(struct test_td *td, u64 gpa)
 	table = td->eptp;
 	for (level = 3; ; level--) {
 		entry = (u64 *)tdxm_env_va(table) + (gfn >> 9 * level & 511);
-		if (!level)
+		if (level == leaf_level)
 			return entry;
 		if (!(*entry & EPT_RWX)) {
 			table = host_page(td->h);
 			memset(tdxm_env_va(table), 0, PAGE_SIZE);
-			*entry = table | EPT_RWX | EPT_SVE;
+			*entry = table | (td->npt ? NPT_P | NPT_W | NPT_U : EPT_RWX | EPT_SVE);
 		}
 		table = *entry & EPT_HPA;
 	}
@@ -389,10 +399,15 @@ static u64 *shared_walk(struct test_td *td, u64 gpa)
 
 u64 *shared_spte(struct test_td *td, u64 gpa)
 {
-	return shared_walk(td, gpa);
+	return shared_walk(td, gpa, 0);
+}
+
+u64 *shared_entry(struct test_td *td, u64 gpa, int level)
+{
+	return shared_walk(td, gpa, level);
 }
 
 void shared_map(struct test_td *td, u64 gpa, u64 spte)
 {
-	*shared_walk(td, gpa) = spte;
+	*shared_walk(td, gpa, 0) = spte;
 }

@@ -57,6 +57,7 @@ struct test_td {
 	u64 ept[64];
 	u32 nr_ept;
 	u64 eptp;	/* root of the shared EPT, 0: none */
+	bool npt;	/* it is in AMD's format */
 };
 
 /**
@@ -64,6 +65,7 @@ struct test_td {
  * @guest: plays the guest in TDH.VP.ENTER; NULL: exits at once with status 77
  * @last: registers of the last call on the thread that owns the host
  * @findings: number of findings by id, and the last one
+ * @dirtied: calls of tdxm_hooks.dirtied, and the last one's GPA
  */
 struct host {
 	struct tdxm *m;
@@ -73,6 +75,8 @@ struct host {
 	u32 findings;
 	char finding_id[4];
 	struct tdxm_finding finding;
+	u32 dirtied;
+	u64 dirtied_gpa;
 	void *arg;
 };
 
@@ -124,5 +128,7 @@ u64 td_stop(struct test_td *td);
 /* KVM's direct root: map @gpa (without the SHARED bit) to @pa, 4K. */
 void shared_map(struct test_td *td, u64 gpa, u64 spte);
 u64 *shared_spte(struct test_td *td, u64 gpa);
+/* The entry at @level; the tables above it are made if they are missing. */
+u64 *shared_entry(struct test_td *td, u64 gpa, int level);
 
 #endif

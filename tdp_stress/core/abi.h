@@ -189,6 +189,13 @@ enum sept_state {
 #define EPT_D			BIT_ULL(9)
 #define EPT_HPA			GENMASK_ULL(51, 12)
 #define EPT_SVE			BIT_ULL(63)
+/* Or a nested page table as in the APM; huge pages and addresses as in an EPT. */
+#define NPT_P			BIT_ULL(0)
+#define NPT_W			BIT_ULL(1)
+#define NPT_U			BIT_ULL(2)
+#define NPT_A			BIT_ULL(5)
+#define NPT_D			BIT_ULL(6)
+#define NPT_NX			BIT_ULL(63)
 #define EPT_QUAL_READ		BIT_ULL(0)
 #define EPT_QUAL_WRITE		BIT_ULL(1)
 #define EPT_QUAL_PROT_SHIFT	3

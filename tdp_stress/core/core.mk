@@ -2,4 +2,4 @@
 # Objects of the core, for kbuild and for the user-space build alike. The
 # latter adds env_user.o.
 core-objs := tdxm.o leaf.o lock.o pamt.o sept.o td.o vcpu.o mem.o split.o phymem.o sys.o \
-	     tlb.o inject.o state.o stats.o
+	     tlb.o walk.o inject.o state.o stats.o

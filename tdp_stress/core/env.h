@@ -16,6 +16,7 @@
 #include <linux/delay.h>
 #include <linux/errno.h>
 #include <linux/ioport.h>
+#include <linux/mem_encrypt.h>
 #include <linux/mm.h>
 #include <linux/kernel.h>
 #include <linux/smp.h>
@@ -39,6 +40,12 @@
 static inline void *tdxm_env_va(u64 pa)
 {
 	return __va(pa);
+}
+
+/* A page table entry without the bit by which AMD encrypts the host's memory. */
+static inline u64 tdxm_env_clear_enc(u64 entry)
+{
+	return __sme_clr(entry);
 }
 
 static inline u32 tdxm_env_lp(void)
@@ -132,6 +139,11 @@ typedef __u64 u64;
 #define tdxm_fetch_add(p, n)		__atomic_fetch_add(p, n, __ATOMIC_SEQ_CST)
 
 void *tdxm_env_va(u64 pa);
+static inline u64 tdxm_env_clear_enc(u64 entry)
+{
+	return entry;
+}
+
 u32 tdxm_env_lp(void);
 u32 tdxm_env_package(u32 lp);
 void tdxm_env_delay(u32 ns);

@@ -493,6 +493,11 @@ u64 tdxm_vcpu_lock(struct tdxm_call *c, u64 pa, u32 operand, enum tdxm_lock_mode
 /* tlb.c */
 void tdxm_tlb_flush(struct tdxm_lp *lp, struct tdxm_vcpu *vcpu, bool private, bool shared);
 u64 tdxm_zero_step_check(struct tdxm_call *c);
+void tdxm_ept_violation(struct tdxm_regs *regs, u64 gpa, u64 qual);
+
+/* walk.c */
+enum tdxm_access_result tdxm_walk_shared(struct tdxm *m, struct tdxm_vcpu *vcpu, u64 gpa,
+					 bool write, struct tdxm_regs *regs, u64 *val);
 
 /* inject.c */
 u64 tdxm_inject_check(struct tdxm_call *c);

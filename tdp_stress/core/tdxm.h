@@ -150,9 +150,12 @@ enum tdxm_access_result {
 
 /*
  * One guest access of 8 bytes through the vCPU's TLB. @gpa carries the SHARED
- * bit if the access is shared: then SHARED_EPT_POINTER is walked in real EPT
- * format and accessed/dirty bits are set as a CPU would. A private write leaves
- * a value whose page the module recognises as the guest's.
+ * bit if the access is shared: then SHARED_EPT_POINTER is walked in the format that
+ * struct tdxm_config.shared_format names, with as many levels as the S-EPT, and
+ * accessed/dirty bits are set as a CPU would. In NPT format, too, a violation is
+ * reported as an EPT violation exit; an entry with a reserved address bit (at
+ * phys_bits or above: KVM's MMIO SPTEs) is TDXM_ACCESS_VE. A private write leaves a
+ * value whose page the module recognises as the guest's.
  */
 enum tdxm_access_result tdxm_guest_access(struct tdxm *m, struct tdxm_vcpu *vcpu,
 					  u64 gpa, bool write, struct tdxm_regs *regs);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How the guest reaches memory: the per-vCPU TLB, the hardware's walks of the
- * S-EPT and of KVM's shared EPT, TDG.MEM.PAGE.ACCEPT, and the module's filter
- * against zero-stepping. Stale translations are found here and never used.
+ * How the guest reaches memory: the per-vCPU TLB, the hardware's walk of the
+ * S-EPT (of KVM's shared tables: walk.c), TDG.MEM.PAGE.ACCEPT, and the module's
+ * filter against zero-stepping. Stale translations are found here and never used.
  */
 #include "internal.h"
 
@@ -56,19 +56,19 @@ static void report_stale(struct tdxm *m, struct tdxm_vcpu *vcpu, const char *wha
 	tdxm_report(m, VIOLATION_L1, &f);
 }
 
-static void report_shared_ept(struct tdxm *m, struct tdxm_vcpu *vcpu, enum tdxm_violation v,
-			      const char *what, u64 gpa, u64 pa, int level)
+static void report_shared_private(struct tdxm *m, struct tdxm_vcpu *vcpu, u64 gpa, u64 pa)
 {
 	const struct tdxm_finding f = {
-		.id = v == VIOLATION_H1 ? "H1" : "T1", .what = what,
+		.id = "H1", .what = "shared EPT maps a TD's private page",
 		.tdr = vcpu->tdr->pa, .gpa = gpa, .pa = pa,
-		.leaf = -1, .level = level, .state = -1,
+		.leaf = -1, .level = -1, .state = -1,
 	};
 
-	tdxm_report(m, v, &f);
+	tdxm_report(m, VIOLATION_H1, &f);
 }
 
-static void ept_violation_regs(struct tdxm_regs *regs, u64 gpa, u64 qual)
+/* An EPT violation exit as the host gets to see it. */
+void tdxm_ept_violation(struct tdxm_regs *regs, u64 gpa, u64 qual)
 {
 	regs->rcx = qual;
 	regs->rdx = 0;
@@ -87,7 +87,7 @@ static enum tdxm_access_result private_violation(struct tdxm *m, struct tdxm_vcp
 	}
 	vcpu->zs_gpa[vcpu->zs_count % TDXM_ZERO_STEP_FAULTS] = gpa;
 	vcpu->zs_count++;
-	ept_violation_regs(regs, gpa, write ? EPT_QUAL_WRITE : EPT_QUAL_READ);
+	tdxm_ept_violation(regs, gpa, write ? EPT_QUAL_WRITE : EPT_QUAL_READ);
 	return TDXM_ACCESS_EPT_VIOLATION;
 }
 
@@ -118,7 +118,7 @@ u64 tdxm_zero_step_check(struct tdxm_call *c)
 		enum sept_state state = tdxm_sept_state(tdxm_load_acquire(entry));
 
 		if (state != SEPT_MAPPED && state != SEPT_PENDING) {
-			ept_violation_regs(c->regs, vcpu->zs_gpa[i], EPT_QUAL_WRITE);
+			tdxm_ept_violation(c->regs, vcpu->zs_gpa[i], EPT_QUAL_WRITE);
 			return TDX_EXIT_REASON_EPT_VIOLATION;
 		}
 	}
@@ -199,70 +199,6 @@ touch:
 	return TDXM_ACCESS_OK;
 }
 
-/* Set A, and D in a leaf that is written, as a CPU does; false: the entry changed. */
-static bool set_ad(u64 *entry, u64 value, bool dirty)
-{
-	u64 want = value | EPT_A | (dirty ? EPT_D : 0);
-
-	return want == value || tdxm_cmpxchg(entry, value, want) == value;
-}
-
-static enum tdxm_access_result shared_violation(struct tdxm *m, u64 gpa, bool write, u64 prot,
-						struct tdxm_regs *regs)
-{
-	tdxm_count(&this_lp(m)->guest[GUEST_EPT_VIOLATION]);
-	ept_violation_regs(regs, gpa, (write ? EPT_QUAL_WRITE : EPT_QUAL_READ) |
-			   prot << EPT_QUAL_PROT_SHIFT);
-	return TDXM_ACCESS_EPT_VIOLATION;
-}
-
-/*
- * Walk KVM's direct root. KVM changes it meanwhile, as it does under a CPU's
- * walk: each entry is read once, A and D are set by cmpxchg, and if that fails
- * the walk starts again.
- */
-static enum tdxm_access_result walk_shared(struct tdxm *m, struct tdxm_vcpu *vcpu, u64 gpa,
-					   bool write, struct tdxm_regs *regs, u64 *val)
-{
-	u64 table, value, *entry, prot, pa;
-	int level;
-	bool leaf;
-
-restart:
-	table = vcpu->shared_eptp & EPT_HPA;
-	prot = EPT_RWX;
-	for (level = vcpu->tdcs->sept_levels - 1; ; level--) {
-		if (!tdxm_pamt(m, table))
-			return shared_violation(m, gpa, write, 0, regs);
-		entry = (u64 *)tdxm_env_va(table) + (gpa >> (PAGE_SHIFT + 9 * level) & 511);
-		value = tdxm_load_acquire(entry);
-		if (!(value & EPT_RWX)) {
-			if (!(value & EPT_SVE))
-				return TDXM_ACCESS_VE;
-			return shared_violation(m, gpa, write, 0, regs);
-		}
-		if ((value & EPT_W) && !(value & EPT_R))
-			report_shared_ept(m, vcpu, VIOLATION_T1,
-					  "shared EPT entry is writable but not readable",
-					  gpa, value & EPT_HPA, level);
-		prot &= value;
-		leaf = !level || value & EPT_PS;
-		if (write && !(prot & EPT_W))
-			return shared_violation(m, gpa, write, prot & EPT_RWX, regs);
-		if (!set_ad(entry, value, leaf && write))
-			goto restart;
-		if (leaf)
-			break;
-		table = value & EPT_HPA;
-	}
-
-	pa = (value & EPT_HPA & ~(tdxm_size(level) - 1)) |
-	     (gpa & (tdxm_size(level) - 1));
-	*val = (pa & EPT_HPA) | (prot & EPT_W ? TLB_W : 0) |
-	       (write || value & EPT_D ? TLB_D : 0);
-	return TDXM_ACCESS_OK;
-}
-
 static bool shared_page_is_private(struct tdxm *m, u64 pa)
 {
 	u32 type = tdxm_page_type(m, pa);
@@ -317,12 +253,11 @@ static enum tdxm_access_result shared_access(struct tdxm *m, struct tdxm_vcpu *v
 		tdxm_store_release(&e->tag, 0);
 	}
 
-	r = walk_shared(m, vcpu, gpa, write, regs, &val);
+	r = tdxm_walk_shared(m, vcpu, gpa, write, regs, &val);
 	if (r != TDXM_ACCESS_OK)
 		return r;
 	if (shared_page_is_private(m, val & EPT_HPA)) {
-		report_shared_ept(m, vcpu, VIOLATION_H1, "shared EPT maps a TD's private page",
-				  gpa, val & EPT_HPA, -1);
+		report_shared_private(m, vcpu, gpa, val & EPT_HPA);
 		return TDXM_ACCESS_OK;
 	}
 	tlb_fill(e, gpa, val, 0, 0);
