@@ -15,7 +15,7 @@ endif
 SCRIPT = $(Q)sh scripts/python.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help run selfcheck check bench kernel clean
+.PHONY: help try run selfcheck check bench kernel modules clean
 
 help: ## this text
 	@echo "Targets:"
@@ -24,6 +24,12 @@ help: ## this text
 	@echo
 	@echo "Variables, as in make run DURATION=10 SEED=1:"
 	@sh scripts/python.sh help
+
+# what a run of make try is, unless said otherwise
+try: export KERNEL := $(or $(KERNEL),debian)
+try: export DURATION := $(or $(DURATION),20)
+try: ## Debian's own kernel, nothing compiled but the tester: a verdict in two minutes
+	$(SCRIPT) run
 
 run: ## get or take a kernel, build it, stress it in QEMU, judge
 	$(SCRIPT) run
@@ -40,5 +46,8 @@ bench: ## cycles per second with and without oracles, lockdep and plain kernel
 kernel: ## only get and build the kernel, the modules and the driver
 	$(SCRIPT) prepare
 
-clean: ## remove run/; the cache of kernels stays (its folder is printed)
+modules: ## for an installed kernel: make modules KDIR=<its headers> KSRC=<its source>
+	$(SCRIPT) modules
+
+clean: ## remove run/ and build/; the cache of kernels stays (its folder is printed)
 	$(SCRIPT) clean

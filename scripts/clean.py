@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""make clean: the run folders go; the cache of kernels is worth keeping."""
+"""make clean: run folders and built modules go; the cache of kernels is worth keeping."""
 
 import shutil
 
@@ -8,8 +8,9 @@ from common.say import main, say
 
 
 def clean():
-    shutil.rmtree(cache.REPO / "run", ignore_errors=True)
-    say("removed %s; kernels and sources are kept in %s" % (cache.REPO / "run", cache.root()))
+    for name in ("run", "build"):
+        shutil.rmtree(cache.REPO / name, ignore_errors=True)
+    say("removed run/ and build/; kernels and sources are kept in %s" % cache.root())
 
 
 main(clean)

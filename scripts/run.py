@@ -7,11 +7,13 @@ Knows the order of things; each of them is done elsewhere.
 import sys
 import time
 
-from common import command, packages
-from common.say import main, say, usage
+import backend
+from common import packages
+from common.say import main, say
 from common.settings import Values
-from kernel import build, debian, ours, source
-from qemu import accel, initramfs, judge, report, session
+from kernel import binary, build, debian, ours, source
+from mutants import mutant
+from qemu import accel, judge, report, session
 from qemu.bochs import Bochs
 from qemu.machine import Qemu
 
@@ -24,70 +26,58 @@ def get_tree(values):
 
 
 def get_kernel(values, config_name=None):
+    if values.kernel == "debian":
+        return binary.get(values.kver)
     return build.build(build.Kernel(get_tree(values), config_name or values.config_name()),
                        values.jobs)
 
 
-def check_parameters(text, module, path):
-    """Refuse a parameter the module does not have before anything is booted."""
-    for word in (text or "").split():
-        names = initramfs.parameters(path)
-        name = word.partition("=")[0]
-        if name not in names:
-            raise usage("%s has no parameter '%s'; there are: %s" %
-                        (module, name, ", ".join(names)))
-
-
-def check_ops(values, driver):
-    """The driver knows its operations; it refuses others before -h is answered."""
-    if values.ops:
-        code, _, error = command.output([driver, "--ops", values.ops, "-h"])
-        if code:
-            raise usage("OPS=%s: %s" % (values.ops, error.strip().partition(": ")[2]))
+def get_backend(values):
+    return backend.ALL[values.backend]
 
 
 def job_params(values):
-    """Shell variables of the job "run"."""
-    stub = ["seed=%d" % values.seed, "busy=%d" % values.busy, "hold_ns=%d" % values.delay]
-    driver = ["--vcpus", values.vcpus, "--mem", "%dM" % values.mem, "--tds", values.tds]
-    if values.ops:
-        driver += ["--ops", values.ops]
-    if values.workers is not None:
-        driver += ["--workers", values.workers]
-    return {
-        "SEED": values.seed,
-        "DURATION": values.duration,
-        "STUB_PARAMS": " ".join(stub + [values.stub or ""]).strip(),
-        "STRESS_PARAMS": values.stress or "",
-        "DRIVER_ARGS": " ".join(str(w) for w in driver),
-    }
+    """Shell variables of the backend's job."""
+    return get_backend(values).params(values)
 
 
 def prepare(values, config_name=None):
     """Everything before the boot: packages, kernel, modules, driver."""
-    packages.need(bochs=values.machine == "bochs")
+    packages.need(bochs=values.machine == "bochs", mutants=bool(values.variant),
+                  binary=values.kernel == "debian")
+    if values.variant:
+        mutant.variant(values.variant)      # one that does not exist is refused now
     kernel = get_kernel(values, config_name)
-    built = ours.both(kernel, values.jobs)
-    check_parameters(values.stub, "tdx_stub", built.modules["tdx_stub"])
-    check_parameters(values.stress, "tdp_stress", built.modules["tdp_stress"])
-    check_ops(values, built.driver)
+    what = get_backend(values)
+    built = ours.build(kernel, values.jobs, what.modules, what.driver)
+    what.check(values, built)
     return kernel, built
+
+
+def get_variant(values, kernel):
+    """Modules of KVM to take instead of the kernel's own."""
+    if not values.variant:
+        return None
+    return mutant.build_modules(kernel, mutant.variant(values.variant), values.jobs)
 
 
 def get_machine(values, kernel):
     if values.machine == "bochs":
         return Bochs(values.cpus)
-    return Qemu(values.cpus, accel.choose(values.accel, kernel))
+    features = get_backend(values).cpu
+    return Qemu(values.cpus, accel.choose(values.accel, kernel, features), features[0])
 
 
 def run():
     start = time.monotonic()
     values = Values()
-    say("tdp_stress: SEED=%d, %d s, %d TD(s) of %d MiB with %d vCPU(s)" %
-        (values.seed, values.duration, values.tds, values.mem, values.vcpus))
+    what = get_backend(values)
+    say("tdp_stress: SEED=%d, %d s, BACKEND=%s, %s" %
+        (values.seed, values.duration, what.name, what.title(values)))
     kernel, built = prepare(values)
-    say("  kernel: Linux %s, %s, %s (%.1f s)" % (kernel.tree.release, kernel.config_name,
+    say("  kernel: Linux %s, %s, %s (%.1f s)" % (kernel.release, kernel.config_name,
                                                 kernel.how, kernel.seconds))
+    replace = get_variant(values, kernel)
     machine = get_machine(values, kernel)
     say("  machine: %s with %d CPUs, acceleration: %s" % (machine.kind, machine.cpus, machine))
     folder = session.new_folder(values)
@@ -95,8 +85,9 @@ def run():
 
     prepared = time.monotonic()
     guest = session.Session(values, kernel, built, machine, folder)
-    outcome = guest.boot("run", job_params(values), values.duration,
-                         on_text=lambda text: say("  " + text))
+    outcome = guest.boot(what.job, job_params(values), values.duration,
+                         on_text=lambda text: say("  " + text), replace=replace,
+                         extra=what.kernel_args(values))
     verdict = judge.judge(outcome)
     timings = {"prepare": round(prepared - start, 1),
                "boot": outcome.boot_seconds and round(outcome.boot_seconds, 1),

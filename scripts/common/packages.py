@@ -19,6 +19,8 @@ _BUILD = {
     "libc6-dev": "/usr/include/stdio.h", "libelf-dev": "/usr/include/libelf.h",
 }
 _BOOT = {"qemu-system-x86": "qemu-system-x86_64", "busybox-static": "/bin/busybox"}
+#: kconfig drops BTF, and with it members of structures, where there is no pahole
+_BINARY = {"dwarves": "pahole"}
 _MUTANTS = {"coccinelle": "spatch"}
 _BOCHS = {
     "bochs": "bochs", "bochsbios": "/usr/share/bochs/BIOS-bochs-latest",
@@ -35,9 +37,14 @@ def _missing(wanted):
                     else shutil.which(proof, path=path))]
 
 
-def need(bochs=False, mutants=False):
-    """Have everything installed that building and booting take."""
-    wanted = {**_BUILD, **_BOOT}
+def need(boot=True, bochs=False, mutants=False, binary=False, install=True):
+    """Have everything installed that building and booting take.
+
+    Not @install: only say what is missing.
+    """
+    wanted = {**_BUILD, **(_BOOT if boot else {})}
+    if binary:
+        wanted.update(_BINARY)
     if bochs:
         wanted.update(_BOCHS)
     if mutants:
@@ -45,17 +52,20 @@ def need(bochs=False, mutants=False):
     missing = _missing(wanted)
     if not missing:
         return
-    install = ["apt-get", "install", "-y", "--no-install-recommends"] + missing
-    by_hand = "apt-get update && " + " ".join(install)
+    argv = ["apt-get", "install", "-y", "--no-install-recommends"] + missing
+    by_hand = "apt-get update && " + " ".join(argv)
     if not shutil.which("apt-get"):
         raise lacking("missing: %s (this is no Debian; install what corresponds)" %
                       ", ".join(missing))
+    if not install:
+        raise lacking("missing packages: %s; install them as root: %s" %
+                      (", ".join(missing), by_hand))
     if os.geteuid() != 0:
         if command.output(["sudo", "-n", "true"])[0]:
             raise lacking("missing packages: %s; install them as root: %s" %
                           (", ".join(missing), by_hand))
-        install.insert(0, "sudo")
-    _install(install, missing, wanted, by_hand)
+        argv.insert(0, "sudo")
+    _install(argv, missing, wanted, by_hand)
 
 
 def _install(install, missing, wanted, by_hand):
@@ -91,5 +101,3 @@ def looks_offline(text):
     return any(s in text for s in ("Temporary failure resolving", "Could not resolve",
                                    "Could not connect", "Cannot initiate the connection",
                                    "Failed to fetch", "Unable to connect"))
-
-

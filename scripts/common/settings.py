@@ -87,24 +87,46 @@ def _ops(text):
     return text if re.fullmatch(r"[a-z0-9_]+=[0-9]+(,[a-z0-9_]+=[0-9]+)*", text) else None
 
 
+def _name(text):
+    return text if re.fullmatch(r"[a-z0-9][a-z0-9-]*", text) else None
+
+
+_choice("BACKEND", "auto", ("auto", "tdx", "external"),
+        "who answers for the external page tables: tdx (the real tdx.c on the emulated TDX "
+        "module) or external (tdp_stress itself, on any KVM); auto: tdx if the kernel has it")
+_choice("KERNEL", "own", ("own", "debian"),
+        "own (a debug kernel, built) or debian (Debian's binary, nothing is compiled)")
 _path("KSRC", "kernel tree to test; never written to (default: Debian's linux-source)")
-Setting("KVER", None, lambda t: t if t in ("7.2", "7.3") else None,
-        "version of Debian's linux-source, when KSRC is not given", "7.2 or 7.3")
+Setting("KVER", None, lambda t: t if t in ("6.12", "7.2", "7.3") else None,
+        "version of Debian's kernel, when KSRC is not given", "7.2 or 7.3")
+Setting("VARIANT", None, _name,
+        "build KVM with this change, one of scripts/variants/ (mirror-split, ...)",
+        "a name from scripts/variants/")
 _number("DURATION", "60", 1, 86400, "time to stress, in seconds", "seconds")
 Setting("SEED", lambda: str(1 + secrets.randbits(32)), _seed,
         "seed of every random choice (default: random, printed)",
         "a number from 1 to 2^64-1, decimal or 0x hexadecimal")
-_number("VCPUS", "2", 1, 8, "vCPUs of each TD")
-Setting("MEM", "16M", _size_mib, "private memory of each TD", "a size from 4M to 8G, like 16M")
-_number("TDS", "1", 1, 8, "TDs that live at the same time")
-_number("WORKERS", None, 0, 64, "worker threads besides the vCPUs' (default: the driver's, 2)")
-Setting("OPS", None, _ops, "operations and weights, like punch=3,convert=1 "
-        "(default: the driver's)", "a list like punch=3,convert=1")
+_number("VCPUS", "2", 1, 32, "vCPUs of each VM")
+Setting("MEM", None, _size_mib, "private memory of each VM (default: 16M; 32M if external)",
+        "a size from 4M to 8G, like 16M")
+_number("TDS", "1", 1, 8, "VMs that live at the same time")
+_number("WORKERS", None, 0, 64, "worker threads besides the vCPUs' (default: 2, or one for each "
+        "CPU if external)")
+Setting("OPS", None, _ops, "operations and weights, like punch=3,convert=1 (default: all)",
+        "a list like punch=3,convert=1")
 Setting("BUSY", "50", lambda t: None if t == "1" else _integer(0, 1000000)(t),
         "inject BUSY into one SEAMCALL in BUSY; 0: never",
         "0, or a whole number from 2 to 1000000")
 _number("DELAY", "500", 0, 100000,
         "how long a SEAMCALL keeps its locks beyond its work, in nanoseconds", "nanoseconds")
+_choice("SCHEDULE", "random", ("none", "random", "pct"),
+        "external: how threads are made to wait at schedule points")
+_choice("SPLIT", "lenient", ("lenient", "strict"),
+        "external: a split for which KVM brings no page; strict: refused as by tdx.c")
+_number("STUTTER", "0", 0, 3600, "external: run and pause alternately, in seconds; 0: never",
+        "seconds")
+_flag("HUGE_1G", "external: 1: 1G mirror leafs, too")
+_flag("HUGETLB", "external: 1: a slot of hugetlb pages, too")
 Setting("STUB", None, _parameters, "more parameters of tdx_stub.ko, like guest_accesses=8",
         "a list like name=value name=value")
 Setting("STRESS", None, _parameters, "more parameters of tdp_stress.ko, like audit_ms=50",
@@ -116,12 +138,21 @@ _choice("MACHINE", "qemu", ("qemu", "bochs"),
         "qemu, or bochs (a CPU with VMX in software; slow)")
 _number("CPUS", "2", 2, 8, "CPUs of the machine that KVM runs on")
 _number("JOBS", lambda: str(len(os.sched_getaffinity(0))), 1, 512, "parallel build jobs")
+_path("KDIR", "make modules: the build folder of the kernel they are for "
+      "(default: /lib/modules/`uname -r`/build)")
 _path("RUNDIR", "folder for the run's files (default: run/<date>-<seed>)")
 _flag("KEEP", "1: keep the intermediate files of a run (initramfs tree, channels)")
 _flag("FORCE", "1: use a KSRC of a version that tdp_stress was not tried on")
 _flag("V", "1: show the commands")
 
 NAMES = frozenset(ALL)
+
+
+#: variables that mean something with one backend only
+_ONLY = {
+    "external": ("VARIANT", "SCHEDULE", "SPLIT", "STUTTER", "HUGE_1G", "HUGETLB"),
+    "tdx": ("STUB",),
+}
 
 
 class Values:
@@ -131,13 +162,48 @@ class Values:
         _check_names()
         for setting in ALL.values():
             setattr(self, setting.name.lower(), setting.value())
+        self.given = [name for name in ALL if os.environ.get(name, "").strip()]
+        if self.backend == "auto":
+            self.backend = "external" if self.kernel == "debian" or self.variant else "tdx"
+        if self.mem is None:
+            self.mem = 32 if self.backend == "external" else 16
+        self._check_kernel()
+        self._check_backend()
+        self._check_machine()
+
+    def _check_kernel(self):
         if self.kasan and self.flavour != "lockdep":
             raise usage("KASAN=1 goes with FLAVOUR=lockdep, not with FLAVOUR=%s" % self.flavour)
         if self.ksrc and self.kver:
             raise usage("KSRC=%s and KVER=%s: give one of them" % (self.ksrc, self.kver))
-        if self.vcpus > self.cpus:
+        if self.kernel == "debian":
+            for name in ("KSRC", "VARIANT", "FLAVOUR", "KASAN"):
+                if name in self.given and getattr(self, name.lower()):
+                    raise usage("%s=%s goes with a kernel that is built here, not with "
+                                "KERNEL=debian" % (name, getattr(self, name.lower())))
+            if self.backend == "tdx":
+                raise usage("BACKEND=tdx: Debian's kernel is built without TDX host support; "
+                            "KERNEL=debian goes with BACKEND=external")
+        elif self.kver == "6.12":
+            raise usage("KVER=6.12: a kernel that is built here has to be 7.2 or 7.3")
+
+    def _check_backend(self):
+        for backend, names in _ONLY.items():
+            for name in names:
+                if backend != self.backend and name in self.given and getattr(self, name.lower()):
+                    raise usage("%s=%s goes with BACKEND=%s, not with BACKEND=%s" % (
+                        name, getattr(self, name.lower()), backend, self.backend))
+        if self.backend == "tdx" and self.vcpus > 8:
+            raise usage("VCPUS=%d: must be a number from 1 to 8 with BACKEND=tdx" % self.vcpus)
+        if self.backend == "tdx" and self.vcpus > self.cpus:
             raise usage("VCPUS=%d: KVM refuses a TD with more vCPUs than the machine has CPUs "
                         "(CPUS=%d)" % (self.vcpus, self.cpus))
+        if self.backend == "external" and self.tds > 4:
+            raise usage("TDS=%d: must be a number from 1 to 4 with BACKEND=external" % self.tds)
+        if self.backend == "external" and self.mem > 4096:
+            raise usage("MEM=%dM: must be a size from 4M to 4G with BACKEND=external" % self.mem)
+
+    def _check_machine(self):
         if self.machine == "bochs" and self.accel != "auto":
             raise usage("ACCEL=%s: bochs knows no acceleration" % self.accel)
         if self.machine == "bochs" and (self.cpus > 4 or memory_mib(self) > 2048):
@@ -149,8 +215,17 @@ class Values:
 
 
 def memory_mib(values):
-    """The machine's memory: its TDs, their shared half, and room for the kernel."""
-    return (1024 + 3 * values.mem * values.tds) * (2 if values.kasan else 1)
+    """The machine's memory: its VMs, their shared half, and room for the kernel."""
+    mib = 1024 + 3 * values.mem * values.tds
+    if values.backend == "external":
+        # memory of a huge leaf is contiguous: more than what is used has to be there
+        mib += 512 + (3072 if values.huge_1g else 0) + hugetlb_mib(values)
+    return mib * (2 if values.kasan else 1)
+
+
+def hugetlb_mib(values):
+    """What has to be set aside for hugetlb at boot."""
+    return values.mem * values.tds + 64 if values.hugetlb else 0
 
 
 def _check_names():

@@ -39,9 +39,14 @@ _KVM_MODULES = ("arch/x86/kvm/kvm.ko", "arch/x86/kvm/kvm-intel.ko", "arch/x86/kv
 class Kernel:
     """One tree in one configuration, and where its build is."""
 
+    #: the fragments set CONFIG_INTEL_TDX_HOST
+    tdx = True
+
     def __init__(self, tree, config_name):
         self.tree = tree
+        self.release = tree.release
         self.config_name = config_name
+        self.make_args = ["LOCALVERSION="]
         self.folder = cache.folder("build", "%s-%s" % (tree.name(), config_name))
         self.out = self.folder / "kernel"
         self.log = self.folder / "kernel.log"
@@ -57,8 +62,9 @@ class Kernel:
 
     def module(self, name):
         """Path of the in-tree module @name (as in insmod), or None if built in."""
-        for ko in self.out.glob("*/**/%s.ko" % name):
-            return ko
+        for spelling in (name, name.replace("_", "-")):
+            for ko in self.out.glob("*/**/%s.ko" % spelling):
+                return ko
         return None
 
 
@@ -195,7 +201,7 @@ def _make(kernel, jobs, what, targets, expected_lines):
         else:
             step.progress("%d files" % count[0])
 
-    argv = ["make", "-C", kernel.tree.path, "O=%s" % kernel.out, "LOCALVERSION=",
+    argv = ["make", "-C", kernel.tree.path, "O=%s" % kernel.out, *kernel.make_args,
             "-j%d" % jobs] + targets
     if command.logged(argv, kernel.log, on_line, tick):
         step.failed()

@@ -47,20 +47,20 @@ def _up_to_date(stamp, digest, products):
         return False
 
 
-def modules(kernel, jobs):
-    """{name: path} of our modules for @kernel."""
+def modules(kernel, jobs, names):
+    """{name: path} of our modules @names for @kernel."""
     out = home(kernel) / "modules"
     out.mkdir(exist_ok=True)
     log = home(kernel) / "modules.log"
     stamp = home(kernel) / "modules.stamp"
-    products = {n: out / "tdp_stress" / (n + ".ko") for n in ("tdx_stub", "tdp_stress")}
+    products = {n: out / "tdp_stress" / (n + ".ko") for n in names}
     with cache.lock(out):
         digest = _digest(_MODULE_SOURCES, kernel.interface)
         if not _up_to_date(stamp, digest, products.values()):
             log.write_text("")
-            step = Step("build tdx_stub and tdp_stress")
+            step = Step("build " + " and ".join(names))
             argv = ["make", "-C", kernel.out, "M=%s" % cache.REPO, "MO=%s" % out,
-                    "KSRC=%s" % kernel.tree.path, "LOCALVERSION=", "-j%d" % jobs, "modules"]
+                    *kernel.make_args, "-j%d" % jobs, "modules"]
             if command.logged(argv, log, tick=lambda: step.progress("building")):
                 step.failed()
                 raise failure(out, log, "the modules do not build")
@@ -91,5 +91,5 @@ def driver(kernel, jobs):
     return product
 
 
-def both(kernel, jobs):
-    return Ours(modules(kernel, jobs), driver(kernel, jobs))
+def build(kernel, jobs, names, with_driver):
+    return Ours(modules(kernel, jobs, names), driver(kernel, jobs) if with_driver else None)

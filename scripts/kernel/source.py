@@ -34,7 +34,12 @@ class Tree:
         return "%s-%s" % (self.release, digest)
 
 
-def _makefile_version(path):
+def number(text):
+    """A version as something that can be compared: "7.3.10" is more than "7.3.9"."""
+    return [int(n) for n in re.findall(r"\d+", text)]
+
+
+def makefile_version(path):
     found = {}
     try:
         with open(path / "Makefile", encoding="utf-8", errors="replace") as f:
@@ -53,7 +58,7 @@ def check(path, force=False):
     if not path.is_dir():
         raise usage("KSRC=%s: no such folder" % path)
     path = path.resolve()
-    v = _makefile_version(path)
+    v = makefile_version(path)
     if not v.get("VERSION") or not v.get("PATCHLEVEL") or not (path / "Kbuild").exists() or \
             not (path / "arch/x86/kvm").is_dir():
         raise usage("KSRC=%s: not a kernel tree (its Makefile names no VERSION, or "

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """Chooses QEMU's acceleration by trying it.
 
-Knows /dev/kvm and how to see whether a guest gets VMX; must not know what the
-guest is for. A /dev/kvm that opens proves little: a guest has to boot there.
+Knows /dev/kvm and how to see whether a guest gets VMX or SVM; must not know what
+the guest is for. A /dev/kvm that opens proves little: a guest has to boot there.
 """
 
 import json
@@ -21,7 +21,7 @@ _INIT = """#!/bin/busybox sh
 /bin/busybox mount -t devtmpfs dev /dev
 exec 9>/dev/ttyS1
 echo "@boot 0" >&9
-echo "@vmx $(/bin/busybox grep -qw vmx /proc/cpuinfo && echo real || echo none)" >&9
+echo "@cpu $(/bin/busybox grep -owE 'vmx|svm' /proc/cpuinfo | /bin/busybox head -n 1)" >&9
 echo "@end 0" >&9
 /bin/busybox sleep 0.2
 /bin/busybox poweroff -f
@@ -37,8 +37,12 @@ class Choice:
         return "%s (%s)" % (self.name, self.reason)
 
 
-def choose(wanted, kernel):
-    """The acceleration to use: @wanted, or the best that works if that is auto."""
+def choose(wanted, kernel, features):
+    """The acceleration to use: @wanted, or the best that works if that is auto.
+
+    @features: one of them the guest's CPU needs ("vmx", "svm") to be of use.
+    """
+    names = " or ".join(f.upper() for f in features)
     if wanted == "tcg":
         return Choice("tcg", "ACCEL=tcg")
     if wanted == "auto":
@@ -46,34 +50,40 @@ def choose(wanted, kernel):
             return Choice("tcg", "no /dev/kvm")
         if not os.access("/dev/kvm", os.R_OK | os.W_OK):
             return Choice("tcg", "/dev/kvm: no permission")
-        if not _host_has_vmx():
-            return Choice("tcg", "this machine's CPU shows no VMX, so no guest could have it")
+        if not _host_has(features):
+            return Choice("tcg", "this machine's CPU shows no %s, so no guest could have it" %
+                          names)
     elif not os.access("/dev/kvm", os.R_OK | os.W_OK):
         raise lacking("ACCEL=kvm: /dev/kvm is missing or not accessible (ACCEL=tcg works "
                       "without)")
-    result = _probe(kernel)
+    booted, result = _probe(kernel)
+    has = booted and result in features
     if wanted == "kvm":
-        if result not in ("real", "none"):
-            raise lacking("ACCEL=kvm: no guest boots with it: %s (ACCEL=tcg works without)" %
-                          result)
-        return Choice("kvm", "ACCEL=kvm; the guest has %s VMX" %
-                      ("nested" if result == "real" else "no"))
-    if result == "real":
-        return Choice("kvm", "nested VMX works")
-    if result == "none":
-        return Choice("tcg", "KVM works here, but its guests have no VMX")
+        # where the stub stands in for VMX, a guest without it will do
+        if not booted or not (has or features == ("vmx",)):
+            raise lacking("ACCEL=kvm: %s (ACCEL=tcg works without)" %
+                          ("its guests have no " + names if booted else
+                           "no guest boots with it: " + result))
+        return Choice("kvm", "ACCEL=kvm; the guest has %s" %
+                      ("nested " + result.upper() if has else "no VMX"))
+    if has:
+        return Choice("kvm", "nested %s works" % result.upper())
+    if booted:
+        return Choice("tcg", "KVM works here, but its guests have no %s" % names)
     return Choice("tcg", "a guest does not boot with KVM: %s" % result)
 
 
-def _host_has_vmx():
+def _host_has(features):
     try:
-        return " vmx " in Path("/proc/cpuinfo").read_text().replace("\n", " ")
+        words = Path("/proc/cpuinfo").read_text().split()
     except OSError:
         return False
+    return any(f in words for f in features)
 
 
 def _probe(kernel):
-    """"real" or "none": a KVM guest boots and has VMX or not; else what went wrong.
+    """(True, "vmx", "svm" or ""): a KVM guest boots, and what its CPU has; or
+    (False, what went wrong).
 
     Remembered until this machine, QEMU or the kernel changes.
     """
@@ -86,7 +96,7 @@ def _probe(kernel):
     try:
         known = json.loads(memory.read_text())
         if known["key"] == key:
-            return known["result"]
+            return known["booted"], known["result"]
     except (OSError, ValueError, KeyError):
         pass
     step = Step("try KVM with a small guest")
@@ -97,13 +107,11 @@ def _probe(kernel):
         archive.file("init", _INIT, 0o755)
         archive.copy("bin/busybox", "/bin/busybox", 0o755)
         archive.write(folder / "initrd")
-        outcome = watch.run(machine.argv("kvm", 2, 512, kernel.image, folder / "initrd",
+        outcome = watch.run(machine.argv("kvm", "", 2, 512, kernel.image, folder / "initrd",
                                          "file:console.log", "file:results"),
                             folder, watch.Limits(15, 15, 20, 5))
-    if outcome.end == "finished" and outcome.words("vmx"):
-        result = outcome.words("vmx")[0]
-    else:
-        result = outcome.why
-    step.done({"real": "boots, with VMX", "none": "boots, without VMX"}.get(result, result))
-    memory.write_text(json.dumps({"key": key, "result": result}))
-    return result
+    booted = outcome.end == "finished" and bool(outcome.words("cpu"))
+    result = outcome.words("cpu")[0].strip() if booted else outcome.why
+    step.done("boots, %s" % (result or "without VMX or SVM") if booted else result)
+    memory.write_text(json.dumps({"key": key, "booted": booted, "result": result}))
+    return booted, result

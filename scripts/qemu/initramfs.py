@@ -13,6 +13,7 @@ from common.say import build_failed
 from qemu.cpio import Archive
 
 _GUEST = Path(__file__).resolve().parent / "guest"
+_KVM = ("kvm", "kvm-intel", "kvm-amd")
 #: jobs that are tests live with the other tests
 _TESTS = cache.REPO / "selftests/system"
 
@@ -29,6 +30,11 @@ def _path():
     return os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/sbin:/sbin"
 
 
+def vermagic(path):
+    """The release of the kernel that the module at @path is for."""
+    return _modinfo("vermagic", path)[0].split(" ")[0]
+
+
 def parameters(path):
     """Names of the parameters of the module at @path."""
     lines = _modinfo("parm", path) + _modinfo("parmtype", path)
@@ -40,7 +46,7 @@ def _dependencies(kernel, path, seen=()):
     names = []
     for name in _modinfo("depends", path)[0].split(","):
         if name and name not in seen:
-            ko = kernel.module(name) or kernel.module(name.replace("_", "-"))
+            ko = kernel.module(name)
             if not ko:
                 raise build_failed("%s needs %s, which was not built" % (path, name))
             names += [n for n in _dependencies(kernel, ko, seen + (name,)) if n not in names]
@@ -55,7 +61,7 @@ def write(path, kernel, modules, driver, job, params, replace=None):
     @modules: our modules, {name: path}; @replace: kernel modules to take from
     elsewhere (a mutant's), {name: path}; @params: the job's shell variables.
     """
-    kos = {name: kernel.out / "arch/x86/kvm" / (name + ".ko") for name in ("kvm", "kvm-intel")}
+    kos = {name: kernel.module(name) for name in _KVM}
     kos.update(replace or {})
     needed = []
     for ko in list(kos.values()):
@@ -77,7 +83,7 @@ def write(path, kernel, modules, driver, job, params, replace=None):
     for name, ko in sorted(kos.items()):
         archive.copy("modules/%s.ko" % name, ko)
         archive.file("modules/%s.params" % name, "".join(p + "\n" for p in parameters(ko)))
-        deps = [d for d in _dependencies(kernel, ko)] if name == "kvm" else []
+        deps = _dependencies(kernel, ko) if name in _KVM else []
         archive.file("modules/%s.deps" % name, " ".join(deps))
     lines = ["JOB=" + shlex.quote(job)]
     lines += ["%s=%s" % (name, shlex.quote(str(value))) for name, value in sorted(params.items())]

@@ -16,6 +16,10 @@ SUCCESS, FAILURE, UNSUPPORTED = "SUCCESS", "FAILURE", "UNSUPPORTED"
 
 #: page types that belong to the machine itself, not to a TD
 _PAMT_AT_REST = ("pamt.NDA", "pamt.RSVD")
+#: so much memory may be in caches of the kernel's own after a run
+_LEAK_KIB = 16 << 10
+#: how a module says that a parameter's value is wrong: NAME=VALUE: ...
+_BAD_PARAMETER = re.compile(r"tdp_stress: [a-z0-9_]+=\S*: ")
 
 
 class Verdict:
@@ -103,11 +107,49 @@ def _judge_driver(verdict, outcome):
         verdict.reasons.append("the driver ended with %d: %s" % (code, last))
 
 
-def _judge_stub(verdict, files):
+def operations(files):
+    """The rows of the table of operations: {(name, root, level): {column: number}}."""
+    lines = [l.split() for l in files.get("stress.ops", "").splitlines() if l.strip()]
+    if not lines or lines[0][0] not in ("#", "#name"):
+        return {}
+    names = [n for n in " ".join(lines[0]).lstrip("# ").split()]
+    rows = {}
+    for words in lines[1:]:
+        row = dict(zip(names, words))
+        key = tuple(row.pop(n, "-") for n in ("name", "root", "level"))
+        rows[key] = {n: int(v) for n, v in row.items() if v.isdigit()}
+    return rows
+
+
+def module_counters(files):
+    """Counters of the emulated TDX module, whichever backend it was part of."""
+    stub = counters(files.get("stub.stats"))
+    return stub or {n[len("tdx."):]: v for n, v in counters(files.get("stress.stats")).items()
+                    if n.startswith("tdx.")}
+
+
+def _judge_torture(verdict, outcome):
+    """The workers inside the kernel: did they work, and did they come to an end?"""
+    codes = outcome.words("torture")
+    if not codes:
+        verdict.reasons.append("the workers were never waited for")
+    elif codes[0] != "0":
+        verdict.reasons.append("the workers did not end in time (%s)" %
+                               outcome.files.get("stress.state", "no state").strip())
+    if not any(row.get("calls") for row in operations(outcome.files).values()):
+        verdict.reasons.append("no operation was run")
+    for line in outcome.words("memory"):
+        before, after = map(int, line.split())
+        if before - after > _LEAK_KIB:
+            verdict.reasons.append("%d MiB less are free than before the test" %
+                                   ((before - after) >> 10))
+
+
+def _judge_module(verdict, files):
     """Every page that a TD owned has to be back."""
-    stats = counters(files.get("stub.stats"))
+    stats = module_counters(files)
     if not stats:
-        verdict.reasons.append("tdx_stub left no statistics")
+        verdict.reasons.append("the emulated TDX module left no statistics")
         return
     if stats.get("td.live", 0) or stats.get("vcpu.live", 0):
         verdict.reasons.append("%d TD(s) and %d vCPU(s) of the TDX module outlive the test" %
@@ -119,7 +161,7 @@ def _judge_stub(verdict, files):
 
 
 def judge(outcome):
-    """The Verdict on a guest that ran the job "run"."""
+    """The Verdict on a guest that ran the job of one of the backends."""
     verdict = Verdict()
     if outcome.end == "killed":
         verdict.unsupported.append(outcome.why)
@@ -127,14 +169,19 @@ def judge(outcome):
     if outcome.end != "finished":
         verdict.reasons.append("the guest %s: %s" % (outcome.end, outcome.why))
     failed = outcome.words("fail")
-    if outcome.words("vmx"):            # sent once everything is loaded
+    tdx, external = outcome.words("vmx"), outcome.words("cpu")
+    if tdx or external:                 # sent once everything is loaded
         _judge_stress(verdict, outcome.files)
-        _judge_driver(verdict, outcome)
+        if tdx:
+            _judge_driver(verdict, outcome)
+        else:
+            _judge_torture(verdict, outcome)
         if outcome.end == "finished":
-            _judge_stub(verdict, outcome.files)
+            _judge_module(verdict, outcome.files)
         verdict.reasons += ["step failed: " + f for f in failed]
     elif outcome.end == "finished":
         verdict.unsupported += failed or ["the modules were not loaded"]
+        verdict.usage = any(_BAD_PARAMETER.search(f) for f in failed)
     if "dmesg" in outcome.files:
         verdict.unexplained = dmesg.unexplained(outcome.files["dmesg"])
         # a module that refuses says so at error level

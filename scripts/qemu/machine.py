@@ -14,11 +14,20 @@ from common.say import lacking
 
 _QEMU = "qemu-system-x86_64"
 # phys-bits: the TDP MMU's walks end at MAXPHYADDR, and a TD's shared memory is
-# at 1 << 47 (GPAW 48); with TCG's default of 40 its direct roots are never zapped
-_ACCEL = {
-    "tcg": ["-accel", "tcg,thread=multi", "-cpu", "Icelake-Server,phys-bits=48,model=95"],
-    "kvm": ["-accel", "kvm", "-cpu", "host"],
+# at 1 << 47 (GPAW 48); with TCG's default of 40 its direct roots are never zapped.
+# TCG emulates SVM with nested page tables, and no VMX at all.
+_TCG_CPU = {
+    "vmx": "Icelake-Server,phys-bits=48,model=95",
+    "svm": "EPYC,phys-bits=48",
 }
+
+
+def _accel(name, feature):
+    if name == "kvm":
+        return ["-accel", "kvm", "-cpu", "host"]
+    return ["-accel", "tcg,thread=multi", "-cpu", _TCG_CPU[feature]]
+
+
 #: quieter would hide what a hang was about, louder costs seconds of UART
 KERNEL_ARGS = "console=ttyS0 panic=-1 loglevel=7 log_buf_len=8M rcupdate.rcu_expedited=1 " \
     "audit=0 selinux=0"
@@ -44,9 +53,10 @@ def _firmware():
     return []
 
 
-def argv(accel, cpus, memory_mib, kernel, initrd, console, results, extra=""):
+def argv(accel, feature, cpus, memory_mib, kernel, initrd, console, results, extra=""):
+    """The command line of a machine with @accel; @feature: the CPU to emulate."""
     return [program(), "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-            *_ACCEL[accel], "-smp", str(cpus), "-m", "%dM" % memory_mib, *_firmware(),
+            *_accel(accel, feature), "-smp", str(cpus), "-m", "%dM" % memory_mib, *_firmware(),
             "-kernel", str(kernel), "-initrd", str(initrd),
             "-append", (KERNEL_ARGS + " " + extra).strip(),
             "-serial", console, "-serial", results]
@@ -63,8 +73,9 @@ class Qemu:
     slow = 1
     clean_exits = (0,)
 
-    def __init__(self, cpus, choice):
+    def __init__(self, cpus, choice, feature):
         self.cpus = cpus
+        self.feature = feature
         self.name = choice.name
         self.reason = choice.reason
 
@@ -78,7 +89,7 @@ class Qemu:
         """Leave qemu-cmd in @folder, where bzImage and initrd are; returns the
         command line, to be run there.
         """
-        args = (self.name, self.cpus, memory_mib, "bzImage", "initrd")
+        args = (self.name, self.feature, self.cpus, memory_mib, "bzImage", "initrd")
         _write_command(folder / "qemu-cmd", argv(*args, "stdio", "file:results.again", extra))
         return argv(*args, "file:console.log", "file:results", extra)
 

@@ -11,7 +11,7 @@ from common import cache
 from common.say import say
 from qemu import judge
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 def _revision():
@@ -27,18 +27,22 @@ def _revision():
 def repeat_command(values):
     """The command that runs the same again."""
     words = ["make", "run", "SEED=%d" % values.seed]
-    for name, default in (("ksrc", None), ("kver", None), ("duration", 60), ("vcpus", 2),
-                          ("tds", 1), ("workers", None), ("ops", None), ("busy", 50),
-                          ("delay", 500), ("flavour", "lockdep"), ("machine", "qemu"),
-                          ("cpus", 2), ("stub", None), ("stress", None)):
+    if values.kernel == "debian":
+        words.append("KERNEL=debian")
+    elif values.backend == "external":
+        words.append("BACKEND=external")
+    for name, default in (("ksrc", None), ("kver", None), ("variant", None), ("duration", 60),
+                          ("vcpus", 2), ("tds", 1), ("workers", None), ("ops", None),
+                          ("busy", 50), ("delay", 500), ("schedule", "random"),
+                          ("split", "lenient"), ("stutter", 0), ("flavour", "lockdep"),
+                          ("machine", "qemu"), ("cpus", 2), ("stub", None), ("stress", None)):
         value = getattr(values, name)
         if value != default:
             text = str(value)
             words.append("%s=%s" % (name.upper(), "'%s'" % text if " " in text else text))
-    if values.mem != 16:
+    if values.mem != (32 if values.backend == "external" else 16):
         words.append("MEM=%dM" % values.mem)
-    if values.kasan:
-        words.append("KASAN=1")
+    words += ["%s=1" % n for n in ("KASAN", "HUGE_1G", "HUGETLB") if getattr(values, n.lower())]
     return " ".join(words)
 
 
@@ -54,10 +58,11 @@ def summary(values, kernel, machine, outcome, verdict, timings):
         "unexplained_messages": verdict.unexplained,
         "failed_steps": outcome.words("fail"),
         "guest": {"end": outcome.end, "why": outcome.why,
-                  "vmx": (outcome.words("vmx") or ["unknown"])[0]},
+                  "vmx": (outcome.words("vmx") or ["unknown"])[0],
+                  "cpu": (outcome.words("cpu") or ["unknown"])[0]},
         "repeat": repeat_command(values),
         "parameters": {k: v for k, v in sorted(vars(values).items())},
-        "versions": {"kernel": kernel.tree.release, "kernel_config": kernel.config_name,
+        "versions": {"kernel": kernel.release, "kernel_config": kernel.config_name,
                      "machine": machine.version(), "tdp_stress": _revision()},
         "machine": {"kind": machine.kind, "acceleration": machine.name,
                     "reason": machine.reason},
@@ -65,8 +70,10 @@ def summary(values, kernel, machine, outcome, verdict, timings):
         "counters": {
             "driver": judge.driver_summary(outcome.files),
             "tdp_stress": stress,
-            "tdx_stub": judge.counters(outcome.files.get("stub.stats")),
+            "tdx_module": judge.module_counters(outcome.files),
         },
+        "operations": [dict(zip(("name", "root", "level"), key), **row)
+                       for key, row in judge.operations(outcome.files).items()],
     }
 
 
@@ -80,10 +87,12 @@ def _row(name, *cells):
 
 def table(data):
     """The numbers of a run, for people."""
-    stress, stub = data["counters"]["tdp_stress"], data["counters"]["tdx_stub"]
+    stress, module = data["counters"]["tdp_stress"], data["counters"]["tdx_module"]
     seconds = max(1, data["parameters"]["duration"])
     say()
-    _print_calls(stub, seconds)
+    _print_operations(data["operations"], seconds)
+    _print_met(stress)
+    _print_calls(module, seconds)
     if stress:
         _row("frozen windows", "%d, longest %.0f us" % (stress.get("frozen.count", 0),
                                                         stress.get("frozen.max_ns", 0) / 1e3))
@@ -93,18 +102,37 @@ def table(data):
         _row("mmu_lock held, longest", "write %.1f ms, read %.1f ms" % (
             stress.get("lock.write_max_ns", 0) / 1e6, stress.get("lock.read_max_ns", 0) / 1e6))
         _print_checks(stress)
-    _row("memory", "tdp_stress %.1f MiB, tdx_stub %.1f MiB" % (
-        stress.get("mem.bytes", 0) / 2**20, stub.get("mem.bytes", 0) / 2**20))
+    _row("memory", "tdp_stress %.1f MiB, emulated TDX module %.1f MiB" % (
+        stress.get("mem.bytes", 0) / 2**20, module.get("mem.bytes", 0) / 2**20))
 
 
-def _print_calls(stub, seconds):
-    leaves = sorted({n.rsplit(".", 1)[0] for n in stub if n.startswith("leaf.")})
+def _print_operations(rows, seconds):
+    if not rows:
+        return
+    columns = ("calls", "ok", "retry", "yield", "other")
+    say("  %-22s %-7s %-6s %10s %10s %9s %9s %9s %9s" % (
+        "operation", "root", "level", "calls", "per second", *columns[1:]))
+    for row in rows:
+        calls, *rest = (row.get(c, 0) for c in columns)
+        say("  %-22s %-7s %-6s %10d %10.0f %9d %9d %9d %9d" % (
+            row["name"], row["root"], row["level"], calls, calls / seconds, *rest))
+
+
+def _print_met(stress):
+    """How often two threads really were in each other's way."""
+    cells = ["%s %d" % (n[len("meet."):], v) for n, v in stress.items() if n.startswith("meet.")]
+    for first in range(0, len(cells), 4):
+        _row("met" if first == 0 else "", ", ".join(cells[first:first + 4]))
+
+
+def _print_calls(module, seconds):
+    leaves = sorted({n.rsplit(".", 1)[0] for n in module if n.startswith("leaf.")})
     rows = []
     for leaf in leaves:
-        calls = stub.get(leaf + ".calls", 0)
+        calls = module.get(leaf + ".calls", 0)
         if calls >= seconds:
-            rows.append((leaf[len("leaf."):], calls, stub.get(leaf + ".busy", 0),
-                         stub.get(leaf + ".injected", 0), stub.get(leaf + ".error", 0)))
+            rows.append((leaf[len("leaf."):], calls, module.get(leaf + ".busy", 0),
+                         module.get(leaf + ".injected", 0), module.get(leaf + ".error", 0)))
     if rows:
         say("  %-22s %10s %10s %9s %9s %9s" % ("SEAMCALL", "calls", "per second", "busy",
                                                "injected", "error"))

@@ -132,9 +132,23 @@ load_all()
 	step "load tdp_stress" load tdp_stress $STRESS_PARAMS
 }
 
+# load kvm and what this CPU needs; $cpu says which
+load_kvm()
+{
+	cpu=$(grep -owE 'svm|vmx' /proc/cpuinfo | head -n 1)
+	case "$cpu" in
+	svm) vendor=kvm-amd npt=npt=1 ;;
+	*) vendor=kvm-intel npt= ;;
+	esac
+	step "load kvm's dependencies" load_deps kvm &&
+	step "load kvm" load kvm &&
+	step "load $vendor's dependencies" load_deps $vendor &&
+	step "load $vendor" load $vendor nested=0 $npt
+}
+
 unload_all()
 {
-	for module in tdp_stress kvm_intel kvm tdx_stub; do
+	for module in tdp_stress kvm_amd kvm_intel kvm tdx_stub; do
 		loaded $module || continue
 		step "unload $module" unload $module
 	done

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The two ways to stress KVM, and what each of them takes.
+
+  tdx        the real tdx.c on tdx_stub.ko, driven from user space
+  external   tdp_stress.ko alone: its own VM, its own workers, any KVM
+
+Knows modules, their parameters and the guest's jobs; must not know how a kernel
+is built, a guest booted or a run judged.
+"""
+
+from common import command
+from common.say import usage
+from common.settings import hugetlb_mib
+from qemu import initramfs
+
+
+class Tdx:
+    name = "tdx"
+    #: the CPU feature without which KVM does not load; the stub brings VMX if need be
+    cpu = ("vmx",)
+    modules = ("tdx_stub", "tdp_stress")
+    driver = True
+    #: the guest's job, guest/<job>.sh
+    job = "run"
+
+    def title(self, v):
+        return "%d TD(s) of %d MiB with %d vCPU(s)" % (v.tds, v.mem, v.vcpus)
+
+    def check(self, values, built):
+        """Refuse what the driver or a module does not know, before anything is booted."""
+        _check_parameters(values.stub, "tdx_stub", built.modules["tdx_stub"])
+        _check_parameters(values.stress, "tdp_stress", built.modules["tdp_stress"])
+        if values.ops:
+            code, _, error = command.output([built.driver, "--ops", values.ops, "-h"])
+            if code:
+                raise usage("OPS=%s: %s" % (values.ops, error.strip().partition(": ")[2]))
+
+    def params(self, values):
+        """Shell variables of the job."""
+        stub = ["seed=%d" % values.seed, "busy=%d" % values.busy, "hold_ns=%d" % values.delay]
+        driver = ["--vcpus", values.vcpus, "--mem", "%dM" % values.mem, "--tds", values.tds]
+        if values.ops:
+            driver += ["--ops", values.ops]
+        if values.workers is not None:
+            driver += ["--workers", values.workers]
+        return {
+            "SEED": values.seed,
+            "DURATION": values.duration,
+            "STUB_PARAMS": " ".join(stub + [values.stub or ""]).strip(),
+            "STRESS_PARAMS": values.stress or "",
+            "DRIVER_ARGS": " ".join(str(w) for w in driver),
+        }
+
+    def kernel_args(self, values):
+        return ""
+
+
+class External:
+    name = "external"
+    cpu = ("svm", "vmx")
+    modules = ("tdp_stress",)
+    driver = False
+    job = "external"
+
+    def title(self, v):
+        return "%d VM(s) of %d MiB with %d vCPU(s), made in the kernel" % (v.tds, v.mem, v.vcpus)
+
+    def check(self, values, built):
+        _check_parameters(values.stress, "tdp_stress", built.modules["tdp_stress"])
+
+    def params(self, values):
+        stress = {
+            "backend": "external", "seed": values.seed, "duration": values.duration,
+            "busy": values.busy, "hold_ns": values.delay, "vms": values.tds,
+            "vcpus": values.vcpus, "mem_mib": values.mem, "split": values.split,
+            "schedule": values.schedule, "stutter": values.stutter,
+            "stat_interval": 5 if values.duration <= 60 else 15,
+            "huge_1g": int(values.huge_1g), "hugetlb": int(values.hugetlb),
+        }
+        if values.workers is not None:
+            stress["mmu_workers"] = values.workers
+        if values.ops:
+            stress["ops"] = values.ops
+        words = ["%s=%s" % pair for pair in stress.items()] + [values.stress or ""]
+        return {
+            "SEED": values.seed,
+            "DURATION": values.duration,
+            "STRESS_PARAMS": " ".join(words).strip(),
+        }
+
+    def kernel_args(self, values):
+        mib = hugetlb_mib(values)
+        return "hugepages=%d" % (mib // 2) if mib else ""
+
+
+ALL = {b.name: b for b in (Tdx(), External())}
+
+
+def _check_parameters(text, module, path):
+    for word in (text or "").split():
+        names = initramfs.parameters(path)
+        name = word.partition("=")[0]
+        if name not in names:
+            raise usage("%s has no parameter '%s'; there are: %s" %
+                        (module, name, ", ".join(names)))

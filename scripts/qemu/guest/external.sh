@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: GPL-2.0
+# The job behind make run BACKEND=external: load, let the kernel's own threads
+# stress, tell what they say, collect, unload.
+#
+#   @cpu svm|vmx        sent once everything is loaded
+#   @torture CODE       0: the module says that it is done; 124: not in time
+
+dir=/sys/kernel/debug/tdp_stress
+
+# What tdp_stress prints goes to the terminal as it comes; /dev/kmsg has all of
+# the log, so start where this run begins.
+follow()
+{
+	cat /dev/kmsg | sed -nu '/tdp_stress run: begin/,$ s/^[0-9]*,[0-9]*,[0-9]*,[^;]*;tdp_stress: //p' |
+		while read -r line; do
+			tell "$line"
+		done &
+}
+
+state()
+{
+	cut -d' ' -f1 $dir/state 2>/dev/null
+}
+
+# until the module is done, or should long have been
+wait_until_done()
+{
+	limit=$((DURATION + DRIVER_GRACE))
+	while [ "$(state)" != "done" ]; do
+		if [ $limit = 0 ]; then
+			echo w > /proc/sysrq-trigger
+			echo l > /proc/sysrq-trigger
+			return 124
+		fi
+		limit=$((limit - 1))
+		sleep 1
+	done
+	return 0
+}
+
+collect()
+{
+	for f in verdict violations stats ops state not_checked; do
+		send_file "stress.$f" $dir/$f
+	done
+	if ! grep -q SUCCESS $dir/verdict; then
+		send_file stress.flight $dir/flight
+	fi
+}
+
+# in KiB; what KVM or tdp_stress forget to free is missing here
+free_memory()
+{
+	echo 3 > /proc/sys/vm/drop_caches
+	sed -n 's/^MemFree: *\([0-9]*\) kB/\1/p' /proc/meminfo
+}
+
+mark begin
+follow
+if load_kvm; then
+	before=$(free_memory)
+	if step "load tdp_stress" load tdp_stress $STRESS_PARAMS; then
+		send "@cpu $cpu"
+		wait_until_done
+		send "@torture $?"
+		step "final audit" sh -c "echo 1 > $dir/audit"
+		collect
+		step "unload tdp_stress" unload tdp_stress
+		send "@memory $before $(free_memory)"
+	fi
+fi
+unload_all
+mark end
