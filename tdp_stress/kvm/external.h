@@ -11,7 +11,12 @@
 #define TDP_STRESS_KVM_EXTERNAL_H
 
 #include "../core/tdxm.h"
-#include "compat.h"
+
+/* KVM's own; no KVM header is needed to include this one. */
+struct kvm;
+struct kvm_vcpu;
+struct kvm_mmu_page;
+struct tdxm_view;
 
 /**
  * enum tdps_split_mode - what a split without an external page meets
@@ -55,8 +60,18 @@ struct tdps_external_config {
  */
 int tdps_external_start(const struct tdps_external_config *cfg);
 void tdps_external_stop(void);
+/*
+ * Before tdps_kvm_unhook(): KVM destroys VMs some time after their last file was
+ * closed. Then, while the oracles are there: is any page still a TD's? (A1)
+ */
+int tdps_external_wait_idle(unsigned int ms);
+void tdps_external_check_empty(void);
 const struct tdxm_view *tdps_external_view(void);	/* NULL: not started */
 struct tdxm *tdps_external_module(void);
+
+/* What the hooks ask of a VM's end; only for VMs of ours. Both may sleep. */
+void tdps_external_pre_destroy(struct kvm *kvm);
+void tdps_external_destroy(struct kvm *kvm);
 
 /*
  * Is this a VM of ours? Any context, lock-free, cheap enough for every external
@@ -67,7 +82,7 @@ bool tdps_external_owns(const struct kvm *kvm);
 /*
  * Make @kvm ours: mirror roots from now on, and a TD in the emulated module.
  * It must have no vCPU and no memslot yet. -EBUSY: it has; -EEXIST: it is ours
- * already; -EOPNOTSUPP: not with this KVM; -ENOMEM. May sleep. It stays ours
+ * already; -EOPNOTSUPP: backend=tdx; -EPROTOTYPE: no default VM; -ENOMEM. May sleep. It stays ours
  * until KVM destroys it; tables and TD are then taken down by the backend.
  */
 int tdps_external_adopt(struct kvm *kvm);
@@ -75,35 +90,49 @@ int tdps_external_adopt(struct kvm *kvm);
 int tdps_external_add_vcpu(struct kvm_vcpu *vcpu);
 /* TDH.MR.FINALIZE: vCPUs may be entered, pages are AUGed. */
 int tdps_external_finalize(struct kvm *kvm);
+/*
+ * Keep this module loaded until @kvm is destroyed: for VMs whose life others
+ * decide. Once, after tdps_external_adopt().
+ */
+void tdps_external_pin_module(struct kvm *kvm);
 
+/*
+ * Make this CPU the vCPU's: TDH.VP.FLUSH on the one it was entered on before, by
+ * an IPI. Preemption off, IRQs on, before every entry; nothing if it is here
+ * already. (tdx.c does it in vcpu_load.)
+ */
+void tdps_external_load(struct kvm_vcpu *vcpu);
 /*
  * TDH.VP.ENTER on this CPU, IRQs off, vcpu->mode IN_GUEST_MODE. Returns the
  * status; exit information is in @regs. The direct root is taken from
  * vcpu->arch.mmu->root. @flush: KVM wants the vCPU's shared TLB flushed first.
+ * TDX_VCPU_ASSOCIATED: tdps_external_load() was not called on this CPU.
  */
 u64 tdps_external_enter(struct kvm_vcpu *vcpu, struct tdxm_regs *regs, bool flush);
 
 /* What the hooks answer KVM with; only for VMs of ours. */
-int tdps_external_set_spte(struct kvm *kvm, gfn_t gfn, u64 old_spte, u64 new_spte,
-			   enum pg_level level);
+int tdps_external_set_spte(struct kvm *kvm, u64 gfn, u64 old_spte, u64 new_spte, int level);
 void tdps_external_free_spt(struct kvm *kvm, struct kvm_mmu_page *sp);
 
 /* The TD behind a VM of ours, for insight.h's questions. */
 u64 tdps_external_tdr(const struct kvm *kvm);
 bool tdps_external_runnable(const struct kvm *kvm);
+bool tdps_external_has_hkid(const struct kvm *kvm);
 
 /*
  * Splits (and the like) that were refused for want of an external page, which
  * this kernel cannot bring: the reason for a verdict of UNSUPPORTED.
  */
 u64 tdps_external_unsupported(void);
+/* Counters backend.<name>, in a stable order. */
+void tdps_external_stats(void (*fn)(void *ctx, const char *name, u64 value), void *ctx);
 
 /*
  * A GFN range whose mirror leafs are crafted: pages that KVM never faulted in,
  * so its attributes say nothing about it (H1 asks). One range per VM; set before
  * the first such leaf.
  */
-void tdps_external_set_crafted(struct kvm *kvm, gfn_t start, gfn_t end);
-bool tdps_external_is_crafted(const struct kvm *kvm, gfn_t gfn);
+void tdps_external_set_crafted(struct kvm *kvm, u64 start, u64 end);
+bool tdps_external_is_crafted(const struct kvm *kvm, u64 gfn);
 
 #endif

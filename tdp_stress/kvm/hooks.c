@@ -15,6 +15,7 @@
 #include <linux/static_call.h>
 #include <linux/tracepoint.h>
 
+#include "external.h"
 #include "insight.h"
 #include "kvm.h"
 
@@ -23,16 +24,21 @@
 static int hook_set_external_spte(struct kvm *kvm, gfn_t gfn, u64 old_spte, u64 new_spte,
 				  enum pg_level level);
 static void hook_free_external_spt(struct kvm *kvm, struct kvm_mmu_page *sp);
+static void hook_vm_pre_destroy(struct kvm *kvm);
+static void hook_vm_destroy(struct kvm *kvm);
 
 static_assert(__same_type(((struct kvm_x86_ops *)0)->set_external_spte,
 			  &hook_set_external_spte));
 static_assert(__same_type(((struct kvm_x86_ops *)0)->free_external_spt,
 			  &hook_free_external_spt));
+static_assert(__same_type(((struct kvm_x86_ops *)0)->vm_pre_destroy, &hook_vm_pre_destroy));
+static_assert(__same_type(((struct kvm_x86_ops *)0)->vm_destroy, &hook_vm_destroy));
 
-DEFINE_STATIC_CALL_NULL(tdps_set_external_spte, hook_set_external_spte);
+/* What KVM would have called; on kvm_amd that is nothing. */
+DEFINE_STATIC_CALL_RET0(tdps_set_external_spte, hook_set_external_spte);
 DEFINE_STATIC_CALL_NULL(tdps_free_external_spt, hook_free_external_spt);
-
-static void *orig_set, *orig_free;
+DEFINE_STATIC_CALL_NULL(tdps_vm_pre_destroy, hook_vm_pre_destroy);
+DEFINE_STATIC_CALL_NULL(tdps_vm_destroy, hook_vm_destroy);
 
 /* Threads inside the hooks: entered minus left, summed over all CPUs. */
 static DEFINE_PER_CPU(unsigned long, hooks_entered);
@@ -54,6 +60,23 @@ static enum tdps_extop_kind kind_of(u64 old_spte, u64 new_spte, int level)
 	if (was && !was_leaf && is_leaf)
 		return TDPS_EXT_PROMOTE;
 	return TDPS_EXT_OTHER;
+}
+
+/* VMs of ours are the backend's; all others are answered as without this module. */
+static int answer_set(struct kvm *kvm, gfn_t gfn, u64 old_spte, u64 new_spte,
+		      enum pg_level level)
+{
+	if (tdps_external_owns(kvm))
+		return tdps_external_set_spte(kvm, gfn, old_spte, new_spte, level);
+	return static_call(tdps_set_external_spte)(kvm, gfn, old_spte, new_spte, level);
+}
+
+static void answer_free(struct kvm *kvm, struct kvm_mmu_page *sp)
+{
+	if (tdps_external_owns(kvm))
+		tdps_external_free_spt(kvm, sp);
+	else
+		static_call_cond(tdps_free_external_spt)(kvm, sp);
 }
 
 static int hook_set_external_spte(struct kvm *kvm, gfn_t gfn, u64 old_spte, u64 new_spte,
@@ -80,7 +103,7 @@ static int hook_set_external_spte(struct kvm *kvm, gfn_t gfn, u64 old_spte, u64 
 		x.page = __pa(spte_to_child_sp(new_spte)->external_spt);
 
 	ctx = tdps_extop_begin(&x);
-	ret = static_call(tdps_set_external_spte)(kvm, gfn, old_spte, new_spte, level);
+	ret = answer_set(kvm, gfn, old_spte, new_spte, level);
 	tdps_extop_end(ctx, &x, ret);
 	this_cpu_inc(hooks_left);
 	return ret;
@@ -110,24 +133,58 @@ static void hook_free_external_spt(struct kvm *kvm, struct kvm_mmu_page *sp)
 	rcu_read_unlock();
 
 	ctx = tdps_extop_begin(&x);
-	static_call(tdps_free_external_spt)(kvm, sp);
+	answer_free(kvm, sp);
 	tdps_extop_end(ctx, &x, 0);
 	this_cpu_inc(hooks_left);
 }
 
-static int hook_extops(void)
+/*
+ * KVM's two calls at a VM's end: the first while vCPUs and tables are still
+ * there, the second when both have gone. Nobody else uses the VM any more.
+ */
+static void hook_vm_pre_destroy(struct kvm *kvm)
 {
-	orig_set = READ_ONCE(tdps_sym.set_key->func);
-	orig_free = READ_ONCE(tdps_sym.free_key->func);
-	if (!orig_set || !orig_free) {
-		pr_err("KVM has no external page table operations: kvm_intel runs without TDX\n");
-		return -ENODEV;
-	}
-	static_call_update(tdps_set_external_spte, orig_set);
-	static_call_update(tdps_free_external_spt, orig_free);
+	this_cpu_inc(hooks_entered);
+	if (tdps_external_owns(kvm))
+		tdps_external_pre_destroy(kvm);
+	static_call_cond(tdps_vm_pre_destroy)(kvm);
+	this_cpu_inc(hooks_left);
+}
+
+static void hook_vm_destroy(struct kvm *kvm)
+{
+	this_cpu_inc(hooks_entered);
+	if (tdps_external_owns(kvm))
+		tdps_external_destroy(kvm);
+	static_call_cond(tdps_vm_destroy)(kvm);
+	this_cpu_inc(hooks_left);
+}
+
+/* KVM's static calls as they were, to be put back. */
+static struct {
+	void *set, *free, *pre_destroy, *destroy;
+	bool hooked, ends_hooked;
+} orig;
+
+static void hook_extops(void)
+{
+	orig.set = READ_ONCE(tdps_sym.set_key->func);
+	orig.free = READ_ONCE(tdps_sym.free_key->func);
+	static_call_update(tdps_set_external_spte, orig.set);
+	static_call_update(tdps_free_external_spt, orig.free);
 	__static_call_update(tdps_sym.set_key, tdps_sym.set_tramp, hook_set_external_spte);
 	__static_call_update(tdps_sym.free_key, tdps_sym.free_tramp, hook_free_external_spt);
-	return 0;
+	orig.hooked = true;
+	if (tdps_kvm_backend() != TDPS_BACKEND_EXTERNAL)
+		return;
+	orig.pre_destroy = READ_ONCE(tdps_sym.pre_destroy_key->func);
+	orig.destroy = READ_ONCE(tdps_sym.destroy_key->func);
+	static_call_update(tdps_vm_pre_destroy, orig.pre_destroy);
+	static_call_update(tdps_vm_destroy, orig.destroy);
+	__static_call_update(tdps_sym.pre_destroy_key, tdps_sym.pre_destroy_tramp,
+			     hook_vm_pre_destroy);
+	__static_call_update(tdps_sym.destroy_key, tdps_sym.destroy_tramp, hook_vm_destroy);
+	orig.ends_hooked = true;
 }
 
 static bool hooks_busy(void)
@@ -147,20 +204,28 @@ static bool hooks_busy(void)
 
 static void unhook_extops(void)
 {
-	if (!orig_set)
+	if (!orig.hooked)
 		return;
-	__static_call_update(tdps_sym.set_key, tdps_sym.set_tramp, orig_set);
-	__static_call_update(tdps_sym.free_key, tdps_sym.free_tramp, orig_free);
+	__static_call_update(tdps_sym.set_key, tdps_sym.set_tramp, orig.set);
+	__static_call_update(tdps_sym.free_key, tdps_sym.free_tramp, orig.free);
+	if (orig.ends_hooked) {
+		__static_call_update(tdps_sym.pre_destroy_key, tdps_sym.pre_destroy_tramp,
+				     orig.pre_destroy);
+		__static_call_update(tdps_sym.destroy_key, tdps_sym.destroy_tramp, orig.destroy);
+	}
 	/*
-	 * KVM makes both calls while walking its tables, that is in an RCU read
-	 * section: after a grace period nobody is on the way into the hooks or
-	 * on the last instructions out of them. The count covers a KVM that has
-	 * lost its read section.
+	 * KVM changes its tables in an RCU read section: after a grace period
+	 * nobody is on the way into those hooks. The ends of a VM may sleep and
+	 * be preempted on the first and last instructions of a hook, where the
+	 * count does not see them: wait for all tasks, too.
 	 */
 	synchronize_rcu();
 	while (hooks_busy())
 		msleep(20);
-	orig_set = NULL;
+	if (orig.ends_hooked)
+		synchronize_rcu_tasks();
+	orig.hooked = false;
+	orig.ends_hooked = false;
 }
 
 /* --- H3: tracepoints --- */
@@ -549,9 +614,9 @@ static struct kvm *subject_of(const struct call_hook *h, const struct call_data 
 {
 	switch (h->on) {
 	case ON_TD:
-		return &container_of((struct tdx_td *)d->subject, struct kvm_tdx, td)->kvm;
+		return tdps_tdx_kvm_of_td(d->subject);
 	case ON_VP:
-		return container_of((struct tdx_vp *)d->subject, struct vcpu_tdx, vp)->vcpu.kvm;
+		return tdps_tdx_kvm_of_vp(d->subject);
 	default:
 		return NULL;
 	}
@@ -659,7 +724,8 @@ static int hook_probes(void)
 		err = hook_probe(&h->fp, h->symbol, h->need, &h->hooked);
 	}
 	tdps_kicks_visible = entry_hooks[KICK_HOOK].hooked;
-	if (!(tdps_enabled & CALL_CHECKS))
+	/* the external backend reports its calls itself */
+	if (!(tdps_enabled & CALL_CHECKS) || tdps_kvm_backend() == TDPS_BACKEND_EXTERNAL)
 		return err;
 	for (i = 0; i < ARRAY_SIZE(call_hooks) && !err; i++) {
 		struct call_hook *h = &call_hooks[i];
@@ -709,13 +775,13 @@ int tdps_kvm_hook(void)
 	err = hook_probes();
 	if (!err)
 		err = hook_traces();
-	if (!err)
-		err = hook_extops();
-	if (err)
+	if (err) {
 		tdps_kvm_unhook();
-	else
-		WRITE_ONCE(tdps_live, true);
-	return err;
+		return err;
+	}
+	hook_extops();
+	WRITE_ONCE(tdps_live, true);
+	return 0;
 }
 
 /**

@@ -19,6 +19,10 @@
  * @set_tramp: its trampoline
  * @free_key: static call of free_external_spt
  * @free_tramp: its trampoline
+ * @pre_destroy_key: static call of vm_pre_destroy
+ * @pre_destroy_tramp: its trampoline
+ * @destroy_key: static call of vm_destroy
+ * @destroy_tramp: its trampoline
  */
 struct tdps_symbols {
 	struct mutex *kvm_lock;	/* KVM's own: all VMs */
@@ -30,6 +34,10 @@ struct tdps_symbols {
 	void *set_tramp;
 	struct static_call_key *free_key;
 	void *free_tramp;
+	struct static_call_key *pre_destroy_key;
+	void *pre_destroy_tramp;
+	struct static_call_key *destroy_key;
+	void *destroy_tramp;
 };
 
 /* More than any table maps. */
@@ -77,6 +85,28 @@ struct tdps_walk {
 
 void tdps_walk(struct tdps_walk *w);
 enum tdps_seen tdps_look(struct kvm *kvm, gfn_t gfn, int level, enum tdps_seen *parent);
-u64 tdps_count_leafs(struct kvm *kvm, u8 roots, int as_id, gfn_t start, gfn_t end, gfn_t *first);
+u64 tdps_count_leafs(struct kvm *kvm, u8 roots, bool invalid_too, int as_id, gfn_t start,
+		     gfn_t end, gfn_t *first);
+
+/**
+ * struct tdps_place - an entry of a mirror root
+ * @sptep: where it is, or NULL: the walk does not get there
+ * @root: the root
+ * @seen: what it reads
+ * @parent: what the lowest entry above it reads
+ */
+struct tdps_place {
+	u64 *sptep;
+	struct kvm_mmu_page *root;
+	enum tdps_seen seen;
+	enum tdps_seen parent;
+};
+
+void tdps_walk_open(void);
+void tdps_look_at(struct kvm *kvm, gfn_t gfn, int level, struct tdps_place *at);
+enum tdps_seen tdps_look_again(const struct tdps_place *at, int level);
+bool tdps_one_direct_root(struct kvm *kvm);
+void tdps_examine_split(u64 table_spte, struct tdps_split *s);
+u32 tdps_children_left(u64 table_spte);
 
 #endif

@@ -16,6 +16,7 @@
 
 struct tdps_symbols tdps_sym;
 static struct module *vendor;
+static enum tdps_backend backend;
 
 DEFINE_STATIC_CALL_NULL(tdps_kallsyms, kallsyms_lookup_name);
 
@@ -78,47 +79,129 @@ unsigned long tdps_lookup(const char *name)
 
 	if (!addr)
 		addr = lookup_in("kvm_intel", name);
+	if (!addr)
+		addr = lookup_in("kvm_amd", name);
 	/* built in, or the kernel's own */
 	return addr ?: static_call(tdps_kallsyms)(name);
 }
 
 /*
- * Keep kvm_intel loaded: it is the owner of /dev/kvm's operations, and holds on
- * to kvm itself. A module is freed only after a grace period, so its name may
- * be looked up and its reference taken within one RCU section.
+ * Which vendor module has filled in KVM's operations, or NULL. They live in kvm
+ * itself, and stay readable as long as that is loaded.
  */
-static int get_vendor(void)
+static const char *vendor_name(void)
 {
-	const struct file_operations *fops;
-	const bool *enable_tdx;
-	int err = 0;
+	const struct kvm_x86_ops *ops = (const struct kvm_x86_ops *)tdps_lookup("kvm_x86_ops");
 
-	if (!tdps_lookup("kvm_lock")) {
-		pr_err("kvm is not loaded: load kvm and kvm_intel (tdx=1) first\n");
+	/* the last thing that a vendor module clears when it goes */
+	return ops && READ_ONCE(ops->enable_virtualization_cpu) ? ops->name : NULL;
+}
+
+static int no_vendor(void)
+{
+	if (boot_cpu_has(X86_FEATURE_SVM))
+		pr_err("kvm_amd is not loaded: load it (npt=1), then this module\n");
+	else if (boot_cpu_has(X86_FEATURE_VMX))
+		pr_err("kvm_intel is not loaded: load it (ept=1), then this module\n");
+	else
+		pr_err("no kvm_amd and no kvm_intel is loaded, and this CPU has neither SVM nor VMX; backend=tdx needs tdx_stub and kvm_intel, backend=external a CPU with SVM\n");
+	return -ENODEV;
+}
+
+/*
+ * tdx wherever KVM has it enabled, unless external is asked for. A kvm_intel
+ * that knows TDX cannot serve external even when it runs without: it dispatches
+ * on the VM type, and would take a VM with mirror roots for a TD of its own.
+ */
+static int choose_backend(enum tdps_backend wanted)
+{
+	const bool *enable_tdx = (const bool *)tdps_lookup("enable_tdx");
+	const char *name = vendor_name();
+	bool intel = name && !strcmp(name, "kvm_intel");
+
+	if (!name)
+		return no_vendor();
+	if (!intel && strcmp(name, "kvm_amd")) {
+		pr_err("KVM runs on %s: only kvm_intel and kvm_amd are known\n", name);
 		return -ENODEV;
 	}
-	rcu_read_lock();
-	enable_tdx = (const bool *)tdps_lookup("enable_tdx");
-	fops = (const struct file_operations *)tdps_lookup("kvm_chardev_ops");
-	if (!enable_tdx) {
-		pr_err("kvm_intel is not loaded, or has no TDX support (CONFIG_KVM_INTEL_TDX)\n");
-		err = -ENODEV;
-	} else if (!*enable_tdx) {
-		pr_err("kvm_intel is loaded without TDX: load it with tdx=1, on TDX hardware or after tdx_stub\n");
-		err = -ENODEV;
-	} else if (!fops) {
-		pr_err("symbol kvm_chardev_ops not found: the kernel needs CONFIG_KALLSYMS_ALL\n");
-		err = -ENOENT;
-	} else {
-		vendor = READ_ONCE(fops->owner);
-		if (vendor && !try_module_get(vendor)) {
-			vendor = NULL;
-			pr_err("kvm_intel is being loaded or unloaded: try again\n");
-			err = -EAGAIN;
-		}
+	backend = wanted;
+	if (wanted == TDPS_BACKEND_AUTO)
+		backend = intel && enable_tdx ? TDPS_BACKEND_TDX : TDPS_BACKEND_EXTERNAL;
+	if (backend == TDPS_BACKEND_EXTERNAL) {
+		if (!intel || !enable_tdx)
+			return 0;
+		pr_err("backend=external: this kvm_intel is built with TDX and would take our VMs for TDs; load tdx_stub, kvm_intel with tdx=1, and use backend=tdx, or use kvm_amd\n");
+		return -EOPNOTSUPP;
 	}
-	rcu_read_unlock();
-	return err;
+	if (!intel || !enable_tdx) {
+		pr_err("backend=tdx: %s has no TDX support (CONFIG_KVM_INTEL_TDX of kvm_intel): use backend=external\n",
+		       name);
+		return -ENODEV;
+	}
+	if (!TDPS_HAS_TDX) {
+		pr_err("backend=tdx: this module was built for a kernel without CONFIG_KVM_INTEL_TDX\n");
+		return -ENODEV;
+	}
+	if (!*enable_tdx) {
+		pr_err("kvm_intel is loaded without TDX: load it with tdx=1, on TDX hardware or after tdx_stub\n");
+		return -ENODEV;
+	}
+	return 0;
+}
+
+/*
+ * Keep the vendor module loaded: it is the owner of /dev/kvm's operations, and
+ * holds on to kvm itself. A module is freed only after a grace period, so its
+ * name may be looked up and its reference taken within one RCU section.
+ */
+static int get_vendor(enum tdps_backend wanted)
+{
+	const struct file_operations *fops;
+	int err;
+
+	guard(rcu)();
+	if (!tdps_lookup("kvm_lock")) {
+		pr_err("kvm is not loaded: load kvm and kvm_amd, or kvm and kvm_intel, first\n");
+		return -ENODEV;
+	}
+	fops = (const struct file_operations *)tdps_lookup("kvm_chardev_ops");
+	if (!fops || !tdps_lookup("kvm_x86_ops")) {
+		pr_err("symbol %s not found: the kernel needs CONFIG_KALLSYMS_ALL\n",
+		       fops ? "kvm_x86_ops" : "kvm_chardev_ops");
+		return -ENOENT;
+	}
+	err = choose_backend(wanted);
+	if (err)
+		return err;
+	vendor = READ_ONCE(fops->owner);
+	if (vendor && !try_module_get(vendor)) {
+		vendor = NULL;
+		pr_err("%s is being loaded or unloaded: try again\n", vendor_name() ?: "kvm");
+		return -EAGAIN;
+	}
+	return 0;
+}
+
+static int check_tdp(void)
+{
+	const bool *tdp_mmu = (const bool *)tdps_lookup("tdp_mmu_enabled");
+	const bool *tdp = (const bool *)tdps_lookup("tdp_enabled");
+
+	if (!tdp_mmu || !tdp) {
+		pr_err("symbol %s not found in this kernel's KVM: nothing hooked\n",
+		       tdp ? "tdp_mmu_enabled" : "tdp_enabled");
+		return -ENOENT;
+	}
+	if (!*tdp) {
+		pr_err("KVM runs without two-dimensional paging: load kvm_amd with npt=1, kvm_intel with ept=1\n");
+		return -ENODEV;
+	}
+	if (!*tdp_mmu) {
+		pr_err("KVM runs without the TDP MMU: load kvm with tdp_mmu=Y\n");
+		return -ENODEV;
+	}
+	return 0;
 }
 
 static int find_symbols(void)
@@ -136,8 +219,11 @@ static int find_symbols(void)
 		{ "__SCT__kvm_x86_set_external_spte", &tdps_sym.set_tramp },
 		{ "__SCK__kvm_x86_free_external_spt", (void **)&tdps_sym.free_key },
 		{ "__SCT__kvm_x86_free_external_spt", &tdps_sym.free_tramp },
+		{ "__SCK__kvm_x86_vm_pre_destroy", (void **)&tdps_sym.pre_destroy_key },
+		{ "__SCT__kvm_x86_vm_pre_destroy", &tdps_sym.pre_destroy_tramp },
+		{ "__SCK__kvm_x86_vm_destroy", (void **)&tdps_sym.destroy_key },
+		{ "__SCT__kvm_x86_vm_destroy", &tdps_sym.destroy_tramp },
 	};
-	const bool *tdp_mmu = (const bool *)tdps_lookup("tdp_mmu_enabled");
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(want); i++) {
@@ -148,26 +234,20 @@ static int find_symbols(void)
 			return -ENOENT;
 		}
 	}
-	if (!tdp_mmu) {
-		pr_err("symbol tdp_mmu_enabled not found in this kernel's KVM: nothing hooked\n");
-		return -ENOENT;
-	}
-	if (!*tdp_mmu) {
-		pr_err("KVM runs without the TDP MMU: load kvm with tdp_mmu=Y\n");
-		return -ENODEV;
-	}
 	return 0;
 }
 
 /**
- * tdps_kvm_open() - find KVM and keep it loaded
+ * tdps_kvm_open() - find KVM, choose the backend, keep KVM loaded
+ * @wanted: the backend asked for
  *
  * Context: may sleep. Prints why it refuses.
  *
- * Return: 0; -ENODEV: no KVM, no TDX, no TDP MMU; -ENOENT: a symbol is missing;
- * -ENOEXEC: probes do not work in this kernel; -EAGAIN: kvm_intel comes or goes.
+ * Return: 0; -ENODEV: no KVM, no TDX, no TDP MMU; -EOPNOTSUPP: not with this
+ * kvm_intel; -ENOENT: a symbol is missing; -ENOEXEC: probes do not work in this
+ * kernel; -EAGAIN: kvm_intel or kvm_amd comes or goes.
  */
-int tdps_kvm_open(void)
+int tdps_kvm_open(enum tdps_backend wanted)
 {
 	int err;
 
@@ -176,10 +256,12 @@ int tdps_kvm_open(void)
 		err = check_alignment();
 	if (err)
 		return err;
-	err = get_vendor();
+	err = get_vendor(wanted);
 	if (err)
 		return err;
-	err = find_symbols();
+	err = check_tdp();
+	if (!err)
+		err = find_symbols();
 	if (err)
 		tdps_kvm_close();
 	return err;
@@ -190,4 +272,19 @@ void tdps_kvm_close(void)
 	if (vendor)
 		module_put(vendor);
 	vendor = NULL;
+}
+
+/**
+ * tdps_kvm_backend() - the backend that tdps_kvm_open() has chosen
+ *
+ * Return: never TDPS_BACKEND_AUTO.
+ */
+enum tdps_backend tdps_kvm_backend(void)
+{
+	return backend;
+}
+
+const char *tdps_kvm_backend_name(void)
+{
+	return backend == TDPS_BACKEND_TDX ? "tdx" : "external";
 }

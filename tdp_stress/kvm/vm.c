@@ -7,6 +7,7 @@
 #include <linux/sched.h>
 #include <linux/timekeeping.h>
 
+#include "external.h"
 #include "insight.h"
 #include "kvm.h"
 
@@ -43,23 +44,27 @@ enum tdps_lock tdps_lock_of(struct kvm *kvm)
 #endif
 }
 
-/* Physical address of the TDR page, 0 before KVM_TDX_INIT_VM and after the end. */
+static bool is_external(void)
+{
+	return tdps_kvm_backend() == TDPS_BACKEND_EXTERNAL;
+}
+
+/* Physical address of the TDR page, 0 before the TD is made and after its end. */
 u64 tdps_tdr_of(struct kvm *kvm)
 {
-	struct page *tdr = READ_ONCE(container_of(kvm, struct kvm_tdx, kvm)->td.tdr_page);
-
-	return tdr ? page_to_phys(tdr) : 0;
+	return is_external() ? tdps_external_tdr(kvm) : tdps_tdx_tdr(kvm);
 }
 
 /* Finalised: vCPUs may be inside, so that removals need TLB tracking. */
 bool tdps_runnable(struct kvm *kvm)
 {
-	return READ_ONCE(container_of(kvm, struct kvm_tdx, kvm)->state) == TD_STATE_RUNNABLE;
+	return is_external() ? tdps_external_runnable(kvm) : tdps_tdx_runnable(kvm);
 }
 
+/* The TD lives: what the S-EPT maps, it maps. */
 bool tdps_has_hkid(struct kvm *kvm)
 {
-	return READ_ONCE(container_of(kvm, struct kvm_tdx, kvm)->hkid) > 0;
+	return is_external() ? tdps_external_has_hkid(kvm) : tdps_tdx_has_hkid(kvm);
 }
 
 /* One audit at a time; also guards the oracles' tables of audits. */

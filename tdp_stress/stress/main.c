@@ -150,7 +150,7 @@ static int __init stress_init(void)
 	char text[256];
 	int err;
 
-	err = tdps_kvm_open();
+	err = tdps_kvm_open(TDPS_BACKEND_AUTO);
 	if (err)
 		return err;
 	err = open_rooms();

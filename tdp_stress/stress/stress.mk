@@ -4,12 +4,17 @@
 # public ones.
 obj-m += tdp_stress.o
 
-stress-kvm-objs := kvm/symbols.o kvm/hooks.o kvm/walk.o kvm/vm.o
+stress-kvm-objs := kvm/symbols.o kvm/hooks.o kvm/walk.o kvm/vm.o kvm/external.o kvm/td.o \
+		   kvm/sept.o kvm/adopt.o
 tdp_stress-y := stress/main.o stress/params.o stress/debugfs.o \
 		oracle/judge.o oracle/ctx.o oracle/recorder.o oracle/verdict.o \
 		oracle/frozen.o oracle/external.o oracle/zap.o oracle/transition.o \
 		oracle/rcu.o oracle/tlb.o oracle/accounting.o oracle/progress.o \
-		oracle/splat.o $(stress-kvm-objs)
+		oracle/splat.o $(stress-kvm-objs) $(addprefix stress/core-,$(core-objs))
+
+# The core once more, for this module: an object may be part of one module only.
+$(obj)/stress/core-%.o: $(src)/core/%.c FORCE
+	$(call if_changed_rule,cc_o_c)
 
 stress-kvm-src := $(or $(KVM_SRC),$(srctree))
 
