@@ -230,6 +230,31 @@ u64 td_remove(struct test_td *td, u64 gpa)
 	return seamcall(td->h, TDH_MEM_PAGE_REMOVE, gpa, td->tdr, 0);
 }
 
+int td_put_huge(struct test_td *td, u64 gpa, int level, u64 pa, enum sept_state state)
+{
+	u64 *entry = td_entry(td, gpa, level), status;
+
+	if (!entry)
+		return -1;
+	if (state == SEPT_FREE)
+		return 0;
+	if (state == SEPT_NL_MAPPED || state == SEPT_NL_BLOCKED) {
+		td->ept[td->nr_ept] = host_page(td->h);
+		status = seamcall(td->h, TDH_MEM_SEPT_ADD, gpa | level, td->tdr,
+				  td->ept[td->nr_ept]);
+		td->nr_ept++;
+	} else {
+		status = td_aug(td, gpa | level, pa);
+	}
+	if (status)
+		return -1;
+	if (state == SEPT_MAPPED || state == SEPT_BLOCKED) {
+		tdxm_sept_accept(entry);
+		tdxm_entry_unlock(entry);
+	}
+	return tdxm_sept_is_blocked(state) && td_block(td, gpa | level) ? -1 : 0;
+}
+
 u64 td_unblock(struct test_td *td, u64 gpa)
 {
 	return seamcall(td->h, TDH_MEM_RANGE_UNBLOCK, gpa, td->tdr, 0);

@@ -104,6 +104,8 @@ u64 td_aug(struct test_td *td, u64 gpa, u64 pa);
 u64 td_block(struct test_td *td, u64 gpa);
 u64 td_track(struct test_td *td);
 u64 td_remove(struct test_td *td, u64 gpa);
+/* Put the entry at @level into @state; where a page is needed it is @pa. 0 or -1. */
+int td_put_huge(struct test_td *td, u64 gpa, int level, u64 pa, enum sept_state state);
 u64 td_unblock(struct test_td *td, u64 gpa);
 u64 td_demote(struct test_td *td, u64 gpa, u64 table);
 u64 td_promote(struct test_td *td, u64 gpa);

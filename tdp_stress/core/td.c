@@ -67,7 +67,8 @@ u64 tdxm_td_lock(struct tdxm_call *c, u64 pa, u32 operand, enum tdxm_lock_mode m
 /* The same for the TD that owns the page @pa, which the call has locked. */
 u64 tdxm_td_lock_owner(struct tdxm_call *c, u64 pa, enum tdxm_lock_mode mode)
 {
-	u64 tdr = (u64)tdxm_read(&tdxm_pamt(c->m, pa)->owner) << PAGE_SHIFT;
+	int level;
+	u64 tdr = (u64)tdxm_read(&tdxm_pamt_leaf(c->m, pa, &level)->owner) << PAGE_SHIFT;
 
 	return lock_tdr(c, tdr, TDX_OPERAND_ID_TDR, TDX_OPERAND_ID_TDR, mode);
 }
