@@ -9,6 +9,7 @@
  */
 #define pr_fmt(fmt) "tdp_stress: " fmt
 
+#include <linux/debug_locks.h>
 #include <linux/delay.h>
 #include <linux/fprobe.h>
 #include <linux/rcupdate.h>
@@ -18,6 +19,7 @@
 #include "external.h"
 #include "insight.h"
 #include "kvm.h"
+#include "td.h"
 
 /* --- H1, H2: external operations --- */
 
@@ -79,6 +81,29 @@ static void answer_free(struct kvm *kvm, struct kvm_mmu_page *sp)
 		static_call_cond(tdps_free_external_spt)(kvm, sp);
 }
 
+/* Whose VM it is, and what the backend stands. */
+static void ask_backend(struct kvm *kvm, struct tdps_extop *x)
+{
+	x->ours = tdps_external_owns(kvm);
+	x->lenient = x->ours && ext.cfg.split == TDPS_SPLIT_LENIENT;
+	x->bugged = kvm->vm_bugged;
+}
+
+static void look_at_extop(struct kvm *kvm, struct tdps_extop *x, struct tdps_place *at)
+{
+	tdps_look_at(kvm, x->where.gfn, x->where.level, at);
+	x->seen = at->seen;
+	x->parent = at->parent;
+	if (at->sptep) {
+		x->root = (u64)(unsigned long)at->root;
+		x->table = (u64)(unsigned long)at->sptep & PAGE_MASK;
+	}
+	if ((x->kind == TDPS_EXT_LINK || x->kind == TDPS_EXT_SPLIT) &&
+	    spte_to_child_sp(x->new_spte)->external_spt)
+		x->page = __pa(spte_to_child_sp(x->new_spte)->external_spt);
+	ask_backend(kvm, x);
+}
+
 static int hook_set_external_spte(struct kvm *kvm, gfn_t gfn, u64 old_spte, u64 new_spte,
 				  enum pg_level level)
 {
@@ -90,21 +115,29 @@ static int hook_set_external_spte(struct kvm *kvm, gfn_t gfn, u64 old_spte, u64 
 		.kind = kind_of(old_spte, new_spte, level),
 		.old_spte = old_spte,
 		.new_spte = new_spte,
+		.detached = is_frozen_spte(new_spte),
 	};
+	struct tdps_split split = { .where = x.where, .huge = old_spte };
+	struct tdps_place at;
 	struct tdps_ctx *ctx;
 	int ret;
 
 	this_cpu_inc(hooks_entered);
-	x.detached = is_frozen_spte(new_spte);
+	/* of KVM's own, as a rule: keeps the SPTE where it is */
 	rcu_read_lock();
-	x.seen = tdps_look(kvm, gfn, level, &x.parent);
-	rcu_read_unlock();
-	if (x.kind == TDPS_EXT_LINK && spte_to_child_sp(new_spte)->external_spt)
-		x.page = __pa(spte_to_child_sp(new_spte)->external_spt);
-
+	look_at_extop(kvm, &x, &at);
+	if (x.kind == TDPS_EXT_SPLIT)
+		tdps_examine_split(new_spte, &split);
 	ctx = tdps_extop_begin(&x);
 	ret = answer_set(kvm, gfn, old_spte, new_spte, level);
+	x.after = tdps_look_again(&at, level);
 	tdps_extop_end(ctx, &x, ret);
+	if (x.kind == TDPS_EXT_SPLIT && !x.bugged) {
+		split.ours = x.ours;
+		split.ret = ret;
+		tdps_split_seen(&split);
+	}
+	rcu_read_unlock();
 	this_cpu_inc(hooks_left);
 	return ret;
 }
@@ -118,6 +151,7 @@ static void hook_free_external_spt(struct kvm *kvm, struct kvm_mmu_page *sp)
 		},
 		.kind = TDPS_EXT_FREE,
 		.page = sp->external_spt ? __pa(sp->external_spt) : 0,
+		.table = (u64)(unsigned long)sp->spt,
 	};
 	struct tdps_ctx *ctx;
 	u64 parent;
@@ -131,6 +165,7 @@ static void hook_free_external_spt(struct kvm *kvm, struct kvm_mmu_page *sp)
 	parent = sp->ptep ? READ_ONCE(*rcu_dereference(sp->ptep)) : 0;
 	x.linked = is_shadow_present_pte(parent) && spte_to_child_sp(parent) == sp;
 	rcu_read_unlock();
+	ask_backend(kvm, &x);
 
 	ctx = tdps_extop_begin(&x);
 	answer_free(kvm, sp);
@@ -230,19 +265,66 @@ static void unhook_extops(void)
 
 /* --- H3: tracepoints --- */
 
+static struct tdps_where in_frame(const struct tdps_frame *f, gfn_t gfn, int level)
+{
+	return (struct tdps_where) {
+		.vm = f ? f->vm : 0, .gfn = gfn, .level = level,
+		.lock = f ? f->lock : TDPS_LOCK_UNKNOWN,
+	};
+}
+
+/* Splits in mirror roots are looked at before others can reach the table. */
+static void see_split(const struct tdps_change *c)
+{
+	struct tdps_split s = {
+		.where = c->where, .reachable = true, .huge = c->old_spte.raw,
+	};
+
+	tdps_examine_split(c->new_spte.raw, &s);
+	if (!s.mirror)
+		tdps_split_seen(&s);
+}
+
 static void on_spte_changed(void *unused, int as_id, gfn_t gfn, int level, u64 old_spte,
 			    u64 new_spte)
 {
 	struct tdps_frame *f = tdps_ctx_frame(tdps_ctx_current());
-	struct tdps_where w = {
-		.vm = f ? f->vm : 0, .gfn = gfn, .level = level,
-		.lock = f ? f->lock : TDPS_LOCK_UNKNOWN,
-	};
-	struct tdps_spte was, is;
+	struct kvm *kvm = f ? tdps_id_vm(f->vm) : NULL;
+	struct tdps_change c = { .where = in_frame(f, gfn, level) };
+	const struct tdps_spte *was = &c.old_spte, *is = &c.new_spte;
 
-	tdps_decode(tdps_id_vm(w.vm), old_spte, level, &was);
-	tdps_decode(tdps_id_vm(w.vm), new_spte, level, &is);
-	tdps_spte_changed(&w, &was, &is);
+	/* a walk over a whole direct root names GFNs with these bits */
+	if (kvm)
+		c.where.gfn &= ~kvm_gfn_direct_bits(kvm);
+	tdps_decode(kvm, old_spte, level, &c.old_spte);
+	tdps_decode(kvm, new_spte, level, &c.new_spte);
+	if (was->leaf && is->present && !is->leaf && tdps_wants(TDPS_S1))
+		see_split(&c);
+	if (was->present && !was->leaf && is->leaf && tdps_wants(TDPS_S2))
+		c.children = tdps_children_left(old_spte);
+	/* asked only where a dirty bit may have been lost */
+	if (was->leaf && !was->dirty && kvm && f->lock == TDPS_LOCK_WRITE && tdps_dirty_told())
+		c.alone = tdps_one_direct_root(kvm);
+	tdps_spte_changed(&c);
+}
+
+static void on_split(void *unused, u64 gfn, u64 spte, int level, int err)
+{
+	struct tdps_ctx *ctx = tdps_ctx_current();
+	struct tdps_frame *f = tdps_ctx_frame(ctx);
+	struct tdps_where w = in_frame(f, gfn, level);
+	struct tdps_place at;
+	bool linked;
+
+	/* of interest is what was undone after a failed external operation */
+	if (!err || !f || ctx->win.kind != TDPS_EXT_SPLIT || ctx->win.gfn != gfn ||
+	    ctx->win.level != level || ctx->win.lock != TDPS_LOCK_READ)
+		return;
+	rcu_read_lock();
+	tdps_look_at(tdps_id_vm(f->vm), gfn, level, &at);
+	linked = at.sptep && READ_ONCE(*at.sptep) == ctx->win.new_spte;
+	rcu_read_unlock();
+	tdps_split_failed(&w, err, linked);
 }
 
 static void on_get_page(void *unused, struct kvm_mmu_page *sp, bool created)
@@ -255,7 +337,8 @@ static void on_get_page(void *unused, struct kvm_mmu_page *sp, bool created)
 
 static void on_zap_page(void *unused, struct kvm_mmu_page *sp)
 {
-	struct tdps_where w = { .gfn = sp->gfn, .level = sp->role.level };
+	struct tdps_frame *f = tdps_ctx_frame(tdps_ctx_current());
+	struct tdps_where w = in_frame(f, sp->gfn, sp->role.level);
 
 	if (is_tdp_mmu_page(sp))
 		tdps_table_zap(&w, (u64)(unsigned long)sp);
@@ -269,6 +352,34 @@ static void on_cache_free(void *unused, unsigned long call_site, const void *ptr
 		tdps_table_free((u64)(unsigned long)ptr);
 }
 
+static bool lock_state_is_own(void)
+{
+#ifdef CONFIG_LOCKDEP
+	return debug_locks;
+#else
+	return false;
+#endif
+}
+
+/*
+ * Likewise all allocations. Only lockdep knows for sure whether it is this
+ * thread that holds mmu_lock.
+ */
+static void on_cache_alloc(void *unused, unsigned long call_site, const void *ptr,
+			   struct kmem_cache *s, gfp_t flags, int node)
+{
+	struct tdps_where w = { .gfn = TDPS_NO_GFN };
+
+	if (likely(s != *tdps_sym.mmu_page_header_cache))
+		return;
+	w.vm = tdps_splitting();
+	if (!w.vm)
+		return;
+	if (lock_state_is_own())
+		w.lock = tdps_lock_of(tdps_id_vm(w.vm));
+	tdps_split_alloc(&w, rcu_preempt_depth());
+}
+
 static struct trace_hook {
 	const char *symbol;
 	void *probe;
@@ -277,10 +388,13 @@ static struct trace_hook {
 	struct tracepoint *tp;
 } trace_hooks[] = {
 	{ "__tracepoint_kvm_tdp_mmu_spte_changed", on_spte_changed,
-	  BIT(TDPS_T1) | BIT(TDPS_Z1) | BIT(TDPS_L1), true },
-	{ "__tracepoint_kvm_mmu_get_page", on_get_page, 0, true },
-	{ "__tracepoint_kvm_mmu_prepare_zap_page", on_zap_page, BIT(TDPS_R1), true },
+	  BIT(TDPS_T1) | BIT(TDPS_Z1) | BIT(TDPS_L1) | BIT(TDPS_S1) | BIT(TDPS_S2) |
+	  BIT(TDPS_D1) | BIT(TDPS_F3), true },
+	{ "__tracepoint_kvm_mmu_split_huge_page", on_split, BIT(TDPS_S1), false },
+	{ "__tracepoint_kvm_mmu_get_page", on_get_page, BIT(TDPS_F3), true },
+	{ "__tracepoint_kvm_mmu_prepare_zap_page", on_zap_page, BIT(TDPS_R1) | BIT(TDPS_S2), true },
 	{ "__tracepoint_kmem_cache_free", on_cache_free, BIT(TDPS_R1), false },
+	{ "__tracepoint_kmem_cache_alloc", on_cache_alloc, BIT(TDPS_S1), false },
 };
 
 static int hook_traces(void)
@@ -326,8 +440,12 @@ struct op_data {
 	struct kvm *kvm;
 	gfn_t start;
 	gfn_t end;
-	int as_id;
+	const struct kvm_page_fault *fault;
+	struct kvm_mmu_page *root;	/* of the fault */
+	s16 as_id;
 	u8 roots;
+	u8 lock;	/* that it is going to take itself, else unknown */
+	bool closed;	/* nobody can map in the range meanwhile */
 };
 
 static_assert(sizeof(struct op_data) <= MAX_FPROBE_DATA_SIZE);
@@ -356,7 +474,29 @@ static void args_map(struct ftrace_regs *regs, struct op_data *d)
 	d->kvm = vcpu->kvm;
 	d->start = fault->gfn;
 	d->end = fault->gfn + 1;
+	d->fault = fault;
+	d->root = tdp_mmu_get_root_for_fault(vcpu, fault);
 	d->roots = kvm_is_addr_direct(d->kvm, fault->addr) ? TDPS_ROOTS_DIRECT : TDPS_ROOTS_MIRROR;
+}
+
+/* Is the range announced, so that no fault maps there while a zap yields? */
+static bool announced(struct kvm *kvm, gfn_t start, gfn_t end)
+{
+	return kvm->mmu_invalidate_in_progress && start >= kvm->mmu_invalidate_range_start &&
+	       end <= kvm->mmu_invalidate_range_end;
+}
+
+/* A slot that is about to go: its faults end before they get here. */
+static bool invalid_slot(const struct kvm_memory_slot *slot)
+{
+	return slot->flags & KVM_MEMSLOT_INVALID;
+}
+
+static void use_slot(struct op_data *d, const struct kvm_memory_slot *slot)
+{
+	d->start = slot->base_gfn;
+	d->end = slot->base_gfn + slot->npages;
+	d->as_id = slot->as_id;
 }
 
 static void args_unmap(struct ftrace_regs *regs, struct op_data *d)
@@ -367,6 +507,8 @@ static void args_unmap(struct ftrace_regs *regs, struct op_data *d)
 	d->start = range->start;
 	d->end = range->end;
 	d->as_id = range->slot->as_id;
+	d->closed = !range->may_block || invalid_slot(range->slot) ||
+		    announced(d->kvm, d->start, d->end);
 	d->roots = (range->attr_filter & KVM_FILTER_PRIVATE ? TDPS_ROOTS_MIRROR : 0) |
 		   (range->attr_filter & KVM_FILTER_SHARED ? TDPS_ROOTS_DIRECT : 0);
 }
@@ -376,12 +518,82 @@ static void args_zap_leafs(struct ftrace_regs *regs, struct op_data *d)
 	d->kvm = (struct kvm *)ARG(regs, 0);
 	d->start = ARG(regs, 1);
 	d->end = ARG(regs, 2);
+	d->closed = announced(d->kvm, d->start, d->end);
+}
+
+static void args_zap_invalid(struct ftrace_regs *regs, struct op_data *d)
+{
+	d->kvm = (struct kvm *)ARG(regs, 0);
+	d->lock = (bool)(ARG(regs, 1) & 0xff) ? TDPS_LOCK_READ : TDPS_LOCK_WRITE;
+}
+
+static void args_zap_nx(struct ftrace_regs *regs, struct op_data *d)
+{
+	struct kvm_mmu_page *sp = (struct kvm_mmu_page *)ARG(regs, 1);
+
+	d->kvm = (struct kvm *)ARG(regs, 0);
+	d->start = sp->gfn;
+	d->end = sp->gfn + KVM_PAGES_PER_HPAGE(sp->role.level + 1);
+	d->roots = is_mirror_sp(sp) ? TDPS_ROOTS_MIRROR : TDPS_ROOTS_DIRECT;
+}
+
+static void args_split(struct ftrace_regs *regs, struct op_data *d)
+{
+	d->kvm = (struct kvm *)ARG(regs, 0);
+	d->start = ARG(regs, 2);
+	d->end = ARG(regs, 3);
+}
+
+static void args_slot(struct ftrace_regs *regs, struct op_data *d)
+{
+	d->kvm = (struct kvm *)ARG(regs, 0);
+	use_slot(d, (const struct kvm_memory_slot *)ARG(regs, 1));
+}
+
+static void args_slot_gfn(struct ftrace_regs *regs, struct op_data *d)
+{
+	d->kvm = (struct kvm *)ARG(regs, 0);
+	d->start = ARG(regs, 2);
+	d->end = d->start + 1;
+}
+
+static void args_slot_masked(struct ftrace_regs *regs, struct op_data *d)
+{
+	args_slot_gfn(regs, d);
+	d->end = d->start + BITS_PER_LONG;
+}
+
+/* Lockless, of direct roots only. */
+static void args_walk(struct ftrace_regs *regs, struct op_data *d)
+{
+	d->kvm = ((struct kvm_vcpu *)ARG(regs, 0))->kvm;
+	d->start = gpa_to_gfn(ARG(regs, 1)) & ~kvm_gfn_direct_bits(d->kvm);
+	d->end = d->start + 1;
+	d->roots = TDPS_ROOTS_DIRECT;
+	d->lock = TDPS_LOCK_NONE;
+}
+
+static void args_last_sptep(struct ftrace_regs *regs, struct op_data *d)
+{
+	d->kvm = ((struct kvm_vcpu *)ARG(regs, 0))->kvm;
+	d->start = ARG(regs, 1);
+	d->end = d->start + 1;
+	d->roots = TDPS_ROOTS_DIRECT;
+	d->lock = TDPS_LOCK_NONE;
+}
+
+static void args_alloc_root(struct ftrace_regs *regs, struct op_data *d)
+{
+	d->kvm = ((struct kvm_vcpu *)ARG(regs, 0))->kvm;
+	d->roots = (bool)(ARG(regs, 1) & 0xff) ? TDPS_ROOTS_MIRROR : TDPS_ROOTS_DIRECT;
 }
 
 static void args_zap_all(struct ftrace_regs *regs, struct op_data *d)
 {
 	d->kvm = (struct kvm *)ARG(regs, 0);
 	d->roots = TDPS_ROOTS_DIRECT;
+	/* its caller is the end of all vCPUs */
+	d->closed = true;
 }
 
 static void args_notifier(struct ftrace_regs *regs, struct op_data *d)
@@ -391,13 +603,25 @@ static void args_notifier(struct ftrace_regs *regs, struct op_data *d)
 }
 
 static struct op_hook op_hooks[] = {
-	{ "kvm_tdp_mmu_map", TDPS_OP_MAP, args_map, BIT(TDPS_F4) | BIT(TDPS_P1) },
+	{ "kvm_tdp_mmu_map", TDPS_OP_MAP, args_map, BIT(TDPS_F3) | BIT(TDPS_F4) | BIT(TDPS_P1) },
 	{ "kvm_tdp_mmu_unmap_gfn_range", TDPS_OP_UNMAP, args_unmap,
 	  BIT(TDPS_Z1) | BIT(TDPS_L1) | BIT(TDPS_F4) },
 	{ "kvm_tdp_mmu_zap_leafs", TDPS_OP_ZAP_LEAFS, args_zap_leafs, 0 },
 	{ "kvm_tdp_mmu_zap_all", TDPS_OP_ZAP_ALL, args_zap_all, 0 },
-	{ "kvm_tdp_mmu_zap_invalidated_roots", TDPS_OP_ZAP_INVALID, args_kvm, 0 },
+	{ "kvm_tdp_mmu_zap_invalidated_roots", TDPS_OP_ZAP_INVALID, args_zap_invalid, 0 },
+	{ "kvm_tdp_mmu_zap_possible_nx_huge_page", TDPS_OP_ZAP_NX, args_zap_nx, 0 },
 	{ "kvm_tdp_mmu_invalidate_roots", TDPS_OP_INVALIDATE, args_kvm, 0 },
+	{ "kvm_tdp_mmu_try_split_huge_pages", TDPS_OP_SPLIT, args_split, BIT(TDPS_S1) },
+	{ "kvm_tdp_mmu_recover_huge_pages", TDPS_OP_RECOVER, args_slot, 0 },
+	{ "kvm_tdp_mmu_age_gfn_range", TDPS_OP_AGE, args_unmap, 0 },
+	{ "kvm_tdp_mmu_test_age_gfn", TDPS_OP_TEST_AGE, args_unmap, 0 },
+	{ "kvm_tdp_mmu_wrprot_slot", TDPS_OP_WRPROT_SLOT, args_slot, 0 },
+	{ "kvm_tdp_mmu_write_protect_gfn", TDPS_OP_WRPROT_GFN, args_slot_gfn, 0 },
+	{ "kvm_tdp_mmu_clear_dirty_slot", TDPS_OP_CLEAR_SLOT, args_slot, 0 },
+	{ "kvm_tdp_mmu_clear_dirty_pt_masked", TDPS_OP_CLEAR_MASKED, args_slot_masked, 0 },
+	{ "kvm_tdp_mmu_get_walk", TDPS_OP_WALK, args_walk, 0 },
+	{ "kvm_tdp_mmu_fast_pf_get_last_sptep", TDPS_OP_LAST_SPTEP, args_last_sptep, 0 },
+	{ "kvm_tdp_mmu_alloc_root", TDPS_OP_ALLOC_ROOT, args_alloc_root, 0 },
 	{ "kvm_mmu_notifier_invalidate_range_start", TDPS_OP_NOTIFIER, args_notifier, 0 },
 	{ "kvm_arch_flush_shadow_memslot", TDPS_OP_MEMSLOT, args_kvm, 0 },
 	{ "kvm_mmu_uninit_tdp_mmu", TDPS_OP_UNINIT, args_kvm, 0 },
@@ -420,9 +644,10 @@ static int op_entry(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
 	if (!kvm_has_mirrored_tdp(d->kvm))
 		return 1;	/* not a TD: leave its exit alone */
 	w = (struct tdps_where) {
-		.vm = tdps_vm_id(d->kvm), .gfn = d->start, .lock = tdps_lock_of(d->kvm),
+		.vm = tdps_vm_id(d->kvm), .gfn = d->start,
+		.lock = d->lock ?: tdps_lock_of(d->kvm),
 	};
-	d->ctx = tdps_op_begin(h->op, &w, d->end, d->roots);
+	d->ctx = tdps_op_begin(h->op, &w, d->end, d->roots, (u64)(unsigned long)d->root);
 	return 0;
 }
 
@@ -434,9 +659,11 @@ static void facts_zap(struct op_data *d, enum tdps_op op, struct tdps_op_end *e)
 	list_for_each_entry(root, &d->kvm->arch.tdp_mmu_roots, link)
 		e->invalid_roots |= root->role.invalid;
 	/* without the lock for write others may map behind the zap's back */
-	if (tdps_wants(TDPS_Z1) && e->where.lock != TDPS_LOCK_READ &&
-	    e->where.lock != TDPS_LOCK_NONE)
-		e->leafs_left = tdps_count_leafs(d->kvm, d->roots, d->as_id, all ? 0 : d->start,
+	e->closed = d->closed && e->where.lock != TDPS_LOCK_READ &&
+		    e->where.lock != TDPS_LOCK_NONE;
+	if (tdps_wants(TDPS_Z1) && e->closed)
+		e->leafs_left = tdps_count_leafs(d->kvm, d->roots, op != TDPS_OP_ZAP_LEAFS,
+						 d->as_id, all ? 0 : d->start,
 						 all ? TDPS_LAST_GFN : d->end, &e->left_gfn);
 }
 
@@ -474,6 +701,7 @@ static void op_exit(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
 			e.verdict = TDPS_MAP_RETRY;
 		else
 			e.verdict = (int)ret < 0 ? TDPS_MAP_ERROR : TDPS_MAP_DONE;
+		e.goal_level = d->fault->goal_level;
 		break;
 	case TDPS_OP_UNMAP:
 	case TDPS_OP_ZAP_LEAFS:
@@ -522,6 +750,16 @@ static int kick_entry(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
 	return 0;
 }
 
+static int marked_entry(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
+			struct ftrace_regs *regs, void *data)
+{
+	struct kvm *kvm = (struct kvm *)ARG(regs, 0);
+
+	if (kvm_has_mirrored_tdp(kvm))
+		tdps_page_marked(tdps_vm_id(kvm), ARG(regs, 2));
+	return 0;
+}
+
 static struct entry_hook {
 	const char *symbol;
 	fprobe_entry_cb fn;
@@ -531,6 +769,7 @@ static struct entry_hook {
 } entry_hooks[] = {
 	{ "kvm_flush_remote_tlbs", flush_entry, BIT(TDPS_L1) },
 	{ "kvm_make_all_cpus_request", kick_entry, 0 },
+	{ "mark_page_dirty_in_slot", marked_entry, BIT(TDPS_D1) },
 };
 
 #define KICK_HOOK	1
@@ -674,6 +913,7 @@ static const struct {
 } losses[] = {
 	{ "kvm_mmu_uninit_tdp_mmu", TDPS_NO_CHECK, NULL },
 	{ "kvm_flush_remote_tlbs", TDPS_L1, "no symbol kvm_flush_remote_tlbs" },
+	{ "mark_page_dirty_in_slot", TDPS_D1, "no symbol mark_page_dirty_in_slot" },
 };
 
 static int missing(const char *symbol, unsigned long need)
@@ -772,6 +1012,7 @@ int tdps_kvm_hook(void)
 {
 	int err;
 
+	tdps_walk_open();
 	err = hook_probes();
 	if (!err)
 		err = hook_traces();

@@ -53,9 +53,9 @@ static inline u64 tdps_vm_id(const struct kvm *kvm)
 	return (u64)(unsigned long)kvm;
 }
 
-static inline const struct kvm *tdps_id_vm(u64 vm)
+static inline struct kvm *tdps_id_vm(u64 vm)
 {
-	return (const struct kvm *)(unsigned long)vm;
+	return (struct kvm *)(unsigned long)vm;
 }
 
 enum tdps_lock tdps_lock_of(struct kvm *kvm);

@@ -5,12 +5,31 @@
  */
 #include "insight.h"
 
+/* Masks that KVM has chosen for this CPU; 0: it has none, or they are not known. */
+static u64 accessed_mask, dirty_mask, nx_mask;
+
+static u64 mask_by_name(const char *name)
+{
+	const u64 *mask = (const u64 *)tdps_lookup(name);
+
+	return mask ? *mask : 0;
+}
+
+/* Before anything is decoded; KVM has been found. */
+void tdps_walk_open(void)
+{
+	accessed_mask = mask_by_name("shadow_accessed_mask");
+	dirty_mask = mask_by_name("shadow_dirty_mask");
+	nx_mask = mask_by_name("shadow_nx_mask");
+}
+
 void tdps_decode(const struct kvm *kvm, u64 raw, int level, struct tdps_spte *spte)
 {
 	spte->raw = raw;
 	spte->present = is_shadow_present_pte(raw);
 	spte->leaf = spte->present && is_last_spte(raw, level);
 	spte->frozen = is_frozen_spte(raw);
+	spte->dirty = spte->leaf && (raw & dirty_mask);
 	spte->pfn = spte->present ? spte_to_pfn(raw) : 0;
 	/* is_mmio_spte(), with KVM's variables found by name */
 	spte->mmio = kvm && *tdps_sym.enable_mmio_caching &&
@@ -66,27 +85,61 @@ static enum tdps_seen seen(u64 raw, int level)
 	return is_last_spte(raw, level) ? TDPS_SEEN_LEAF : TDPS_SEEN_TABLE;
 }
 
-static enum tdps_seen look_in(struct kvm_mmu_page *root, gfn_t gfn, int level,
-			      enum tdps_seen *parent)
+static void look_in(struct kvm_mmu_page *root, gfn_t gfn, int level, struct tdps_place *at)
 {
-	u64 *table = root->spt;
+	u64 *table = root->spt, *sptep, raw;
 	enum tdps_seen s;
-	int at;
-	u64 raw;
+	int l;
 
-	*parent = TDPS_SEEN_TABLE;
-	for (at = root->role.level; at >= level; at--) {
-		raw = READ_ONCE(table[SPTE_INDEX(gfn << PAGE_SHIFT, at)]);
-		s = seen(raw, at);
-		if (at == level)
-			return s;
+	*at = (struct tdps_place) { .root = root, .parent = TDPS_SEEN_TABLE };
+	for (l = root->role.level; l >= level; l--) {
+		sptep = &table[SPTE_INDEX(gfn << PAGE_SHIFT, l)];
+		raw = READ_ONCE(*sptep);
+		s = seen(raw, l);
+		if (l == level) {
+			at->sptep = sptep;
+			at->seen = s;
+			return;
+		}
 		if (s != TDPS_SEEN_TABLE) {
-			*parent = s;
-			return TDPS_SEEN_NOTHING;
+			at->parent = s;
+			return;
 		}
 		table = child_of(raw);
 	}
-	return TDPS_SEEN_NOTHING;
+}
+
+/* What an entry that was found before reads now; in the same RCU read section. */
+enum tdps_seen tdps_look_again(const struct tdps_place *at, int level)
+{
+	return at->sptep ? seen(READ_ONCE(*at->sptep), level) : TDPS_SEEN_NOTHING;
+}
+
+/**
+ * tdps_look_at() - find an entry of a mirror root
+ * @kvm: VM
+ * @gfn: GFN
+ * @level: 1 is 4K
+ * @at: filled in
+ *
+ * Of several mirror roots the one that gets farthest answers.
+ *
+ * Context: mmu_lock held and RCU read section.
+ */
+void tdps_look_at(struct kvm *kvm, gfn_t gfn, int level, struct tdps_place *at)
+{
+	struct kvm_mmu_page *root;
+	struct tdps_place place;
+
+	*at = (struct tdps_place) {};
+	list_for_each_entry_rcu(root, &kvm->arch.tdp_mmu_roots, link,
+				rcu_read_lock_held() || lockdep_is_held(&kvm->mmu_lock)) {
+		if (!is_mirror_sp(root) || root->role.invalid)
+			continue;
+		look_in(root, gfn, level, &place);
+		if (place.seen == TDPS_SEEN_FROZEN || at->seen == TDPS_SEEN_NOTHING)
+			*at = place;
+	}
 }
 
 /**
@@ -96,29 +149,103 @@ static enum tdps_seen look_in(struct kvm_mmu_page *root, gfn_t gfn, int level,
  * @level: 1 is 4K
  * @parent: what the lowest entry above it reads
  *
- * Of several mirror roots the one that gets farthest answers.
- *
  * Context: mmu_lock held and RCU read section.
  *
  * Return: what the entry reads.
  */
 enum tdps_seen tdps_look(struct kvm *kvm, gfn_t gfn, int level, enum tdps_seen *parent)
 {
-	enum tdps_seen best = TDPS_SEEN_NOTHING, s, p;
-	struct kvm_mmu_page *root;
+	struct tdps_place at;
 
-	*parent = TDPS_SEEN_NOTHING;
-	list_for_each_entry_rcu(root, &kvm->arch.tdp_mmu_roots, link,
-				rcu_read_lock_held() || lockdep_is_held(&kvm->mmu_lock)) {
-		if (!is_mirror_sp(root) || root->role.invalid)
+	tdps_look_at(kvm, gfn, level, &at);
+	*parent = at.parent;
+	return at.seen;
+}
+
+/* The VM has one direct root, valid or not; mmu_lock held. */
+bool tdps_one_direct_root(struct kvm *kvm)
+{
+	struct kvm_mmu_page *root;
+	int n = 0;
+
+	guard(rcu)();
+	list_for_each_entry_rcu(root, &kvm->arch.tdp_mmu_roots, link)
+		n += !is_mirror_sp(root);
+	return n == 1;
+}
+
+/* --- splits and promotions --- */
+
+/* make_small_spte(), but for execution: see right_child() */
+static u64 small_spte(u64 huge, int level, int index)
+{
+	u64 spte = huge | (index * KVM_PAGES_PER_HPAGE(level)) << PAGE_SHIFT;
+
+	return level == PG_LEVEL_4K ? spte & ~PT_PAGE_SIZE_MASK : spte;
+}
+
+/* EPT: bits 2 (supervisor) and 10 (user) say that it may be executed. */
+#define EPT_EXECUTE	(BIT_ULL(2) | BIT_ULL(10))
+
+/*
+ * Others may have got at the children of a direct leaf before they are looked at
+ * here: the CPU and aging change A and D, a fast page fault gives write access,
+ * and under the shared lock all that may be done under it is done.
+ */
+static bool right_child(const struct tdps_split *s, u64 child, u64 want)
+{
+	u64 differ = child ^ want, free = 0;
+	bool racy = s->reachable && s->where.lock != TDPS_LOCK_WRITE;
+
+	if (!is_shadow_present_pte(child))
+		return racy;
+	/* a 4K page may be executed even where the NX mitigation forbids it a huge one */
+	if (s->table_level == PG_LEVEL_4K)
+		free |= nx_mask ? want & nx_mask : ~want & EPT_EXECUTE;
+	if (s->reachable)
+		free |= accessed_mask | dirty_mask | (racy ? PT_WRITABLE_MASK :
+							     ~want & PT_WRITABLE_MASK);
+	return !(differ & ~free);
+}
+
+/**
+ * tdps_examine_split() - does the page table say what the leaf has said?
+ * @table_spte: SPTE that points to the table
+ * @s: @where, @huge and @reachable are set; what is found out is filled in
+ *
+ * Context: the table cannot be freed.
+ */
+void tdps_examine_split(u64 table_spte, struct tdps_split *s)
+{
+	struct kvm_mmu_page *sp = spte_to_child_sp(table_spte);
+	u64 child, want;
+	int i;
+
+	s->mirror = is_mirror_sp(sp);
+	s->table_level = sp->role.level;
+	if (s->mirror && sp->external_spt)
+		s->page = __pa(sp->external_spt);
+	for (i = 0; i < SPTE_ENT_PER_PAGE; i++) {
+		child = READ_ONCE(sp->spt[i]);
+		want = small_spte(s->huge, s->table_level, i);
+		if (right_child(s, child, want) || s->wrong++)
 			continue;
-		s = look_in(root, gfn, level, &p);
-		if (s == TDPS_SEEN_FROZEN || best == TDPS_SEEN_NOTHING) {
-			best = s;
-			*parent = p;
-		}
+		s->index = i;
+		s->child = child;
+		s->want = want;
 	}
-	return best;
+}
+
+/* Present entries of the table behind an SPTE; the table cannot be freed. */
+u32 tdps_children_left(u64 table_spte)
+{
+	struct kvm_mmu_page *sp = spte_to_child_sp(table_spte);
+	u32 n = 0;
+	int i;
+
+	for (i = 0; i < SPTE_ENT_PER_PAGE; i++)
+		n += is_shadow_present_pte(READ_ONCE(sp->spt[i]));
+	return n;
 }
 
 struct leafs {
@@ -138,7 +265,8 @@ static bool count_leaf(struct tdps_walk *w, u64 *sptep, u64 raw, gfn_t gfn, int 
 /**
  * tdps_count_leafs() - present leaves of a GFN range
  * @kvm: VM
- * @roots: kinds of root, TDPS_ROOTS_*; invalid ones are looked at, too
+ * @roots: kinds of root, TDPS_ROOTS_*
+ * @invalid_too: look at invalid ones, too
  * @as_id: address space, or -1 for all
  * @start: first GFN
  * @end: GFN after the last
@@ -148,7 +276,8 @@ static bool count_leaf(struct tdps_walk *w, u64 *sptep, u64 raw, gfn_t gfn, int 
  *
  * Return: how many.
  */
-u64 tdps_count_leafs(struct kvm *kvm, u8 roots, int as_id, gfn_t start, gfn_t end, gfn_t *first)
+u64 tdps_count_leafs(struct kvm *kvm, u8 roots, bool invalid_too, int as_id, gfn_t start,
+		     gfn_t end, gfn_t *first)
 {
 	gfn_t bits = kvm_gfn_direct_bits(kvm);
 	struct kvm_mmu_page *root;
@@ -171,6 +300,8 @@ u64 tdps_count_leafs(struct kvm *kvm, u8 roots, int as_id, gfn_t start, gfn_t en
 		if (!(roots & (is_mirror_sp(root) ? TDPS_ROOTS_MIRROR : TDPS_ROOTS_DIRECT)))
 			continue;
 		if (as_id >= 0 && kvm_mmu_page_as_id(root) != as_id)
+			continue;
+		if (root->role.invalid && !invalid_too)
 			continue;
 		if (!is_mirror_sp(root)) {
 			w.first |= bits;

@@ -158,14 +158,14 @@ void tdps_ctx_leave(struct tdps_ctx *ctx)
 /**
  * tdps_ctx_visit_busy() - look at every thread that is inside
  * @fn: called for each; what it reads may change under its eyes
- * @now: handed to @fn
+ * @arg: handed to @fn
  */
-void tdps_ctx_visit_busy(tdps_ctx_fn fn, u64 now)
+void tdps_ctx_visit_busy(tdps_ctx_fn fn, void *arg)
 {
 	unsigned int i;
 
 	for (i = 0; i < BUCKETS * WAYS; i++)
 		/* pairs with cmpxchg() in claim() */
 		if (smp_load_acquire(&buckets[i / WAYS].owner[i % WAYS]) & OWNER_BUSY)
-			fn(&ctxs[i], now);
+			fn(&ctxs[i], arg);
 }

@@ -79,7 +79,22 @@ static const char * const lock_names[] = {
 	[TDPS_LOCK_WRITE] = "under mmu_lock held for write",
 };
 
-/* X4: the lock that each kind of change needs, from tdx_sept_set_private_spte(). */
+/*
+ * Tables that are no longer part of a valid root, or never were: KVM also takes
+ * them apart under mmu_lock held for read. tdx.c could not follow, the external
+ * backend can.
+ */
+static bool lenient_removal(const struct tdps_extop *x)
+{
+	return x->lenient && x->where.lock == TDPS_LOCK_READ &&
+	       (x->kind == TDPS_EXT_FREE ||
+		(x->kind == TDPS_EXT_REMOVE && x->seen == TDPS_SEEN_NOTHING));
+}
+
+/*
+ * X4: the lock that each kind of change needs, from tdx_sept_set_private_spte();
+ * of split and promotion that knows nothing.
+ */
 static void check_lock(const struct tdps_extop *x)
 {
 	static const struct {
@@ -89,12 +104,15 @@ static void check_lock(const struct tdps_extop *x)
 		[TDPS_EXT_MAP] = { TDPS_LOCK_READ, "leaf mapped" },
 		[TDPS_EXT_LINK] = { TDPS_LOCK_READ, "page table linked" },
 		[TDPS_EXT_REMOVE] = { TDPS_LOCK_WRITE, "leaf removed" },
+		[TDPS_EXT_SPLIT] = { TDPS_LOCK_UNKNOWN },
+		[TDPS_EXT_PROMOTE] = { TDPS_LOCK_UNKNOWN },
 		[TDPS_EXT_OTHER] = { TDPS_LOCK_UNKNOWN },
 		[TDPS_EXT_FREE] = { TDPS_LOCK_WRITE, "page table freed" },
 	};
 	enum tdps_lock lock = x->where.lock;
 
-	if (lock == TDPS_LOCK_UNKNOWN || rule[x->kind].lock == TDPS_LOCK_UNKNOWN)
+	if (lock == TDPS_LOCK_UNKNOWN || rule[x->kind].lock == TDPS_LOCK_UNKNOWN ||
+	    lenient_removal(x))
 		return;
 	if (!tdps_checking(TDPS_X4))
 		return;
@@ -110,6 +128,11 @@ static void check_order(const struct tdps_extop *x)
 	if (!tdps_checking(TDPS_X2))
 		return;
 	switch (x->kind) {
+	case TDPS_EXT_SPLIT:
+		if (x->page && page_known(x->page))
+			tdps_violation(TDPS_X2, &x->where,
+				       "external page 0x%llx of a split is in use", x->page);
+		break;
 	case TDPS_EXT_LINK:
 	case TDPS_EXT_MAP:
 		if (x->parent != TDPS_SEEN_TABLE)
@@ -127,7 +150,8 @@ static void check_order(const struct tdps_extop *x)
 				       x->children);
 		if (x->linked)
 			tdps_violation(TDPS_X2, &x->where, "table freed while linked");
-		if (!x->page)
+		/* the backend may have split with a page of its own */
+		if (!x->page && !x->ours)
 			tdps_violation(TDPS_X2, &x->where, "table freed without an external page");
 		break;
 	default:
@@ -139,7 +163,7 @@ void external_extop_begin(struct tdps_ctx *ctx, const struct tdps_extop *x)
 {
 	check_lock(x);
 	check_order(x);
-	if (ctx && x->kind == TDPS_EXT_REMOVE) {
+	if (ctx && x->kind != TDPS_EXT_FREE) {
 		ctx->blocked_gfn = TDPS_NO_GFN;
 		ctx->tracked = false;
 	}
@@ -149,7 +173,7 @@ void external_extop_end(const struct tdps_extop *x, int ret)
 {
 	if (!tdps_wants(TDPS_X2) || !x->page || ret)
 		return;
-	if (x->kind == TDPS_EXT_LINK)
+	if (x->kind == TDPS_EXT_LINK || x->kind == TDPS_EXT_SPLIT)
 		page_add(x->page);
 	else if (x->kind == TDPS_EXT_FREE)
 		page_del(x->page);
@@ -196,7 +220,8 @@ static void check_retry(struct tdps_ctx *ctx, const struct tdps_seamcall *c)
 	bool once = c->call == TDPS_CALL_MEM_RANGE_BLOCK || c->call == TDPS_CALL_MEM_TRACK ||
 		    c->call == TDPS_CALL_MEM_PAGE_REMOVE;
 
-	if (!once || !tdps_status_busy(c->status)) {
+	/* under the shared lock faults are in the way, too */
+	if (!once || ctx->win.lenient || !tdps_status_busy(c->status)) {
 		ctx->busy_call = -1;
 		return;
 	}
@@ -210,7 +235,7 @@ static void check_retry(struct tdps_ctx *ctx, const struct tdps_seamcall *c)
 }
 
 /* X4: the same contract, seen from the SEAMCALL. */
-static void check_call_lock(const struct tdps_seamcall *c)
+static void check_call_lock(const struct tdps_ctx *ctx, const struct tdps_seamcall *c)
 {
 	enum tdps_lock want = TDPS_LOCK_UNKNOWN;
 
@@ -220,7 +245,8 @@ static void check_call_lock(const struct tdps_seamcall *c)
 	else if (c->call == TDPS_CALL_MEM_PAGE_AUG || c->call == TDPS_CALL_MEM_PAGE_ADD ||
 		 c->call == TDPS_CALL_MEM_SEPT_ADD)
 		want = TDPS_LOCK_READ;
-	if (want == TDPS_LOCK_UNKNOWN || c->where.lock == TDPS_LOCK_UNKNOWN)
+	if (want == TDPS_LOCK_UNKNOWN || c->where.lock == TDPS_LOCK_UNKNOWN ||
+	    (ctx && ctx->win.lenient))
 		return;
 	if (tdps_checking(TDPS_X4) && c->where.lock != want)
 		tdps_violation(TDPS_X4, &c->where, "%s %s", tdps_call_name(c->call),
@@ -236,6 +262,7 @@ static bool is_legitimate(const struct tdps_seamcall *c)
 	switch (STATUS(c->status)) {
 	case TDX_OPERAND_BUSY:
 	case TDX_INTERRUPTED_RESUMABLE:
+	case TDX_INTERRUPTED_RESTARTABLE:
 	case STATUS(TDX_RND_NO_ENTROPY):
 	case TDX_KEY_GENERATION_FAILED:
 		return true;
@@ -264,7 +291,7 @@ static void check_status(const struct tdps_seamcall *c)
 		status = TDX_EPT_ENTRY_STATE_INCORRECT | TDX_OPERAND_ID_RCX;
 	if (!status || (status == c->status && is_legitimate(c)))
 		return;
-	if (c->call <= TDPS_CALL_MEM_PAGE_REMOVE && c->call != TDPS_CALL_MEM_TRACK)
+	if (c->call <= TDPS_CALL_MEM_SEPT_REMOVE && c->call != TDPS_CALL_MEM_TRACK)
 		tdps_violation(TDPS_X3, &c->where,
 			       "%s returned 0x%016llx, S-EPT entry 0x%llx level %llu state %llu",
 			       tdps_call_name(c->call), status, c->ext1, c->ext2 & 7,
@@ -280,7 +307,7 @@ void external_seamcall(struct tdps_ctx *ctx, const struct tdps_seamcall *c)
 		check_removal(ctx, c);
 		check_retry(ctx, c);
 	}
-	check_call_lock(c);
+	check_call_lock(ctx, c);
 	check_status(c);
 }
 

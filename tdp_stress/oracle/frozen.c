@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * F1, F2, F4: what FROZEN_SPTE may be used for, and what a failed external
- * operation leaves behind. See Documentation/invariants.rst.
+ * F1 to F4: what FROZEN_SPTE may be used for and by whom, and what a failed
+ * external operation leaves behind. See Documentation/invariants.rst.
  */
 #include <linux/hash.h>
 
@@ -67,12 +67,28 @@ void frozen_extop_begin(struct tdps_ctx *ctx, struct tdps_extop *x)
 			       "FROZEN_SPTE used although mmu_lock is held exclusively");
 }
 
+/* F3: the window was the owner's from its beginning to its end. */
+static void check_owner(struct tdps_ctx *ctx, const struct tdps_extop *x)
+{
+	enum tdps_seen after = x->after;
+
+	if (!ctx->win.root || !tdps_checking(TDPS_F3))
+		return;
+	if (tdps_planted(TDPS_F3))
+		after = TDPS_SEEN_ABSENT;
+	if (after != TDPS_SEEN_FROZEN)
+		tdps_violation(TDPS_F3, &x->where,
+			       "somebody else has changed a FROZEN SPTE: after the external operation it %s",
+			       seen_names[after]);
+}
+
 /* F4: KVM may call success only what the TDX module calls success. */
 void frozen_extop_end(struct tdps_ctx *ctx, const struct tdps_extop *x, int ret, u64 ns)
 {
 	struct tdps_window *win = &ctx->win;
 	u64 status = win->status;
 
+	check_owner(ctx, x);
 	if (win->frozen && x->kind != TDPS_EXT_FREE) {
 		tdps_count(frozen_count);
 		tdps_add(frozen_ns, ns);
@@ -97,19 +113,73 @@ void frozen_extop_end(struct tdps_ctx *ctx, const struct tdps_extop *x, int ret,
 			       tdps_call_name(win->call));
 }
 
+/*
+ * F3: a fault on whose way one SPTE was FROZEN all the time. It must have met it:
+ * the way down to that SPTE cannot have changed, as a removal of a table waits
+ * for the FROZEN entries in it.
+ */
+static void check_fault(struct tdps_frame *f, const struct tdps_op_end *e)
+{
+	struct tdps_window win;
+
+	if (!f->met || !meet_still_open(f->met, f->met_serial, &win) ||
+	    win.level < e->goal_level || !tdps_checking(TDPS_F3))
+		return;
+	if (e->verdict != TDPS_MAP_RETRY)
+		tdps_violation(TDPS_F3, &e->where,
+			       "fault ended with %s although the SPTE of level %u on its way is FROZEN",
+			       e->verdict == TDPS_MAP_DONE ? "success" : "an error", win.level);
+	if (f->table_level && f->table_level < win.level)
+		tdps_violation(TDPS_F3, &e->where,
+			       "fault made a page table of level %u below an SPTE that is FROZEN",
+			       f->table_level);
+}
+
+static void look_into_table(struct tdps_ctx *other, void *arg)
+{
+	const struct tdps_extop *x = arg;
+	struct tdps_window win;
+
+	if (!meet_still_open(other, READ_ONCE(other->win_serial), &win) || !win.root ||
+	    win.table != x->table)
+		return;
+	tdps_violation(TDPS_F3, &x->where,
+		       "page table taken apart while %s holds its entry of gfn 0x%llx FROZEN",
+		       other->comm, win.gfn);
+}
+
+/* F3: KVM is through with a table's entries: none of them is FROZEN by another. */
+void frozen_table_freed(struct tdps_ctx *ctx, const struct tdps_extop *x)
+{
+	if (x->where.lock != TDPS_LOCK_READ || !x->table || !tdps_checking(TDPS_F3))
+		return;
+	if (meet_any_window())
+		tdps_ctx_visit_busy(look_into_table, (void *)x);
+}
+
+/* F3: whoever changes an SPTE has seen that it is not FROZEN. */
+void frozen_spte(const struct tdps_change *c)
+{
+	if (c->old_spte.frozen && tdps_checking(TDPS_F3))
+		tdps_violation(TDPS_F3, &c->where, "FROZEN_SPTE replaced by 0x%llx",
+			       c->new_spte.raw);
+}
+
 /* F4: after a failure the vCPU retries, and a VM whose removal failed is given up. */
 void frozen_op_end(struct tdps_frame *f, enum tdps_op op, const struct tdps_op_end *e)
 {
+	if (op == TDPS_OP_MAP)
+		check_fault(f, e);
 	if (!f->ext_failed || !tdps_checking(TDPS_F4))
 		return;
 	if (op == TDPS_OP_MAP) {
 		if (e->verdict == TDPS_MAP_DONE)
 			tdps_violation(TDPS_F4, &e->where,
 				       "the fault succeeded although its external operation failed");
-	} else if ((op == TDPS_OP_UNMAP || op == TDPS_OP_ZAP_LEAFS) && !e->bugged) {
-		/* mmu_lock held for write: there is no way back */
+	} else if (f->lock == TDPS_LOCK_WRITE && !e->bugged) {
+		/* there is no way back */
 		tdps_violation(TDPS_F4, &e->where,
-			       "an external removal failed and the VM lives on");
+			       "an external operation failed under exclusive mmu_lock and the VM lives on");
 	}
 }
 

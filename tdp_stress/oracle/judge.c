@@ -20,18 +20,45 @@ struct tdps_limits tdps_limits;
 bool tdps_kicks_visible;
 DEFINE_PER_CPU(struct tdps_counters, tdps_counters);
 
+/*
+ * Operations that stay under mmu_lock from beginning to end, but for a yield
+ * while there is much to do. All others begin before they take it, or do next to
+ * nothing before they let others in.
+ */
+static bool holds_lock(enum tdps_op op)
+{
+	switch (op) {
+	case TDPS_OP_MAP:
+	case TDPS_OP_UNMAP:
+	case TDPS_OP_ZAP_LEAFS:
+	case TDPS_OP_ZAP_ALL:
+	case TDPS_OP_ZAP_NX:
+	case TDPS_OP_AGE:
+	case TDPS_OP_TEST_AGE:
+	case TDPS_OP_WRPROT_GFN:
+	case TDPS_OP_CLEAR_MASKED:
+	case TDPS_OP_WALK:
+	case TDPS_OP_LAST_SPTEP:
+		return true;
+	default:
+		return false;
+	}
+}
+
 /**
  * tdps_op_begin() - the current thread enters an operation
  * @op: which
  * @w: VM, first GFN or TDPS_NO_GFN, lock if known
  * @end: GFN after the last
  * @roots: kinds of root it may touch
+ * @root: TDPS_OP_MAP: the root of the fault; else 0
  *
  * Context: task context.
  *
  * Return: to be handed to tdps_op_end(), NULL if it cannot be followed.
  */
-struct tdps_ctx *tdps_op_begin(enum tdps_op op, const struct tdps_where *w, u64 end, u8 roots)
+struct tdps_ctx *tdps_op_begin(enum tdps_op op, const struct tdps_where *w, u64 end, u8 roots,
+			       u64 root)
 {
 	struct tdps_ctx *ctx;
 	struct tdps_frame *f;
@@ -43,8 +70,10 @@ struct tdps_ctx *tdps_op_begin(enum tdps_op op, const struct tdps_where *w, u64 
 	ctx = tdps_ctx_enter();
 	if (!ctx)
 		return NULL;
-	if (!ctx->depth)
+	if (!ctx->depth) {
 		ctx->nr_ranges = 0;
+		ctx->gone.level = 0;
+	}
 	ctx->depth++;
 	f = tdps_ctx_frame(ctx);
 	if (!f)
@@ -57,12 +86,13 @@ struct tdps_ctx *tdps_op_begin(enum tdps_op op, const struct tdps_where *w, u64 
 		.start = w->gfn,
 		.end = end,
 		.ns = ktime_get_mono_fast_ns(),
-		/* these begin before they take mmu_lock */
-		.slow = op != TDPS_OP_MAP && op != TDPS_OP_UNMAP && op != TDPS_OP_ZAP_LEAFS &&
-			op != TDPS_OP_ZAP_ALL,
+		.slow = !holds_lock(op),
+		.token = tdps_token(),
+		.root = root,
 	};
 	ctx->active_ns = f->ns;
 	ctx->ext_repeats = 0;
+	meet_op_begin(ctx, f);
 	return ctx;
 }
 
@@ -105,8 +135,47 @@ void tdps_op_end(struct tdps_ctx *ctx, enum tdps_op op, const struct tdps_op_end
 	}
 	if (live)
 		accounting_op_end(op, e);
+	if (op == TDPS_OP_DESTROY)
+		dirty_vm_gone(e->where.vm);
 	ctx->depth--;
 	tdps_ctx_leave(ctx);
+}
+
+static void open_window(struct tdps_ctx *ctx, const struct tdps_extop *x)
+{
+	progress_extop_begin(ctx, x);
+	WRITE_ONCE(ctx->win_serial, ctx->win_serial + 1);
+	ctx->win = (struct tdps_window) {
+		.kind = x->kind,
+		.level = x->where.level,
+		.lock = x->where.lock,
+		.lenient = x->lenient && x->where.lock == TDPS_LOCK_READ &&
+			   x->seen == TDPS_SEEN_NOTHING,
+		.vm = x->where.vm,
+		.gfn = x->where.gfn,
+		.old_spte = x->old_spte,
+		.new_spte = x->new_spte,
+		.frozen = x->where.lock == TDPS_LOCK_READ,
+		.ns = ktime_get_mono_fast_ns(),
+	};
+	if (x->seen == TDPS_SEEN_FROZEN) {
+		ctx->win.root = x->root;
+		ctx->win.table = x->table;
+	}
+	ctx->active_ns = ctx->win.ns;
+	meet_window_opens();
+	/* pairs with meet.c: an open window is complete */
+	smp_store_release(&ctx->win.open, true);
+	meet_window(ctx);
+}
+
+/* KVM thaws the SPTE only after this. */
+static void close_window(struct tdps_ctx *ctx)
+{
+	WRITE_ONCE(ctx->win.open, false);
+	/* pairs with meet_still_open() */
+	smp_wmb();
+	meet_window_closes();
 }
 
 /**
@@ -126,24 +195,33 @@ struct tdps_ctx *tdps_extop_begin(struct tdps_extop *x)
 	tdps_td_seen();
 	ctx = tdps_ctx_enter();
 	tdps_record(TDPS_EV_EXT_BEGIN, x->kind, &x->where, x->old_spte, x->new_spte, 0);
-	if (ctx) {
-		progress_extop_begin(ctx, x);
-		ctx->win = (struct tdps_window) {
-			.open = true,
-			.kind = x->kind,
-			.level = x->where.level,
-			.lock = x->where.lock,
-			.vm = x->where.vm,
-			.gfn = x->where.gfn,
-			.old_spte = x->old_spte,
-			.frozen = x->where.lock == TDPS_LOCK_READ,
-			.ns = ktime_get_mono_fast_ns(),
-		};
-		ctx->active_ns = ctx->win.ns;
-	}
+	if (ctx)
+		open_window(ctx, x);
+	/* of a VM that was given up nothing is expected any more */
+	if (x->bugged)
+		return ctx;
 	frozen_extop_begin(ctx, x);
 	external_extop_begin(ctx, x);
 	return ctx;
+}
+
+/*
+ * This kernel brings no external page for a split, so the backend may refuse it.
+ * If that happens under exclusive mmu_lock KVM gives the VM up, and says so.
+ */
+static void ext_failed(struct tdps_frame *f, const struct tdps_extop *x)
+{
+	bool refused = x->ours && x->kind == TDPS_EXT_SPLIT && !x->page;
+
+	if (refused) {
+		tdps_count(split_refused);
+		if (x->where.lock == TDPS_LOCK_WRITE)
+			splat_refused(x->where.vm);
+	}
+	if (!f)
+		return;
+	f->ext_failed = true;
+	f->ext_refused |= refused;
 }
 
 /**
@@ -169,15 +247,18 @@ void tdps_extop_end(struct tdps_ctx *ctx, const struct tdps_extop *x, int ret)
 	else
 		tdps_count(ext_error);
 	tdps_record(TDPS_EV_EXT_END, x->kind, &x->where, 0, ns, ret);
-	external_extop_end(x, ret);
 	ctx->active_ns = now;
-	frozen_extop_end(ctx, x, ret, ns);
-	if (ret && f)
-		f->ext_failed = true;
-	if (ret)
+	external_extop_end(x, ret);
+	if (x->kind == TDPS_EXT_FREE && !x->bugged)
+		frozen_table_freed(ctx, x);
+	else if (!x->bugged)
+		frozen_extop_end(ctx, x, ret, ns);
+	if (ret) {
 		ctx->win.paired = true;	/* no SPTE change will follow */
+		ext_failed(f, x);
+	}
 leave:
-	ctx->win.open = false;
+	close_window(ctx);
 	tdps_ctx_leave(ctx);
 }
 
@@ -196,12 +277,9 @@ static bool is_mirror_change(struct tdps_ctx *ctx, const struct tdps_where *w,
 
 /**
  * tdps_spte_changed() - the TDP MMU has changed an SPTE
- * @w: VM if known, GFN, level
- * @old_spte: value before
- * @new_spte: value after
+ * @c: the change
  */
-void tdps_spte_changed(const struct tdps_where *w, const struct tdps_spte *old_spte,
-		       const struct tdps_spte *new_spte)
+void tdps_spte_changed(const struct tdps_change *c)
 {
 	struct tdps_ctx *ctx = tdps_ctx_current();
 	struct tdps_frame *f = tdps_ctx_frame(ctx);
@@ -209,13 +287,17 @@ void tdps_spte_changed(const struct tdps_where *w, const struct tdps_spte *old_s
 
 	if (!READ_ONCE(tdps_live))
 		return;
-	tdps_record(TDPS_EV_SPTE, 0, w, old_spte->raw, new_spte->raw, 0);
-	transition_spte(w, old_spte, new_spte);
+	tdps_record(TDPS_EV_SPTE, 0, &c->where, c->old_spte.raw, c->new_spte.raw, 0);
+	transition_spte(c);
+	frozen_spte(c);
+	mirror = ctx && is_mirror_change(ctx, &c->where, &c->old_spte);
+	if (c->old_spte.leaf && !mirror)
+		dirty_spte(c, f);
 	if (!ctx)
 		return;
 	ctx->active_ns = ktime_get_mono_fast_ns();
-	mirror = is_mirror_change(ctx, w, old_spte);
-	if (!f || !old_spte->leaf || new_spte->present)
+	split_spte(ctx, c);
+	if (!f || !c->old_spte.leaf || c->new_spte.present)
 		return;
 	if (mirror) {
 		f->mirror_zapped++;
@@ -223,6 +305,23 @@ void tdps_spte_changed(const struct tdps_where *w, const struct tdps_spte *old_s
 		f->direct_zapped++;
 		f->unflushed++;
 	}
+}
+
+/**
+ * tdps_split_seen() - a huge leaf was replaced by a page table, or was to be
+ * @s: what is known of it
+ */
+void tdps_split_seen(const struct tdps_split *s)
+{
+	if (READ_ONCE(tdps_live))
+		split_seen(s);
+}
+
+u64 tdps_splitting(void)
+{
+	struct tdps_frame *f = tdps_ctx_frame(tdps_ctx_current());
+
+	return f && f->op == TDPS_OP_SPLIT ? f->vm : 0;
 }
 
 /**
@@ -242,7 +341,9 @@ void tdps_seamcall(const struct tdps_seamcall *c)
 	/* outside a window that was seen to open, what came before is unknown */
 	if (ctx && !ctx->win.open)
 		ctx = NULL;
-	if (ctx && c->call <= TDPS_CALL_PHYMEM_PAGE_WBINVD) {
+	/* an unblock takes a step back; the step that made it necessary counts */
+	if (ctx && c->call <= TDPS_CALL_PHYMEM_PAGE_WBINVD &&
+	    c->call != TDPS_CALL_MEM_RANGE_UNBLOCK) {
 		ctx->win.called = true;
 		ctx->win.call = c->call;
 		ctx->win.status = c->status;
@@ -252,16 +353,27 @@ void tdps_seamcall(const struct tdps_seamcall *c)
 
 void tdps_table_new(const struct tdps_where *w, u64 table)
 {
+	struct tdps_frame *f = tdps_ctx_frame(tdps_ctx_current());
+
 	if (!READ_ONCE(tdps_live))
 		return;
+	if (f && f->op == TDPS_OP_MAP)
+		f->table_level = w->level;	/* they are made from top to bottom */
 	tdps_record(TDPS_EV_TABLE_NEW, 0, w, table, 0, 0);
 }
 
 void tdps_table_zap(const struct tdps_where *w, u64 table)
 {
+	struct tdps_ctx *ctx = tdps_ctx_current();
+
 	if (!READ_ONCE(tdps_live))
 		return;
 	tdps_record(TDPS_EV_TABLE_ZAP, 0, w, table, 0, 0);
+	if (ctx) {
+		split_table_zap(ctx, w);
+		if (w->lock == TDPS_LOCK_READ)
+			meet_removal(ctx, w);
+	}
 	rcu_table_zap(table);
 }
 
@@ -330,6 +442,11 @@ void tdps_bugged(u64 vm)
 	if (told[i] == vm)
 		return;
 	told[i] = vm;
+	if (splat_is_refused(vm)) {
+		pr_info("tdp_stress: KVM has given up a VM whose split was refused under exclusive mmu_lock\n");
+		tdps_count(refused_splat);
+		return;
+	}
 	tdps_violation(TDPS_SPLAT, &w, "KVM has given up this VM (KVM_BUG_ON)");
 }
 
@@ -371,8 +488,10 @@ void tdps_audit_end(struct tdps_audit *a, u64 ns)
 	tdps_record(TDPS_EV_AUDIT, 0, &w, a->sptes, ns, 0);
 }
 
-static void watch(struct tdps_ctx *ctx, u64 now)
+static void watch(struct tdps_ctx *ctx, void *arg)
 {
+	u64 now = *(u64 *)arg;
+
 	frozen_watch(ctx, now);
 	progress_watch(ctx, now);
 }
@@ -385,6 +504,8 @@ static void watch(struct tdps_ctx *ctx, u64 now)
  */
 void tdps_watchdog(void)
 {
+	u64 now = ktime_get_mono_fast_ns();
+
 	tdps_checking(TDPS_P1);
-	tdps_ctx_visit_busy(watch, ktime_get_mono_fast_ns());
+	tdps_ctx_visit_busy(watch, &now);
 }

@@ -24,17 +24,21 @@ struct tdxm_view;
 enum tdps_check {
 	TDPS_F1,
 	TDPS_F2,
+	TDPS_F3,
 	TDPS_F4,
 	TDPS_X1,
 	TDPS_X2,
 	TDPS_X3,
 	TDPS_X4,
+	TDPS_S1,
+	TDPS_S2,
 	TDPS_Z1,
 	TDPS_Z2,
 	TDPS_T1,
 	TDPS_R1,
 	TDPS_L1,
 	TDPS_A1,
+	TDPS_D1,
 	TDPS_H1,
 	TDPS_P1,
 	TDPS_SPLAT,
@@ -92,6 +96,7 @@ struct tdps_where {
  * @leaf: present and maps a page
  * @frozen: FROZEN_SPTE
  * @mmio: an MMIO SPTE of this VM
+ * @dirty: a leaf with the CPU's dirty bit
  */
 struct tdps_spte {
 	u64 raw;
@@ -100,9 +105,16 @@ struct tdps_spte {
 	bool leaf;
 	bool frozen;
 	bool mmio;
+	bool dirty;
 };
 
-/* --- operations: KVM functions that enter the TDP MMU --- */
+/*
+ * --- operations: KVM functions that enter the TDP MMU ---
+ *
+ * All that tdp_mmu.h declares, and what they are called by, but for those that
+ * neither read nor change an SPTE: kvm_mmu_init_tdp_mmu(), and getting and
+ * putting roots.
+ */
 
 enum tdps_op {
 	TDPS_OP_NONE,
@@ -111,7 +123,19 @@ enum tdps_op {
 	TDPS_OP_ZAP_LEAFS,	/* zap the leaves of a GFN range, all valid roots */
 	TDPS_OP_ZAP_ALL,	/* zap all direct roots */
 	TDPS_OP_ZAP_INVALID,	/* zap roots that were invalidated */
+	TDPS_OP_ZAP_NX,		/* zap a table that stands for an NX huge page */
 	TDPS_OP_INVALIDATE,	/* mark roots invalid */
+	TDPS_OP_SPLIT,		/* huge leaves become page tables */
+	TDPS_OP_RECOVER,	/* page tables become huge leaves */
+	TDPS_OP_AGE,		/* clear accessed bits */
+	TDPS_OP_TEST_AGE,	/* look for accessed bits */
+	TDPS_OP_WRPROT_SLOT,	/* write-protect a memslot */
+	TDPS_OP_WRPROT_GFN,	/* write-protect a GFN for good */
+	TDPS_OP_CLEAR_SLOT,	/* clear the dirty bits of a memslot */
+	TDPS_OP_CLEAR_MASKED,	/* clear the dirty bits of up to 64 GFNs */
+	TDPS_OP_WALK,		/* read the SPTEs that lead to an address, lockless */
+	TDPS_OP_LAST_SPTEP,	/* find the last SPTE for a fast page fault, lockless */
+	TDPS_OP_ALLOC_ROOT,	/* find or make a root */
 	TDPS_OP_NOTIFIER,	/* host memory goes away */
 	TDPS_OP_MEMSLOT,	/* a memslot goes away */
 	TDPS_OP_UNINIT,		/* the last of a VM's tables */
@@ -137,6 +161,12 @@ enum tdps_op {
  * @direct_zapped: leaves removed from direct roots by it so far
  * @unflushed: of these, since the last TLB flush
  * @ext_failed: an external operation in it failed
+ * @ext_refused: the backend refused one that this kernel cannot ask for properly
+ * @token: D1's clock when it began
+ * @root: TDPS_OP_MAP: the root of the fault
+ * @table_level: TDPS_OP_MAP: level of the lowest page table made in it, 0: none
+ * @met: TDPS_OP_MAP: the thread whose frozen window was on its way when it began
+ * @met_serial: that window
  */
 struct tdps_frame {
 	u8 op;
@@ -152,13 +182,21 @@ struct tdps_frame {
 	u32 direct_zapped;
 	u32 unflushed;
 	bool ext_failed;
+	bool ext_refused;
+	u64 token;
+	u64 root;
+	u8 table_level;
+	u32 met_serial;
+	struct tdps_ctx *met;
 };
 
 /**
  * struct tdps_op_end - what the world looks like when an operation returns
  * @where: VM, first GFN, lock
  * @verdict: for TDPS_OP_MAP: did KVM tell the vCPU to go on, to retry, or fail
+ * @goal_level: for TDPS_OP_MAP: the level at which it wanted to map
  * @flush: for zaps: KVM was told that a flush is due
+ * @closed: for zaps: nobody could map in the range meanwhile
  * @invalid_roots: the VM has invalid roots (zapping them needs no flush)
  * @leafs_left: present leaves found where none should be
  * @left_gfn: GFN of the first of them
@@ -172,7 +210,9 @@ struct tdps_frame {
 struct tdps_op_end {
 	struct tdps_where where;
 	enum { TDPS_MAP_DONE, TDPS_MAP_RETRY, TDPS_MAP_ERROR } verdict;
+	int goal_level;
 	bool flush;
+	bool closed;
 	bool invalid_roots;
 	u64 leafs_left;
 	u64 left_gfn;
@@ -216,6 +256,13 @@ enum tdps_seen {
  * @page: TDPS_EXT_LINK, TDPS_EXT_FREE: physical address of the external page
  * @children: TDPS_EXT_FREE: present entries in the mirror table
  * @linked: TDPS_EXT_FREE: the parent entry still points to the table
+ * @after: as @seen, when the operation has returned
+ * @root: the root that @seen was found in, or 0
+ * @table: the page table that the mirror SPTE is in, TDPS_EXT_FREE: that is freed;
+ *	   or 0
+ * @ours: the VM is the external backend's
+ * @lenient: which takes what tdx.c would refuse
+ * @bugged: KVM has given the VM up
  */
 struct tdps_extop {
 	struct tdps_where where;
@@ -228,6 +275,60 @@ struct tdps_extop {
 	u64 page;
 	u32 children;
 	bool linked;
+	enum tdps_seen after;
+	u64 root;
+	u64 table;
+	bool ours;
+	bool lenient;
+	bool bugged;
+};
+
+/* --- changes of SPTEs, splits --- */
+
+/**
+ * struct tdps_change - the TDP MMU has changed an SPTE
+ * @where: VM if known, GFN, level
+ * @old_spte: value before
+ * @new_spte: value after
+ * @alone: the VM has just one direct root
+ * @children: a table was replaced by a leaf: present entries left in the table
+ */
+struct tdps_change {
+	struct tdps_where where;
+	struct tdps_spte old_spte;
+	struct tdps_spte new_spte;
+	bool alone;
+	u32 children;
+};
+
+/**
+ * struct tdps_split - a huge leaf becomes a page table
+ * @where: VM, GFN, level of the leaf, lock
+ * @mirror: in a mirror root
+ * @reachable: others may have changed the children meanwhile
+ * @table_level: level of the page table
+ * @huge: the leaf, raw
+ * @wrong: children that are not what the leaf says, 0: all are right
+ * @index: the first of these
+ * @child: its value, raw
+ * @want: what it should be
+ * @page: mirror root: physical address of the external page, 0: there is none
+ * @ours: mirror root: the VM is the external backend's
+ * @ret: mirror root: result of the external operation
+ */
+struct tdps_split {
+	struct tdps_where where;
+	bool mirror;
+	bool reachable;
+	int table_level;
+	u64 huge;
+	u32 wrong;
+	u32 index;
+	u64 child;
+	u64 want;
+	u64 page;
+	bool ours;
+	int ret;
 };
 
 /* --- SEAMCALLs, as their wrappers in the kernel see them --- */
@@ -355,7 +456,11 @@ void tdps_record(enum tdps_event_type type, u8 kind, const struct tdps_where *w,
  * @lock: how mmu_lock is held
  * @vm: VM
  * @gfn: GFN
+ * @lenient: rules of mmu_lock that tdx.c has do not hold
+ * @root: the root in which the SPTE was seen FROZEN, or 0
+ * @table: the page table that the SPTE is in, or 0
  * @old_spte: the mirror SPTE before
+ * @new_spte: the mirror SPTE wanted
  * @ns: when it began
  * @status: status of the last SEAMCALL in it
  */
@@ -371,7 +476,11 @@ struct tdps_window {
 	u8 lock;
 	u64 vm;
 	u64 gfn;
+	bool lenient;
+	u64 root;
+	u64 table;
 	u64 old_spte;
+	u64 new_spte;
 	u64 ns;
 	u64 status;
 };
@@ -387,6 +496,7 @@ struct tdps_window {
  * @comm: its name when it entered
  * @frame: the operations
  * @win: external operation
+ * @win_serial: changes whenever @win is used anew
  * @blocked_gfn: last GFN that was blocked, or TDPS_NO_GFN
  * @track_due: the TD was runnable then, so that tracking is due
  * @tracked: TLB tracking succeeded since
@@ -401,6 +511,7 @@ struct tdps_window {
  * @retry_gfn: GFN of the current run of retries
  * @retries: its length
  * @retry_since_ns: when it began
+ * @gone: the page table that is being taken apart, and what its leaves mapped
  * @nr_ranges: ranges in use
  * @range: GFN ranges of shared memory that this notifier call gives back
  */
@@ -411,6 +522,7 @@ struct tdps_ctx {
 	char comm[TASK_COMM_LEN];
 	struct tdps_frame frame[TDPS_DEPTH];
 	struct tdps_window win;
+	u32 win_serial;
 	u64 blocked_gfn;
 	bool track_due;
 	bool tracked;
@@ -425,6 +537,14 @@ struct tdps_ctx {
 	u64 retry_gfn;
 	u32 retries;
 	u64 retry_since_ns;
+	struct {
+		u64 gfn;
+		u64 delta;	/* PFN minus GFN, of all leaves so far */
+		u64 odd_gfn;	/* the first leaf of which that is not true */
+		int level;	/* 0: none */
+		u32 leafs;
+		bool mixed;
+	} gone;
 	u32 nr_ranges;
 	struct {
 		u64 start, end;
@@ -436,8 +556,8 @@ void tdps_ctx_exit(void);
 struct tdps_ctx *tdps_ctx_enter(void);
 void tdps_ctx_leave(struct tdps_ctx *ctx);
 struct tdps_ctx *tdps_ctx_current(void);
-typedef void (*tdps_ctx_fn)(struct tdps_ctx *ctx, u64 now);
-void tdps_ctx_visit_busy(tdps_ctx_fn fn, u64 now);
+typedef void (*tdps_ctx_fn)(struct tdps_ctx *ctx, void *arg);
+void tdps_ctx_visit_busy(tdps_ctx_fn fn, void *arg);
 
 static inline struct tdps_frame *tdps_ctx_frame(struct tdps_ctx *ctx)
 {
@@ -450,12 +570,19 @@ const char *tdps_op_name(u8 op);
 
 /* --- facts come in here; any of them may be called with mmu_lock held --- */
 
-struct tdps_ctx *tdps_op_begin(enum tdps_op op, const struct tdps_where *w, u64 end, u8 roots);
+struct tdps_ctx *tdps_op_begin(enum tdps_op op, const struct tdps_where *w, u64 end, u8 roots,
+			       u64 root);
 void tdps_op_end(struct tdps_ctx *ctx, enum tdps_op op, const struct tdps_op_end *e);
 struct tdps_ctx *tdps_extop_begin(struct tdps_extop *x);
 void tdps_extop_end(struct tdps_ctx *ctx, const struct tdps_extop *x, int ret);
-void tdps_spte_changed(const struct tdps_where *w, const struct tdps_spte *old_spte,
-		       const struct tdps_spte *new_spte);
+void tdps_spte_changed(const struct tdps_change *c);
+void tdps_split_seen(const struct tdps_split *s);
+/* A split has failed; @linked: the table that it was to bring is there all the same. */
+void tdps_split_failed(const struct tdps_where *w, int err, bool linked);
+/* A split allocates a page table; @rcu: in an RCU read section. */
+void tdps_split_alloc(const struct tdps_where *w, bool rcu);
+/* The current thread splits huge pages, of that VM; else 0. */
+u64 tdps_splitting(void);
 void tdps_seamcall(const struct tdps_seamcall *c);
 void tdps_table_new(const struct tdps_where *w, u64 table);
 void tdps_table_zap(const struct tdps_where *w, u64 table);
@@ -496,6 +623,7 @@ struct tdps_audit {
  * @shared_alias: the index path carries the shared bits
  * @settled: no invalidation of this GFN is in progress
  * @private: the GFN's attribute says private
+ * @crafted: a leaf that KVM never faulted in: the attribute does not say
  * @child_page: for a table in a mirror root: its external page
  */
 struct tdps_audit_spte {
@@ -507,6 +635,7 @@ struct tdps_audit_spte {
 	bool shared_alias;
 	bool settled;
 	bool private;
+	bool crafted;
 	u64 child_page;
 };
 
@@ -533,13 +662,68 @@ bool tdps_audit_sept(struct tdps_audit *a, const struct tdps_audit_spte *s);
 void tdps_audit_counts(struct tdps_audit *a, const s64 pages[3], s64 tables);
 void tdps_audit_end(struct tdps_audit *a, u64 ns);
 
+/* --- D1: what the emulated guest has done; from whoever plays it --- */
+
+/**
+ * tdps_token() - now, on the clock of D1
+ *
+ * Orders a guest's writes against KVM's operations and harvests of the dirty log
+ * without asking a timer. Take it before the write, hand it in after.
+ *
+ * Context: any. Cheap.
+ */
+u64 tdps_token(void);
+/*
+ * All GFNs are without the bits that make them shared ones. Both may be called
+ * with IRQs off, inside the guest: before anything that waits for the vCPU to
+ * leave it (a TLB flush) can have ended.
+ *
+ * dirtied: the CPU has set the dirty bit in the leaf of a direct root that maps
+ * @gfn. wrote: a guest write to the page is complete.
+ */
+void tdps_cpu_dirtied(u64 vm, u64 gfn, u64 token);
+void tdps_guest_wrote(u64 vm, u64 gfn, u64 token);
+/*
+ * Dirty logs. reset: logging of the GFN range [@start, @start + @npages) has been
+ * switched on (@on: called after that has returned), or is about to be switched
+ * off, or its slot to change (!@on). begin, end: around a harvest, that is all
+ * the ioctls that read the log and reset it; @bitmap has a bit for each page of
+ * the same range, set: reported dirty. One harvest of a range at a time. May sleep.
+ * reset: -ENOMEM, -ENOSPC: this log is not followed, which is counted.
+ */
+int tdps_log_reset(u64 vm, u64 start, u64 npages, bool on);
+void tdps_log_begin(u64 vm, u64 start, u64 npages);
+void tdps_log_end(u64 vm, u64 start, u64 npages, const unsigned long *bitmap);
+/* For kvm/: KVM marks a page dirty; does anybody tell dirty bits? */
+void tdps_page_marked(u64 vm, u64 gfn);
+bool tdps_dirty_told(void);
+
 /* --- families, called by judge.c --- */
 
 void frozen_extop_begin(struct tdps_ctx *ctx, struct tdps_extop *x);
 void frozen_extop_end(struct tdps_ctx *ctx, const struct tdps_extop *x, int ret, u64 ns);
 void frozen_op_end(struct tdps_frame *f, enum tdps_op op, const struct tdps_op_end *e);
+void frozen_table_freed(struct tdps_ctx *ctx, const struct tdps_extop *x);
+void frozen_spte(const struct tdps_change *c);
 void frozen_audit_spte(struct tdps_audit *a, const struct tdps_audit_spte *s);
 void frozen_watch(struct tdps_ctx *ctx, u64 now);
+
+void meet_op_begin(struct tdps_ctx *ctx, struct tdps_frame *f);
+void meet_window(struct tdps_ctx *ctx);
+void meet_removal(struct tdps_ctx *ctx, const struct tdps_where *w);
+bool meet_still_open(const struct tdps_ctx *met, u32 serial, struct tdps_window *win);
+bool meet_any_window(void);
+void meet_window_opens(void);
+void meet_window_closes(void);
+
+void split_table_zap(struct tdps_ctx *ctx, const struct tdps_where *w);
+void split_spte(struct tdps_ctx *ctx, const struct tdps_change *c);
+void split_seen(const struct tdps_split *s);
+
+int dirty_init(void);
+void dirty_exit(void);
+void dirty_spte(const struct tdps_change *c, const struct tdps_frame *f);
+void dirty_vm_gone(u64 vm);
 
 int external_init(void);
 void external_exit(void);
@@ -553,8 +737,7 @@ extern bool tdps_kicks_visible;	/* kicks of vCPUs can be seen on this kernel */
 void zap_op_end(struct tdps_frame *f, enum tdps_op op, const struct tdps_op_end *e);
 void zap_audit_root(struct tdps_audit *a, const struct tdps_audit_root *r);
 
-void transition_spte(const struct tdps_where *w, const struct tdps_spte *old_spte,
-		     const struct tdps_spte *new_spte);
+void transition_spte(const struct tdps_change *c);
 void transition_audit_spte(struct tdps_audit *a, const struct tdps_audit_spte *s);
 
 int rcu_init_table(void);
@@ -565,7 +748,8 @@ bool rcu_table_free(u64 table);
 void tlb_op_end(struct tdps_ctx *ctx, struct tdps_frame *f, enum tdps_op op,
 		const struct tdps_op_end *e);
 void tlb_unmapped(struct tdps_ctx *ctx, const struct tdps_frame *f);
-int tlb_init(void);
+/* @own: the view of an emulated module of our own; NULL: look for tdx_stub's */
+int tlb_init(const struct tdxm_view *own);
 void tlb_exit(void);
 
 void accounting_op_end(enum tdps_op op, const struct tdps_op_end *e);
@@ -577,6 +761,9 @@ void progress_op_end(struct tdps_ctx *ctx, struct tdps_frame *f, enum tdps_op op
 void progress_watch(struct tdps_ctx *ctx, u64 now);
 void tdps_watchdog(void);
 
+/* KVM gives @vm up, or has done so, because the backend refused what it cannot do. */
+void splat_refused(u64 vm);
+bool splat_is_refused(u64 vm);
 int splat_init(void);
 void splat_exit(void);
 void splat_plant(void);
@@ -599,7 +786,34 @@ extern struct tdps_limits tdps_limits;
 
 /* --- counters: per CPU on the hot path, summed when read --- */
 
+/* Who met whom: a window of one thread, an operation of another (meet.c). */
+enum tdps_meet_window {
+	TDPS_MEET_FROZEN,	/* any, under mmu_lock held for read */
+	TDPS_MEET_MAP,
+	TDPS_MEET_LINK,
+	TDPS_MEET_ZAP,
+	TDPS_MEET_SPLIT,
+	TDPS_MEET_PROMOTE,
+	TDPS_MEET_FREE,
+	TDPS_NR_MEET_WINDOWS
+};
+
+enum tdps_meet_op {
+	TDPS_MEET_BY_FAULT,
+	TDPS_MEET_BY_ZAP,
+	TDPS_MEET_BY_REMOVAL,	/* a page table is taken apart, and has to wait */
+	TDPS_MEET_BY_SPLIT,
+	TDPS_MEET_BY_RECOVER,
+	TDPS_MEET_BY_AGE,
+	TDPS_MEET_BY_WRPROT,
+	TDPS_MEET_BY_CLEAR,
+	TDPS_MEET_BY_WALK,
+	TDPS_NR_MEET_OPS,
+	TDPS_MEET_BY_NOBODY = TDPS_NR_MEET_OPS
+};
+
 struct tdps_counters {
+	u64 meet[TDPS_NR_MEET_WINDOWS][TDPS_NR_MEET_OPS];
 	u64 event[TDPS_NR_EVENTS];
 	u64 check[TDPS_NR_CHECKS];
 	u64 frozen_count;
@@ -615,6 +829,11 @@ struct tdps_counters {
 	u64 audit_count;
 	u64 audit_max_ns;
 	u64 audit_sptes;
+	u64 split_ok;
+	u64 split_refused;
+	u64 split_failed;
+	u64 promoted;
+	u64 refused_splat;	/* splats that follow from a refused split */
 	u64 missed;		/* no room to follow: not judged */
 };
 
@@ -680,11 +899,18 @@ void tdps_verdict_exit(void);
 void tdps_not_possible(enum tdps_check id, const char *why);
 void tdps_verdict_asked(unsigned long asked, bool all);
 void tdps_td_seen(void);
+/*
+ * @n things were refused that this kernel cannot do (@why: static string, one
+ * clause): without a violation the verdict is then UNSUPPORTED. The last call counts.
+ */
+void tdps_unsupported(u64 n, const char *why);
 size_t tdps_mem_bytes(void);
 void tdps_mem_account(size_t bytes);
 void tdps_verdict(char *buf, size_t len);
 /* "X1 (why), L1 (why)", or an empty string. */
 void tdps_not_checked(char *buf, size_t len);
+extern const char * const tdps_meet_windows[TDPS_NR_MEET_WINDOWS];
+extern const char * const tdps_meet_ops[TDPS_NR_MEET_OPS];
 typedef void (*tdps_stat_fn)(void *ctx, const char *name, u64 value);
 void tdps_visit_stats(tdps_stat_fn fn, void *ctx);
 void tdps_violations_show(struct seq_file *m);

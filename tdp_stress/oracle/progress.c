@@ -76,8 +76,10 @@ void progress_op_end(struct tdps_ctx *ctx, struct tdps_frame *f, enum tdps_op op
 	if (op == TDPS_OP_MAP) {
 		tdps_max(read_max_ns, ns);
 		count_retries(ctx, f, e);
-	} else if (op == TDPS_OP_UNMAP || op == TDPS_OP_ZAP_LEAFS || op == TDPS_OP_ZAP_ALL) {
+	} else if (!f->slow && f->lock == TDPS_LOCK_WRITE) {
 		tdps_max(write_max_ns, ns);
+	} else if (!f->slow && f->lock == TDPS_LOCK_READ) {
+		tdps_max(read_max_ns, ns);
 	}
 	if (!tdps_checking(TDPS_P1))
 		return;

@@ -40,6 +40,26 @@ static const struct {
 
 static bool registered;
 
+/* VMs whose split the backend has refused under exclusive mmu_lock, the latest few. */
+static u64 refused[8];
+static atomic_t next_refused;
+
+void splat_refused(u64 vm)
+{
+	if (!splat_is_refused(vm))
+		WRITE_ONCE(refused[(u32)atomic_fetch_inc(&next_refused) % ARRAY_SIZE(refused)], vm);
+}
+
+bool splat_is_refused(u64 vm)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(refused); i++)
+		if (vm && READ_ONCE(refused[i]) == vm)
+			return true;
+	return false;
+}
+
 static enum tdps_check splat_id(const char *text, size_t len)
 {
 	size_t i, n;
@@ -66,6 +86,11 @@ static void on_console(void *unused, const char *text, size_t len)
 		return;
 	ctx = tdps_ctx_current();
 	f = tdps_ctx_frame(ctx);
+	/* KVM_BUG_ON() of this thread's refused split: said, but no fault of KVM's */
+	if (f && f->ext_refused && id == TDPS_SPLAT && splat_is_refused(f->vm)) {
+		tdps_count(refused_splat);
+		return;
+	}
 	if (f) {
 		w.vm = f->vm;
 		w.gfn = f->start;

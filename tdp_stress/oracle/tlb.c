@@ -42,28 +42,42 @@ static void on_finding(void *unused, const struct tdxm_finding *f)
 
 static const struct tdxm_listener listener = { .finding = on_finding };
 
+static bool stubs_view;	/* tdps_view was taken from tdx_stub */
+
+static void drop_view(void)
+{
+	if (stubs_view)
+		symbol_put(tdx_stub_view);
+	stubs_view = false;
+}
+
 /**
  * tlb_init() - find the emulated TDX module, if there is one
+ * @own: the one that this module embeds, or NULL
  *
  * Return: 0 if it is there or not, -errno if it is there and does not fit.
  */
-int tlb_init(void)
+int tlb_init(const struct tdxm_view *own)
 {
-	const struct tdxm_view *view = symbol_get(tdx_stub_view);
+	const struct tdxm_view *view = own;
 	int err;
 
+	if (!view) {
+		view = symbol_get(tdx_stub_view);
+		stubs_view = view;
+	}
 	if (!view)
 		return 0;
 	if (view->size != sizeof(*view)) {
 		pr_err("tdp_stress: tdx_stub.ko is of another build: its view has %u bytes, wanted %zu; build both together\n",
 		       view->size, sizeof(*view));
-		symbol_put(tdx_stub_view);
+		drop_view();
 		return -EINVAL;
 	}
 	err = view->listen(&listener);
 	if (err) {
-		pr_err("tdp_stress: tdx_stub.ko already has a listener (%d)\n", err);
-		symbol_put(tdx_stub_view);
+		pr_err("tdp_stress: the emulated TDX module already has a listener (%d)\n", err);
+		drop_view();
 		return err;
 	}
 	tdps_view = view;
@@ -76,7 +90,7 @@ void tlb_exit(void)
 		return;
 	tdps_view->listen(NULL);
 	tdps_view = NULL;
-	symbol_put(tdx_stub_view);
+	drop_view();
 }
 
 /* Remember what a notifier call unmaps: at its end nobody may reach it. */
@@ -123,6 +137,13 @@ void tlb_op_end(struct tdps_ctx *ctx, struct tdps_frame *f, enum tdps_op op,
 		if (unflushed)
 			tdps_violation(TDPS_L1, &e->where,
 				       "%u shared leaves zapped, and no TLB flush asked for",
+				       unflushed);
+		return;
+	case TDPS_OP_RECOVER:
+		/* it flushes itself, before it lets go of RCU or of mmu_lock */
+		if (tdps_checking(TDPS_L1) && unflushed)
+			tdps_violation(TDPS_L1, &e->where,
+				       "%u shared leaves replaced, and the TLBs were not flushed",
 				       unflushed);
 		return;
 	case TDPS_OP_NOTIFIER:

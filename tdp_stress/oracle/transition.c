@@ -6,9 +6,10 @@
 #include "oracle.h"
 
 /* T1; the rules are those of __handle_changed_spte() in tdp_mmu.c */
-void transition_spte(const struct tdps_where *w, const struct tdps_spte *old_spte,
-		     const struct tdps_spte *new_spte)
+void transition_spte(const struct tdps_change *c)
 {
+	const struct tdps_spte *old_spte = &c->old_spte, *new_spte = &c->new_spte;
+	const struct tdps_where *w = &c->where;
 	bool was_leaf = old_spte->leaf;
 	u64 was_pfn = old_spte->pfn;
 
@@ -48,7 +49,8 @@ void transition_audit_spte(struct tdps_audit *a, const struct tdps_audit_spte *s
 		tdps_violation(TDPS_H1, &w, "shared alias mapped in a mirror root");
 	if (!s->mirror && !s->shared_alias)
 		tdps_violation(TDPS_H1, &w, "private alias mapped in a direct root");
-	if (!s->settled)
+	/* what was crafted never asked for the attribute */
+	if (!s->settled || (s->mirror && s->crafted))
 		return;
 	if (tdps_planted(TDPS_H1))
 		private = !private;

@@ -21,20 +21,31 @@
 static const char * const names[] = {
 	[TDPS_F1] = "F1",
 	[TDPS_F2] = "F2",
+	[TDPS_F3] = "F3",
 	[TDPS_F4] = "F4",
 	[TDPS_X1] = "X1",
 	[TDPS_X2] = "X2",
 	[TDPS_X3] = "X3",
 	[TDPS_X4] = "X4",
+	[TDPS_S1] = "S1",
+	[TDPS_S2] = "S2",
 	[TDPS_Z1] = "Z1",
 	[TDPS_Z2] = "Z2",
 	[TDPS_T1] = "T1",
 	[TDPS_R1] = "R1",
 	[TDPS_L1] = "L1",
 	[TDPS_A1] = "A1",
+	[TDPS_D1] = "D1",
 	[TDPS_H1] = "H1",
 	[TDPS_P1] = "P1",
 	[TDPS_SPLAT] = "SPLAT",
+};
+
+/* Checks that a load need not bring about; without it they are listed as not made. */
+static const char * const seldom[TDPS_NR_CHECKS] = {
+	[TDPS_S1] = "nothing was split",
+	[TDPS_S2] = "nothing was promoted",
+	[TDPS_D1] = "nobody told what a guest wrote",
 };
 
 bool tdps_verbose;
@@ -79,6 +90,15 @@ void tdps_td_seen(void)
 {
 	if (!READ_ONCE(td_seen))
 		WRITE_ONCE(td_seen, true);
+}
+
+static u64 unsupported;
+static const char *unsupported_why;
+
+void tdps_unsupported(u64 n, const char *why)
+{
+	WRITE_ONCE(unsupported, n);
+	WRITE_ONCE(unsupported_why, why);
 }
 
 void tdps_not_possible(enum tdps_check id, const char *why)
@@ -321,7 +341,7 @@ static u64 checks_made(enum tdps_check id)
  * @len: its size
  *
  * Success takes a TD that was seen and every check asked for made at least
- * once; of "all", those that are possible here.
+ * once; of "all", those that are possible here and that the load gave cause for.
  */
 void tdps_verdict(char *buf, size_t len)
 {
@@ -343,7 +363,7 @@ void tdps_verdict(char *buf, size_t len)
 	}
 	for (id = 0; id < TDPS_NR_CHECKS; id++) {
 		if (!(asked_checks & BIT(id)) || checks_made(id) ||
-		    (impossible[id] && asked_for_all))
+		    ((impossible[id] || seldom[id]) && asked_for_all))
 			continue;
 		n += scnprintf(buf + n, len - n, "%s%s", n ? " " : "UNSUPPORTED: never checked: ",
 			       names[id]);
@@ -352,6 +372,11 @@ void tdps_verdict(char *buf, size_t len)
 	}
 	if (n)
 		return;
+	if (READ_ONCE(unsupported)) {
+		scnprintf(buf, len, "UNSUPPORTED: %s (%llu times)", READ_ONCE(unsupported_why),
+			  READ_ONCE(unsupported));
+		return;
+	}
 	scnprintf(buf, len, "SUCCESS");
 }
 
@@ -360,11 +385,17 @@ void tdps_not_checked(char *buf, size_t len)
 	size_t n = 0;
 	int id;
 
+	const char *why;
+
 	*buf = '\0';
-	for (id = 0; id < TDPS_NR_CHECKS; id++)
-		if ((asked_checks & BIT(id)) && impossible[id])
+	for (id = 0; id < TDPS_NR_CHECKS; id++) {
+		why = impossible[id];
+		if (!why && asked_for_all && !checks_made(id))
+			why = seldom[id];
+		if ((asked_checks & BIT(id)) && why)
 			n += scnprintf(buf + n, len - n, "%s%s (%s)", n ? ", " : "", names[id],
-				       impossible[id]);
+				       why);
+	}
 }
 
 static const char * const event_names[] = {
@@ -383,6 +414,25 @@ static const char * const event_names[] = {
 	[TDPS_EV_AUDIT] = "audit",
 	[TDPS_EV_VIOLATION] = "violation",
 };
+
+/* Those of a frozen window always, the others if there were any. */
+static void visit_meetings(tdps_stat_fn fn, void *ctx)
+{
+	char name[32];
+	int w, op;
+	u64 n;
+
+	for (w = 0; w < TDPS_NR_MEET_WINDOWS; w++) {
+		for (op = 0; op < TDPS_NR_MEET_OPS; op++) {
+			n = sum(offsetof(struct tdps_counters, meet) +
+				(w * TDPS_NR_MEET_OPS + op) * sizeof(u64), false);
+			scnprintf(name, sizeof(name), "meet.%s.%s", tdps_meet_windows[w],
+				  tdps_meet_ops[op]);
+			if (n || w == TDPS_MEET_FROZEN)
+				fn(ctx, name, n);
+		}
+	}
+}
 
 /**
  * tdps_visit_stats() - all counters as "name value" pairs, in a stable order
@@ -419,6 +469,12 @@ void tdps_visit_stats(tdps_stat_fn fn, void *ctx)
 	fn(ctx, "audit.sptes", SUM(audit_sptes));
 	fn(ctx, "retry.count", SUM(retry_count));
 	fn(ctx, "retry.max", MAXIMUM(retry_max));
+	visit_meetings(fn, ctx);
+	fn(ctx, "split.ok", SUM(split_ok));
+	fn(ctx, "split.failed", SUM(split_failed));
+	fn(ctx, "split.refused", SUM(split_refused));
+	fn(ctx, "split.refused_splats", SUM(refused_splat));
+	fn(ctx, "promoted", SUM(promoted));
 	fn(ctx, "missed", SUM(missed));
 	fn(ctx, "mem.bytes", tdps_mem_bytes());
 }

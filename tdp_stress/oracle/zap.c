@@ -8,6 +8,39 @@
 
 #include "oracle.h"
 
+/* Z1: operations that change leaves and tables, and zap none for good. */
+static bool zaps_nothing(enum tdps_op op)
+{
+	switch (op) {
+	case TDPS_OP_SPLIT:
+	case TDPS_OP_AGE:
+	case TDPS_OP_TEST_AGE:
+	case TDPS_OP_WRPROT_SLOT:
+	case TDPS_OP_WRPROT_GFN:
+	case TDPS_OP_CLEAR_SLOT:
+	case TDPS_OP_CLEAR_MASKED:
+	case TDPS_OP_WALK:
+	case TDPS_OP_LAST_SPTEP:
+	case TDPS_OP_ALLOC_ROOT:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Z1: roots of a kind that the operation is not about stay as they are. */
+static void check_kind(const struct tdps_frame *f, const struct tdps_where *w)
+{
+	if (f->mirror_zapped && !(f->roots & TDPS_ROOTS_MIRROR))
+		tdps_violation(TDPS_Z1, w,
+			       "%u private leaves zapped by an operation on shared memory",
+			       f->mirror_zapped);
+	if (f->direct_zapped && !(f->roots & TDPS_ROOTS_DIRECT))
+		tdps_violation(TDPS_Z1, w,
+			       "%u shared leaves zapped by an operation on private memory",
+			       f->direct_zapped);
+}
+
 /* Z1 */
 void zap_op_end(struct tdps_frame *f, enum tdps_op op, const struct tdps_op_end *e)
 {
@@ -17,6 +50,12 @@ void zap_op_end(struct tdps_frame *f, enum tdps_op op, const struct tdps_op_end 
 	/* of a VM that was given up nothing is expected any more */
 	if (e->bugged)
 		return;
+	if (zaps_nothing(op)) {
+		if ((f->mirror_zapped || f->direct_zapped) && tdps_checking(TDPS_Z1))
+			tdps_violation(TDPS_Z1, &w, "%u leaves zapped by %s",
+				       f->mirror_zapped + f->direct_zapped, tdps_op_name(op));
+		return;
+	}
 	switch (op) {
 	case TDPS_OP_UNMAP:
 	case TDPS_OP_ZAP_LEAFS:
@@ -33,14 +72,16 @@ void zap_op_end(struct tdps_frame *f, enum tdps_op op, const struct tdps_op_end 
 				       "%llu leaves left behind by %s of gfn 0x%llx to 0x%llx",
 				       left, tdps_op_name(op), f->start, f->end);
 		}
-		if (f->mirror_zapped && !(f->roots & TDPS_ROOTS_MIRROR))
-			tdps_violation(TDPS_Z1, &w,
-				       "%u private leaves zapped by an operation on shared memory",
-				       f->mirror_zapped);
-		if (f->direct_zapped && !(f->roots & TDPS_ROOTS_DIRECT))
-			tdps_violation(TDPS_Z1, &w,
-				       "%u shared leaves zapped by an operation on private memory",
-				       f->direct_zapped);
+		check_kind(f, &w);
+		return;
+	case TDPS_OP_MAP:
+	case TDPS_OP_RECOVER:
+	case TDPS_OP_ZAP_NX:
+	case TDPS_OP_ZAP_INVALID:
+		if (f->mirror_zapped || f->direct_zapped) {
+			tdps_checking(TDPS_Z1);
+			check_kind(f, &w);
+		}
 		return;
 	case TDPS_OP_UNINIT:
 		if (tdps_checking(TDPS_Z1) && e->pages_left > 0)

@@ -74,6 +74,7 @@ static void stop_work(void)
 static void close_rooms(void)
 {
 	tlb_exit();
+	dirty_exit();
 	tdps_verdict_exit();
 	rcu_exit_table();
 	external_exit();
@@ -93,11 +94,13 @@ static int open_rooms(void)
 	if (!err)
 		err = rcu_init_table();
 	if (!err)
+		err = dirty_init();
+	if (!err)
 		err = tdps_verdict_init();
 	if (err)
 		pr_err("not enough memory: a smaller flight= needs less\n");
 	else
-		err = tlb_init();
+		err = tlb_init(NULL);
 	if (err)
 		close_rooms();
 	return err;

@@ -10,7 +10,8 @@ tdp_stress-y := stress/main.o stress/params.o stress/debugfs.o \
 		oracle/judge.o oracle/ctx.o oracle/recorder.o oracle/verdict.o \
 		oracle/frozen.o oracle/external.o oracle/zap.o oracle/transition.o \
 		oracle/rcu.o oracle/tlb.o oracle/accounting.o oracle/progress.o \
-		oracle/splat.o $(stress-kvm-objs) $(addprefix stress/core-,$(core-objs))
+		oracle/splat.o oracle/meet.o oracle/split.o oracle/dirty.o \
+		$(stress-kvm-objs) $(addprefix stress/core-,$(core-objs))
 
 # The core once more, for this module: an object may be part of one module only.
 $(obj)/stress/core-%.o: $(src)/core/%.c FORCE
