@@ -110,8 +110,11 @@ static bool audit_entry(struct tdps_walk *w, u64 *sptep, u64 raw, gfn_t gfn, int
 		s.settled = !kvm->mmu_invalidate_in_progress ||
 			    s.gfn < kvm->mmu_invalidate_range_start ||
 			    s.gfn >= kvm->mmu_invalidate_range_end;
-		if (tdps_wants(TDPS_H1))
+		if (tdps_wants(TDPS_H1)) {
 			s.private = kvm_mem_is_private(kvm, s.gfn);
+			s.crafted = s.mirror && tdps_external_owns(kvm) &&
+				    tdps_external_is_crafted(kvm, s.gfn);
+		}
 	} else if (s.spte.present) {
 		au->a.tables++;
 	}

@@ -40,7 +40,7 @@ static u64 tick(void)
  * of a bucket goes first: what is forgotten is not judged.
  */
 #define REGION_SHIFT	9
-#define REGION_GFNS	(1UL << REGION_SHIFT)
+#define REGION_GFNS	BIT(REGION_SHIFT)
 #define REGION_BITS	7
 #define REGION_WAYS	4
 
@@ -395,6 +395,17 @@ void tdps_log_begin(u64 vm, u64 start, u64 npages)
 	bitmap_zero(l->marked, npages);
 }
 
+/* Nobody knows what was in the log: start anew. */
+static void harvest_failed(struct dirty_log *l)
+{
+	guard(raw_spinlock_irqsave)(&l->lock);
+	bitmap_zero(l->must, l->npages);
+	bitmap_zero(l->during, l->npages);
+	l->end = tick();
+	l->prev_end = l->end;
+	l->harvesting = false;
+}
+
 /* What the log should have named and did not; the pages for the next one. */
 static bool compare(struct dirty_log *l, const unsigned long *bitmap)
 {
@@ -424,7 +435,7 @@ static bool compare(struct dirty_log *l, const unsigned long *bitmap)
  * @vm: VM
  * @start: first GFN
  * @npages: pages
- * @bitmap: the log
+ * @bitmap: the log; NULL: it could not be had
  *
  * Context: may sleep.
  */
@@ -438,6 +449,10 @@ void tdps_log_end(u64 vm, u64 start, u64 npages, const unsigned long *bitmap)
 	l = log_exactly(vm, start, npages);
 	if (!l || !l->harvesting)
 		return;
+	if (!bitmap) {
+		harvest_failed(l);
+		return;
+	}
 	if (!compare(l, bitmap) || !READ_ONCE(tdps_live) || !tdps_checking(TDPS_D1))
 		return;
 	if (bitmap_empty(l->missing, npages))

@@ -688,7 +688,8 @@ void tdps_guest_wrote(u64 vm, u64 gfn, u64 token);
  * switched on (@on: called after that has returned), or is about to be switched
  * off, or its slot to change (!@on). begin, end: around a harvest, that is all
  * the ioctls that read the log and reset it; @bitmap has a bit for each page of
- * the same range, set: reported dirty. One harvest of a range at a time. May sleep.
+ * the same range, set: reported dirty; NULL: the harvest has failed. One harvest
+ * of a range at a time. May sleep.
  * reset: -ENOMEM, -ENOSPC: this log is not followed, which is counted.
  */
 int tdps_log_reset(u64 vm, u64 start, u64 npages, bool on);

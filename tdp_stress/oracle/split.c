@@ -113,7 +113,8 @@ static void check_promotion(struct tdps_ctx *ctx, const struct tdps_change *c)
 			       "table replaced by a leaf of other pages, 0x%llx; the first page was 0x%llx",
 			       c->new_spte.raw, c->where.gfn + ctx->gone.delta);
 	if (c->new_spte.pfn & mask)
-		tdps_violation(TDPS_S2, &c->where, "table replaced by a leaf that is not aligned, 0x%llx",
+		tdps_violation(TDPS_S2, &c->where,
+			       "table replaced by a leaf that is not aligned, 0x%llx",
 			       c->new_spte.raw);
 	if (c->children)
 		tdps_violation(TDPS_S2, &c->where,
