@@ -19,7 +19,6 @@
 #include "external.h"
 #include "insight.h"
 #include "kvm.h"
-#include "td.h"
 
 /* --- H1, H2: external operations --- */
 
@@ -81,14 +80,6 @@ static void answer_free(struct kvm *kvm, struct kvm_mmu_page *sp)
 		static_call_cond(tdps_free_external_spt)(kvm, sp);
 }
 
-/* Whose VM it is, and what the backend stands. */
-static void ask_backend(struct kvm *kvm, struct tdps_extop *x)
-{
-	x->ours = tdps_external_owns(kvm);
-	x->lenient = x->ours && ext.cfg.split == TDPS_SPLIT_LENIENT;
-	x->bugged = kvm->vm_bugged;
-}
-
 static void look_at_extop(struct kvm *kvm, struct tdps_extop *x, struct tdps_place *at)
 {
 	tdps_look_at(kvm, x->where.gfn, x->where.level, at);
@@ -101,7 +92,6 @@ static void look_at_extop(struct kvm *kvm, struct tdps_extop *x, struct tdps_pla
 	if ((x->kind == TDPS_EXT_LINK || x->kind == TDPS_EXT_SPLIT) &&
 	    spte_to_child_sp(x->new_spte)->external_spt)
 		x->page = __pa(spte_to_child_sp(x->new_spte)->external_spt);
-	ask_backend(kvm, x);
 }
 
 static int hook_set_external_spte(struct kvm *kvm, gfn_t gfn, u64 old_spte, u64 new_spte,
@@ -116,6 +106,8 @@ static int hook_set_external_spte(struct kvm *kvm, gfn_t gfn, u64 old_spte, u64 
 		.old_spte = old_spte,
 		.new_spte = new_spte,
 		.detached = is_frozen_spte(new_spte),
+		.ours = tdps_external_owns(kvm),
+		.bugged = kvm->vm_bugged,
 	};
 	struct tdps_split split = { .where = x.where, .huge = old_spte };
 	struct tdps_place at;
@@ -152,6 +144,8 @@ static void hook_free_external_spt(struct kvm *kvm, struct kvm_mmu_page *sp)
 		.kind = TDPS_EXT_FREE,
 		.page = sp->external_spt ? __pa(sp->external_spt) : 0,
 		.table = (u64)(unsigned long)sp->spt,
+		.ours = tdps_external_owns(kvm),
+		.bugged = kvm->vm_bugged,
 	};
 	struct tdps_ctx *ctx;
 	u64 parent;
@@ -165,7 +159,6 @@ static void hook_free_external_spt(struct kvm *kvm, struct kvm_mmu_page *sp)
 	parent = sp->ptep ? READ_ONCE(*rcu_dereference(sp->ptep)) : 0;
 	x.linked = is_shadow_present_pte(parent) && spte_to_child_sp(parent) == sp;
 	rcu_read_unlock();
-	ask_backend(kvm, &x);
 
 	ctx = tdps_extop_begin(&x);
 	answer_free(kvm, sp);

@@ -79,16 +79,23 @@ static const char * const lock_names[] = {
 	[TDPS_LOCK_WRITE] = "under mmu_lock held for write",
 };
 
-/*
- * Tables that are no longer part of a valid root, or never were: KVM also takes
- * them apart under mmu_lock held for read. tdx.c could not follow, the external
- * backend can.
+/**
+ * external_is_lenient() - X4: may this be done under mmu_lock held for read?
+ * @x: an external operation
+ *
+ * tdx.c could not follow, the external backend can: splits, promotions, and the
+ * removal of what is no longer part of a valid root, as of a table that is
+ * replaced by a leaf.
+ *
+ * Return: true if the backend has to cope with whatever comes at the same time.
  */
-static bool lenient_removal(const struct tdps_extop *x)
+bool external_is_lenient(const struct tdps_extop *x)
 {
-	return x->lenient && x->where.lock == TDPS_LOCK_READ &&
-	       (x->kind == TDPS_EXT_FREE ||
-		(x->kind == TDPS_EXT_REMOVE && x->seen == TDPS_SEEN_NOTHING));
+	if (!x->ours || x->where.lock != TDPS_LOCK_READ)
+		return false;
+	return x->kind == TDPS_EXT_FREE || x->kind == TDPS_EXT_SPLIT ||
+	       x->kind == TDPS_EXT_PROMOTE ||
+	       (x->kind == TDPS_EXT_REMOVE && x->seen == TDPS_SEEN_NOTHING);
 }
 
 /*
@@ -112,7 +119,7 @@ static void check_lock(const struct tdps_extop *x)
 	enum tdps_lock lock = x->where.lock;
 
 	if (lock == TDPS_LOCK_UNKNOWN || rule[x->kind].lock == TDPS_LOCK_UNKNOWN ||
-	    lenient_removal(x))
+	    external_is_lenient(x))
 		return;
 	if (!tdps_checking(TDPS_X4))
 		return;
@@ -272,6 +279,9 @@ static bool is_legitimate(const struct tdps_seamcall *c)
 		return c->call == TDPS_CALL_PHYMEM_CACHE_WB;
 	case TDX_VCPU_NOT_ASSOCIATED:
 		return c->call == TDPS_CALL_VP_FLUSH;
+	case TDX_EPT_INVALID_PROMOTE_CONDITIONS:
+		/* the guest has accepted a part of the range; KVM cannot know */
+		return c->call == TDPS_CALL_MEM_PAGE_PROMOTE;
 	case TDX_OPERAND_INVALID:
 		/* user space chose the TD's parameters */
 		return c->call == TDPS_CALL_MNG_INIT || c->call == TDPS_CALL_MNG_RD;

@@ -149,8 +149,7 @@ static void open_window(struct tdps_ctx *ctx, const struct tdps_extop *x)
 		.kind = x->kind,
 		.level = x->where.level,
 		.lock = x->where.lock,
-		.lenient = x->lenient && x->where.lock == TDPS_LOCK_READ &&
-			   x->seen == TDPS_SEEN_NOTHING,
+		.lenient = external_is_lenient(x),
 		.vm = x->where.vm,
 		.gfn = x->where.gfn,
 		.old_spte = x->old_spte,
@@ -206,15 +205,17 @@ struct tdps_ctx *tdps_extop_begin(struct tdps_extop *x)
 }
 
 /*
- * This kernel brings no external page for a split, so the backend may refuse it.
- * If that happens under exclusive mmu_lock KVM gives the VM up, and says so.
+ * What tdx.c cannot do the backend may refuse: a split for which this kernel
+ * brings no external page, a change of permissions. If that happens under
+ * exclusive mmu_lock KVM gives the VM up, and says so.
  */
 static void ext_failed(struct tdps_frame *f, const struct tdps_extop *x)
 {
-	bool refused = x->ours && x->kind == TDPS_EXT_SPLIT && !x->page;
+	bool refused = x->ours && ((x->kind == TDPS_EXT_SPLIT && !x->page) ||
+				   x->kind == TDPS_EXT_OTHER);
 
 	if (refused) {
-		tdps_count(split_refused);
+		tdps_count(refused);
 		if (x->where.lock == TDPS_LOCK_WRITE)
 			splat_refused(x->where.vm);
 	}
@@ -443,7 +444,7 @@ void tdps_bugged(u64 vm)
 		return;
 	told[i] = vm;
 	if (splat_is_refused(vm)) {
-		pr_info("tdp_stress: KVM has given up a VM whose split was refused under exclusive mmu_lock\n");
+		pr_info("tdp_stress: KVM has given up a VM after a refusal under exclusive mmu_lock (split=strict)\n");
 		tdps_count(refused_splat);
 		return;
 	}

@@ -261,7 +261,6 @@ enum tdps_seen {
  * @table: the page table that the mirror SPTE is in, TDPS_EXT_FREE: that is freed;
  *	   or 0
  * @ours: the VM is the external backend's
- * @lenient: which takes what tdx.c would refuse
  * @bugged: KVM has given the VM up
  */
 struct tdps_extop {
@@ -279,7 +278,6 @@ struct tdps_extop {
 	u64 root;
 	u64 table;
 	bool ours;
-	bool lenient;
 	bool bugged;
 };
 
@@ -456,7 +454,7 @@ void tdps_record(enum tdps_event_type type, u8 kind, const struct tdps_where *w,
  * @lock: how mmu_lock is held
  * @vm: VM
  * @gfn: GFN
- * @lenient: rules of mmu_lock that tdx.c has do not hold
+ * @lenient: tdx.c's rules of mmu_lock do not hold
  * @root: the root in which the SPTE was seen FROZEN, or 0
  * @table: the page table that the SPTE is in, or 0
  * @old_spte: the mirror SPTE before
@@ -728,6 +726,7 @@ void dirty_vm_gone(u64 vm);
 
 int external_init(void);
 void external_exit(void);
+bool external_is_lenient(const struct tdps_extop *x);
 void external_extop_begin(struct tdps_ctx *ctx, const struct tdps_extop *x);
 void external_extop_end(const struct tdps_extop *x, int ret);
 void external_seamcall(struct tdps_ctx *ctx, const struct tdps_seamcall *c);
@@ -831,7 +830,7 @@ struct tdps_counters {
 	u64 audit_max_ns;
 	u64 audit_sptes;
 	u64 split_ok;
-	u64 split_refused;
+	u64 refused;
 	u64 split_failed;
 	u64 promoted;
 	u64 refused_splat;	/* splats that follow from a refused split */

@@ -472,8 +472,8 @@ void tdps_visit_stats(tdps_stat_fn fn, void *ctx)
 	visit_meetings(fn, ctx);
 	fn(ctx, "split.ok", SUM(split_ok));
 	fn(ctx, "split.failed", SUM(split_failed));
-	fn(ctx, "split.refused", SUM(split_refused));
-	fn(ctx, "split.refused_splats", SUM(refused_splat));
+	fn(ctx, "refused", SUM(refused));
+	fn(ctx, "refused.splats", SUM(refused_splat));
 	fn(ctx, "promoted", SUM(promoted));
 	fn(ctx, "missed", SUM(missed));
 	fn(ctx, "mem.bytes", tdps_mem_bytes());
