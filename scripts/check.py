@@ -4,18 +4,22 @@
 Knows the list of suites and their order (quick ones first); each is elsewhere.
 """
 
+import re
 import sys
 import time
+from pathlib import Path
 
 from common import cache, command, packages, tap
 from common.say import Step, main, say
 from common.settings import Values
 from kernel import ours, source
-from qemu import session
+from qemu import judge, session
 import run as front
 import selfcheck
 
 _CLEAN_SECONDS = 30
+_SPLIT_SECONDS = 10
+_DEBIAN_SECONDS = 10
 _SYSTEM = cache.REPO / "selftests/system"
 
 
@@ -46,6 +50,56 @@ def driver(kernel, results):
                                  "O=%s" % (ours.home(kernel) / "driver"), "check"])
 
 
+def installed(kernel, values, results, folder):
+    """Modules for a kernel that is there already: make modules, and dkms."""
+    step = Step("make modules")
+    env = command.environment({"KDIR": str(kernel.out), "JOBS": str(values.jobs)})
+    code, said, error = command.output(["sh", cache.REPO / "scripts/python.sh", "modules"],
+                                       env=env)
+    step.done("exit code %d" % code)
+    built = re.findall(r"^built: (.*\.ko)$", said, re.M)
+    results.check("make modules for Linux %s" % kernel.release,
+                  code == 0 and built and all(Path(p).exists() for p in built) and
+                  "insmod %s" % built[-1] in said, *(said + error).splitlines()[-5:])
+    _program(results, "dkms", [sys.executable, "-B", _SYSTEM / "dkms.py", kernel.out,
+                               kernel.tree.path, folder / "dkms"])
+
+
+def debian(values, results, folder):
+    """Debian's own kernel, as in make try."""
+    values = values.external(kernel="debian", kver="7.3", duration=_DEBIAN_SECONDS)
+    kernel, built = front.prepare(values)
+    guest = session.Session(values, kernel, built, front.get_machine(values, kernel), folder)
+    selfcheck.clean(guest, values, results, _DEBIAN_SECONDS)
+    selfcheck.keep(folder, "debian")
+    installed(kernel, values, results, folder)
+
+
+def operations(guest, values, results):
+    """Every operation that applies is reached, on every kind of root it applies to."""
+    values = values.external(huge_1g=True, hugetlb=True)
+    outcome = selfcheck.clean(guest, values, results, _CLEAN_SECONDS)
+    selfcheck.keep(guest.folder, "external")
+    rows = judge.operations(outcome.files)
+    for (name, root, level), row in rows.items():
+        results.check("operation %s (%s root, level %s) is reached" % (name, root, level),
+                      row.get("calls", 0) > 0 and row.get("ok", 0) > 0, repr(row))
+    results.check("some operation had to yield", sum(r.get("yield", 0) for r in rows.values()) > 0,
+                  "no yield in %d s" % values.duration)
+    met = {n: v for n, v in judge.counters(outcome.files.get("stress.stats")).items()
+           if n.startswith("meet.")}
+    for name, count in sorted(met.items()):
+        results.check("threads met: %s" % name, count > 0)
+    results.check("it is counted how often threads met", bool(met))
+
+
+def refuses_to_split(guest, values, results):
+    """The kernel as it is has no page for a split: not its bug, and not a success."""
+    selfcheck.ends_with(guest, values.external(split="strict", duration=_SPLIT_SECONDS), results,
+                     "split=strict on this kernel is UNSUPPORTED", judge.UNSUPPORTED)
+    selfcheck.keep(guest.folder, "strict")
+
+
 def _patched(path, target, old, new):
     """A copy of a module in which one symbol has another name of the same length."""
     data = path.read_bytes()
@@ -72,27 +126,40 @@ def refusals(guest, values, results):
     params = front.job_params(values)
     params["MISSING_SYMBOL"] = "kvm_tdp_mmu_maX"
     for job, extra in (("refuse", ""), ("realtdx", "setcpuid=tdx_host_platform")):
-        step = Step("wrong uses in the guest (%s)" % job)
-        outcome = guest.boot(job, params, 60, modules=modules, extra=extra,
-                             on_message=lambda word, rest: word == "case" and
-                             step.progress(rest.partition("|")[0]))
-        step.done(outcome.end)
-        for line in outcome.words("case"):
-            title, what, why = line.split("|", 2)
-            if what == "skip":
-                results.skip(title, why)
-            else:
-                results.check(title, what == "ok", why)
-        for failed in outcome.words("fail"):
-            results.not_ok("%s: step" % job, failed)
-        results.check("%s: the guest finishes" % job,
-                      outcome.end == "finished" and bool(outcome.words("case")), outcome.why)
+        _cases(guest, job, params, results, modules, extra)
+
+
+def external_refusals(guest, values, results):
+    """The same on the external backend, and VMs that it adopts."""
+    params = front.job_params(values.external())
+    _cases(guest, "refuse-external", params, results)
+    _cases(guest, "refuse-external", params, results, extra="clearcpuid=svm")
+    _cases(guest, "adopt", params, results)
+
+
+def _cases(guest, job, params, results, modules=None, extra=""):
+    """A job in the guest that says @case NAME|ok, not ok or skip|WHY."""
+    step = Step("wrong uses in the guest (%s)" % " ".join([job] + extra.split()))
+    outcome = guest.boot(job, params, 120, modules=modules, extra=extra,
+                         on_message=lambda word, rest: word == "case" and
+                         step.progress(rest.partition("|")[0]))
+    step.done(outcome.end)
+    for line in outcome.words("case"):
+        title, what, why = line.split("|", 2)
+        if what == "skip":
+            results.skip(title, why)
+        else:
+            results.check(title, what == "ok", why)
+    for failed in outcome.words("fail"):
+        results.not_ok("%s: step" % job, failed)
+    results.check("%s: the guest finishes" % job,
+                  outcome.end == "finished" and bool(outcome.words("case")), outcome.why)
 
 
 def check():
     start = time.monotonic()
     values = Values()
-    packages.need(mutants=True)
+    packages.need(mutants=True, binary=True)
     say("tdp_stress: check, SEED=%d" % values.seed)
     results = tap.Results()
     kernel, built = front.prepare(values)
@@ -110,6 +177,15 @@ def check():
     selfcheck.plants(guest, values, results)
     selfcheck.mutants(guest, values, results)
     selfcheck.clean(guest, values, results, _CLEAN_SECONDS)
+    selfcheck.keep(folder, "tdx")
+
+    external = guest.on(front.get_machine(values.external(), kernel), values.external())
+    external_refusals(external, values, results)
+    selfcheck.external_plants(external, values, results)
+    operations(external, values, results)
+    refuses_to_split(external, values, results)
+    selfcheck.variants(external, values, results)
+    debian(values, results, folder)
     results.check("the kernel tree was not written to",
                   not source.changes(before, source.scan(kernel.tree)))
     say("  check took %.0f s; files: %s" % (time.monotonic() - start, folder))

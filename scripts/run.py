@@ -61,6 +61,14 @@ def get_variant(values, kernel):
     return mutant.build_modules(kernel, mutant.variant(values.variant), values.jobs)
 
 
+def stress(guest, values, replace=None, on_text=lambda text: None, **more):
+    """Boot @guest for the job of the backend; @more: further variables of the job."""
+    what = get_backend(values)
+    guest = guest.on(guest.machine, values)
+    return guest.boot(what.job, dict(what.params(values), **more), values.duration,
+                      replace=replace, extra=what.kernel_args(values), on_text=on_text)
+
+
 def get_machine(values, kernel):
     if values.machine == "bochs":
         return Bochs(values.cpus)
@@ -85,9 +93,7 @@ def run():
 
     prepared = time.monotonic()
     guest = session.Session(values, kernel, built, machine, folder)
-    outcome = guest.boot(what.job, job_params(values), values.duration,
-                         on_text=lambda text: say("  " + text), replace=replace,
-                         extra=what.kernel_args(values))
+    outcome = stress(guest, values, replace, on_text=lambda text: say("  " + text))
     verdict = judge.judge(outcome)
     timings = {"prepare": round(prepared - start, 1),
                "boot": outcome.boot_seconds and round(outcome.boot_seconds, 1),

@@ -32,6 +32,7 @@ STUB_PLANTS = {
 _PLANT_SECONDS = 15
 _MUTANT_SECONDS = 20
 _CLEAN_SECONDS = 10
+_VARIANT_SECONDS = 20
 
 
 def _ids(verdict):
@@ -59,6 +60,10 @@ def _wrong(verdict, violations, expect, other):
     return ""
 
 
+#: what only the external backend can show; {id: ids that may follow}
+EXTERNAL_PLANTS = {"F3": (), "S1": (), "S2": (), "D1": ()}
+
+
 def _params(values, **more):
     params = front.job_params(values)
     params.update(more)
@@ -69,10 +74,22 @@ def plants(guest, values, results):
     """One boot, one load of tdp_stress for each planted violation."""
     expected = {"oracle " + i: ((i,), ()) for i in PLANTS}
     expected.update({"stub " + n: ((e,), o) for n, (e, o) in STUB_PLANTS.items()})
-    params = _params(values, PLANTS=" ".join(PLANTS), STUB_PLANTS=" ".join(STUB_PLANTS),
-                     PLANT_SECONDS=_PLANT_SECONDS)
+    _plants(guest, "selfcheck", expected, results,
+            _params(values, PLANTS=" ".join(PLANTS), STUB_PLANTS=" ".join(STUB_PLANTS),
+                    PLANT_SECONDS=_PLANT_SECONDS))
+
+
+def external_plants(guest, values, results):
+    """The same for what only the external backend can show."""
+    values = values.external(duration=_PLANT_SECONDS)
+    expected = {"external " + i: ((i,), other) for i, other in EXTERNAL_PLANTS.items()}
+    _plants(guest, "selfcheck-external", expected, results,
+            _params(values, PLANTS=" ".join(EXTERNAL_PLANTS)))
+
+
+def _plants(guest, job, expected, results, params):
     step = Step("boot a guest for %d planted violations" % len(expected))
-    outcome = guest.boot("selfcheck", params, len(expected) * (_PLANT_SECONDS + 10),
+    outcome = guest.boot(job, params, len(expected) * (_PLANT_SECONDS + 10),
                          on_message=lambda word, rest: word == "plant" and
                          step.progress(rest.partition("|")[0]))
     step.done(outcome.end)
@@ -106,41 +123,71 @@ def plants(guest, values, results):
 def clean(guest, values, results, seconds):
     """Nothing planted: the tester must not cry wolf."""
     values.duration = seconds
-    step = Step("clean run of %d s" % seconds)
-    outcome = guest.boot("run", _params(values), seconds,
-                         on_text=lambda text: step.progress(text[:70]))
+    title = "clean run of %d s (%s) is a SUCCESS" % (seconds, values.backend)
+    return ends_with(guest, values, results, title, judge.SUCCESS)
+
+
+def ends_with(guest, values, results, title, word, replace=None):
+    """A run that has to end with @word; returns its Outcome."""
+    step = Step("stress for %d s" % values.duration)
+    outcome = front.stress(guest, values, replace, on_text=lambda text: step.progress(text[:70]))
     verdict = judge.judge(outcome)
     step.done(verdict.word)
-    if verdict.word == judge.SUCCESS:
-        results.ok("clean run of %d s is a SUCCESS" % seconds)
+    results.check(title, verdict.word == word, verdict.word, verdict.reason,
+                  "files: %s" % guest.folder)
+    return outcome
+
+
+def _bug(guest, values, results, bug):
+    """A bug in a copy of KVM has to be caught under its name."""
+    title = "bug %s caught as %s" % (bug.id, " or ".join(bug.expect))
+    modules = mutant.build_modules(guest.kernel, bug, values.jobs)
+    values.duration = _MUTANT_SECONDS
+    step = Step("stress with %s" % bug.id)
+    outcome = front.stress(guest, values, modules, STOP_EARLY=1,
+                           on_text=lambda text: step.progress(text[:70]))
+    verdict = judge.judge(outcome)
+    said = outcome.files.get("stress.verdict", "")
+    step.done(said.strip() or verdict.word)
+    why = _wrong(said, outcome.files.get("stress.violations", ""), bug.expect, bug.other)
+    if verdict.word == judge.FAILURE and not why:
+        results.ok(title)
     else:
-        results.not_ok("clean run of %d s is a SUCCESS" % seconds, verdict.word,
-                       verdict.reason, "files: %s" % guest.folder)
+        results.not_ok(title, why or verdict.word, "files: %s" % guest.folder)
+    keep(guest.folder, bug.id)
 
 
 def mutants(guest, values, results):
     """A bug in a copy of KVM, one boot each."""
-    values.duration = _MUTANT_SECONDS
     for bug in mutant.every():
-        title = "bug %s caught as %s" % (bug.id, " or ".join(bug.expect))
-        modules = mutant.build_modules(guest.kernel, bug, values.jobs)
-        step = Step("stress with %s" % bug.id)
-        outcome = guest.boot("run", _params(values), _MUTANT_SECONDS, replace=modules,
-                             on_text=lambda text: step.progress(text[:70]))
-        verdict = judge.judge(outcome)
-        said = outcome.files.get("stress.verdict", "")
-        step.done(said.strip() or verdict.word)
-        why = _wrong(said, outcome.files.get("stress.violations", ""), bug.expect, bug.other)
-        if verdict.word == judge.FAILURE and not why:
-            results.ok(title)
+        _bug(guest, values, results, bug)
+
+
+def variants(guest, values, results):
+    """What KVM may become: each variant is stressed, each bug in it caught."""
+    for variant in mutant.variants():
+        if variant.is_bug:
+            _bug(guest, values.external(), results, variant)
         else:
-            results.not_ok(title, why or verdict.word, "files: %s" % guest.folder)
-        _keep(guest.folder, bug.id)
+            _variant(guest, values.external(duration=_VARIANT_SECONDS), results, variant)
 
 
-def _keep(folder, name):
+def _variant(guest, values, results, variant):
+    modules = mutant.build_modules(guest.kernel, variant, values.jobs)
+    outcome = ends_with(guest, values, results, "variant %s is a SUCCESS" % variant.id,
+                      judge.SUCCESS, modules)
+    counters = judge.module_counters(outcome.files)
+    for leaf in ("TDH.MEM.PAGE.DEMOTE", "TDH.MEM.PAGE.PROMOTE"):
+        calls = counters.get("leaf.%s.calls" % leaf, 0)
+        results.check("variant %s: %s by the thousand" % (variant.id, leaf), calls >= 2000,
+                      "%d calls in %d s" % (calls, values.duration))
+    keep(guest.folder, variant.id)
+
+
+def keep(folder, name):
     """The next boot writes over these."""
-    for kept in ("console.log", "stress.violations", "stress.verdict", "stress.flight"):
+    for kept in ("console.log", "stress.violations", "stress.verdict", "stress.flight",
+                 "stress.stats", "stress.ops"):
         if (folder / kept).exists():
             os.replace(folder / kept, folder / (name + "." + kept))
 
@@ -149,9 +196,13 @@ def everything(values, kernel, built, machine, results):
     folder = session.new_folder(values, "selfcheck-")
     guest = session.Session(values, kernel, built, machine, folder)
     plants(guest, values, results)
-    _keep(folder, "plants")
+    keep(folder, "plants")
     mutants(guest, values, results)
     clean(guest, values, results, _CLEAN_SECONDS)
+    guest = guest.on(front.get_machine(values.external(), kernel), values.external())
+    external_plants(guest, values, results)
+    keep(folder, "external-plants")
+    variants(guest, values, results)
 
 
 def selfcheck():

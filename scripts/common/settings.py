@@ -5,6 +5,7 @@ Knows what the user may say; must not know what is done with it. Every value
 is checked here, before anything is fetched, built or booted.
 """
 
+import copy
 import difflib
 import os
 import re
@@ -209,6 +210,13 @@ class Values:
         if self.machine == "bochs" and (self.cpus > 4 or memory_mib(self) > 2048):
             raise usage("MACHINE=bochs: at most 4 CPUs and 2048 MiB; this takes CPUS=%d, %d MiB"
                         % (self.cpus, memory_mib(self)))
+
+    def external(self, **others):
+        """The same values for the external backend, but for @others."""
+        values = copy.copy(self)
+        values.backend, values.mem = "external", 32
+        vars(values).update(others)
+        return values
 
     def config_name(self):
         return "kasan" if self.kasan else self.flavour

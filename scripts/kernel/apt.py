@@ -84,7 +84,7 @@ class Apt:
         """
         for suite in self.suites:
             self._update(suite)
-            _, out, _ = command.output(self._argv("apt-cache", suite) + ["pkgnames", "linux-"])
+            _, out, _ = command.output(self._argv("apt-cache", suite) + ["pkgnames"])
             names = [n for n in out.split() if re.fullmatch(expression, n)]
             if not names:
                 continue

@@ -65,6 +65,10 @@ class Session:
         self.machine = machine
         self.folder = folder
 
+    def on(self, machine, values):
+        """The same on another machine, with other values."""
+        return Session(values, self.kernel, self.ours, machine, self.folder)
+
     def boot(self, job, params, seconds, on_text=lambda text: None,
              on_message=lambda word, rest: None, replace=None, modules=None, extra=""):
         """Boot, run @job for about @seconds, return the watch.Outcome."""

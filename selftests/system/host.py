@@ -47,9 +47,9 @@ def front_door(target="run", timeout=120, **variables):
     return p.returncode, p.stdout
 
 
-def refused(title, code, words, timeout=120, **variables):
+def refused(title, code, words, timeout=120, target="run", **variables):
     """One line with @words, exit code @code, and no Python traceback."""
-    got, text = front_door(timeout=timeout, **variables)
+    got, text = front_door(target, timeout=timeout, **variables)
     said = [l for l in text.splitlines() if l.startswith("tdp_stress: ") and "SEED=" not in l[:18]]
     said += [l for l in text.splitlines() if l.startswith("tdp_stress: SEED=") and "must be" in l]
     good = got == code and len(said) == 1 and re.search(words, said[0]) and \
@@ -79,9 +79,19 @@ def variables():
             ("MACHINE", "pc", "MACHINE=pc: must be one of"),
             ("CPUS", "1", "CPUS=1: must be a number from 2"),
             ("KVER", "6.1", "KVER=6.1: must be 7.2 or 7.3"),
-            ("STUB", "busy", "STUB=busy: must be a list")):
+            ("STUB", "busy", "STUB=busy: must be a list"),
+            ("BACKEND", "amd", "BACKEND=amd: must be one of"),
+            ("KERNEL", "ubuntu", "KERNEL=ubuntu: must be one of"),
+            ("SCHEDULE", "fifo", "SCHEDULE=fifo: must be one of"),
+            ("SPLIT", "1", "SPLIT=1: must be one of"),
+            ("STUTTER", "3601", "STUTTER=3601: must be a number from 0"),
+            ("HUGE_1G", "yes", "HUGE_1G=yes: must be 0 or 1"),
+            ("HUGETLB", "2", "HUGETLB=2: must be 0 or 1"),
+            ("VARIANT", "../x", "VARIANT=../x: must be a name"),
+            ("VARIANT", "nonsense", "no variant 'nonsense'; there are: .*mirror-split")):
         refused("%s=%s" % (name, value), 2, words, **{name: value})
     refused("KASAN=1 with FLAVOUR=plain", 2, "KASAN=1 goes with", KASAN="1", FLAVOUR="plain")
+    backends()
     refused("more vCPUs than CPUs", 2, "VCPUS=4: KVM refuses", VCPUS="4", CPUS="2")
     refused("misspelt variable", 2, "DURATON: no such variable; did you mean DURATION",
             TDP_STRESS_MAKE_OVERRIDES="DURATON")
@@ -102,6 +112,55 @@ def variables():
     refused("KVM where there is none", 3, "ACCEL=kvm: ", timeout=900, ACCEL="kvm") \
         if not os.path.exists("/dev/kvm") else skip("KVM where there is none",
                                                    "this machine has /dev/kvm")
+
+
+def backends():
+    """Variables that do not go together."""
+    for words, variables_ in (
+            ("VCPUS=9: .* with BACKEND=tdx", {"VCPUS": "9"}),
+            ("SPLIT=strict goes with BACKEND=external", {"SPLIT": "strict"}),
+            ("SCHEDULE=pct goes with BACKEND=external", {"SCHEDULE": "pct", "BACKEND": "tdx"}),
+            ("VARIANT=mirror-split goes with BACKEND=external",
+             {"VARIANT": "mirror-split", "BACKEND": "tdx"}),
+            ("STUB=plant=x3 goes with BACKEND=tdx", {"STUB": "plant=x3", "BACKEND": "external"}),
+            ("TDS=5: .* from 1 to 4", {"TDS": "5", "BACKEND": "external"}),
+            ("MEM=8192M: .* to 4G", {"MEM": "8G", "BACKEND": "external"}),
+            ("BACKEND=tdx: Debian's kernel", {"KERNEL": "debian", "BACKEND": "tdx"}),
+            ("FLAVOUR=plain goes with a kernel that is built",
+             {"KERNEL": "debian", "FLAVOUR": "plain"}),
+            ("VARIANT=mirror-split goes with a kernel that is built",
+             {"KERNEL": "debian", "VARIANT": "mirror-split"}),
+            ("KVER=6.12: KERNEL=debian takes 7.3 or 7.2", {"KERNEL": "debian", "KVER": "6.12"}),
+            ("KVER=6.12: a kernel that is built here", {"KVER": "6.12"})):
+        refused(" ".join("%s=%s" % v for v in variables_.items()), 2, words, **variables_)
+
+
+def modules(tree):
+    """make modules for a kernel that is not there, or not the source's."""
+    def refused_(title, code, words, **variables_):
+        refused(title, code, words, target="modules", **variables_)
+
+    refused_("KDIR that does not exist", 2, "KDIR=/nonexistent: no such folder",
+             KDIR="/nonexistent")
+    with tempfile.TemporaryDirectory() as folder:
+        kdir = Path(folder)
+        refused_("KDIR that is no build folder", 2, "not the build folder of a kernel",
+                 KDIR=folder)
+        (kdir / "include/config").mkdir(parents=True)
+        release = kdir / "include/config/kernel.release"
+        release.write_text("6.12.1\n")
+        refused_("KDIR of an unsupported version", 2, "this is Linux 6.12.1; tdp_stress supports",
+                 KDIR=folder)
+        release.write_text("7.3.99-custom\n")
+        refused_("KDIR that was never built", 2, "no Module.symvers", KDIR=folder)
+        (kdir / "Module.symvers").touch()
+        refused_("KSRC of another version than KDIR", 2, "their versions have to be the same",
+                 KDIR=folder, KSRC=str(tree))
+        refused_("KSRC without KVM's headers", 2, "not a kernel tree with KVM's private headers",
+                 KDIR=folder, KSRC=folder)
+        refused_("no source for KDIR", 3, "no source of Linux 7.3.99 found.*KSRC=", KDIR=folder)
+        (kdir / ".config").write_text("CONFIG_64BIT=y\n")
+        refused_("KDIR without KVM", 2, "built without CONFIG_KVM", KDIR=folder)
 
 
 def _small_tree(tree, folder, version="7.3"):
@@ -145,6 +204,8 @@ def no_network():
                           'Acquire::https::Proxy "http://127.0.0.1:9";\n')
         refused("no network", 3, "no network: .*KSRC=", XDG_CACHE_HOME=folder,
                 APT_CONFIG=str(config))
+        refused("no network, Debian's kernel", 3, "no network: .*a binary Linux",
+                XDG_CACHE_HOME=folder, APT_CONFIG=str(config), KERNEL="debian")
 
 
 def _mounted(size_mib, function):
@@ -210,6 +271,7 @@ def main():
     tree = Path(sys.argv[1])
     variables()
     trees(tree)
+    modules(tree)
     no_network()
     disk_full(tree)
     print("1..%d" % COUNT)

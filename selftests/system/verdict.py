@@ -31,6 +31,20 @@ GOOD = {
 }
 
 
+#: a good run on the external backend
+EXTERNAL = {
+    "stress.verdict": "SUCCESS\n",
+    "stress.stats": "check.F1 10\ntdx.td.live 0\ntdx.vcpu.live 0\ntdx.pamt.NDA 5\n"
+                    "tdx.pamt.REG 0\n",
+    "stress.violations": "",
+    "stress.ops": "# name root level calls ok retry yield other\n"
+                  "map mirror 4K 100 90 10 0 0\nzap_leafs direct - 5 5 0 3 0\n",
+    "stress.state": "done 60\n",
+    "dmesg": GOOD["dmesg"],
+}
+_EXTERNAL = ("@cpu svm", "@torture 0", "@memory 500000 499000")
+
+
 def script(files, messages=("@vmx none", "@driver 0"), begin="@boot 3", end="@end 9",
            console="", last="exit 0"):
     """A shell script that does to its files what a guest would do."""
@@ -63,9 +77,9 @@ def expect(title, text, word, reason="", code=None):
                outcome.why))
 
 
-def but(**changes):
+def but(good=None, **changes):
     """GOOD with some files changed, or left out if None; _ stands for a dot."""
-    files = dict(GOOD)
+    files = dict(good or GOOD)
     for name, text in changes.items():
         name = name.replace("_", ".")
         if text is None:
@@ -124,8 +138,43 @@ def main():
            script(but(dmesg=GOOD["dmesg"] + "<4>[    5.0] something odd\n")), failure,
            "something odd")
     expect("the kernel log does not arrive", script(but(dmesg=None)), failure, "did not arrive")
+    external()
     print("1..%d" % COUNT)
     return 0
+
+
+def external():
+    failure, success, unsupported = judge.FAILURE, judge.SUCCESS, judge.UNSUPPORTED
+    expect("external: a good run", script(EXTERNAL, _EXTERNAL), success, code=say.EXIT_PASS)
+    expect("external: the workers do not end", script(
+        but(EXTERNAL, stress_state="running 70\n"), ("@cpu svm", "@torture 124")), failure,
+        "did not end in time (running 70)")
+    expect("external: the workers were never waited for", script(EXTERNAL, ("@cpu svm",)), failure,
+           "never waited for")
+    expect("external: no operation was run", script(but(
+        EXTERNAL, stress_ops="# name root level calls ok\nmap mirror 4K 0 0\n"), _EXTERNAL),
+        failure, "no operation was run")
+    expect("external: no table of operations", script(but(EXTERNAL, stress_ops=None), _EXTERNAL),
+           failure, "no operation was run")
+    expect("external: a violation", script(but(EXTERNAL, stress_verdict="FAILURE: S1\n"),
+                                           _EXTERNAL), failure, "violated: S1")
+    expect("external: a split that this kernel cannot do", script(but(
+        EXTERNAL, stress_verdict="UNSUPPORTED: no page for a split\n"), _EXTERNAL), unsupported,
+        "no page for a split", say.EXIT_ENVIRONMENT)
+    expect("external: pages of a TD are left", script(but(
+        EXTERNAL, stress_stats="check.F1 10\ntdx.td.live 0\ntdx.pamt.REG 2\n"), _EXTERNAL),
+        failure, "pamt.REG 2")
+    expect("external: no statistics of the emulated module", script(but(
+        EXTERNAL, stress_stats="check.F1 10\n"), _EXTERNAL), failure, "no statistics")
+    expect("external: memory is gone", script(
+        EXTERNAL, ("@cpu svm", "@torture 0", "@memory 500000 400000")), failure,
+        "97 MiB less are free")
+    expect("external: a parameter the module refuses", script(but(EXTERNAL), (
+        "@fail load tdp_stress: tdp_stress: ops=foo=1: no such operation; known: map",)),
+        unsupported, "ops=foo=1", say.EXIT_USAGE)
+    expect("external: the module refuses this machine", script(but(EXTERNAL), (
+        "@fail load tdp_stress: tdp_stress: npt is off",)), unsupported, "npt is off",
+        say.EXIT_ENVIRONMENT)
 
 
 if __name__ == "__main__":

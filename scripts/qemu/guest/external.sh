@@ -5,7 +5,7 @@
 #   @cpu svm|vmx        sent once everything is loaded
 #   @torture CODE       0: the module says that it is done; 124: not in time
 
-dir=/sys/kernel/debug/tdp_stress
+. /external-lib.sh
 
 # What tdp_stress prints goes to the terminal as it comes; /dev/kmsg has all of
 # the log, so start where this run begins.
@@ -17,16 +17,18 @@ follow()
 		done &
 }
 
-state()
+# with STOP_EARLY, a verdict that is out will not get better; what comes along
+# with it has a moment to show up
+caught()
 {
-	cut -d' ' -f1 $dir/state 2>/dev/null
+	[ -n "$STOP_EARLY" ] && grep -q FAILURE $dir/verdict && sleep 2
 }
 
 # until the module is done, or should long have been
 wait_until_done()
 {
 	limit=$((DURATION + DRIVER_GRACE))
-	while [ "$(state)" != "done" ]; do
+	while [ "$(state)" != "done" ] && ! caught; do
 		if [ $limit = 0 ]; then
 			echo w > /proc/sysrq-trigger
 			echo l > /proc/sysrq-trigger
