@@ -81,13 +81,26 @@ TEST(leaf_numbers_are_the_kernels)
 	EXPECT_GE(known, 35);
 }
 
+/* Codes that no kernel header has; values from the ABI specification. */
+TEST(status_codes_of_the_abi)
+{
+	EXPECT_EQ(0x8000000400000000ULL, TDX_INTERRUPTED_RESTARTABLE);
+	EXPECT_EQ(0xC0000B0600000000ULL, TDX_GPA_RANGE_NOT_BLOCKED);
+	EXPECT_EQ(0xC0000B0800000000ULL, TDX_TLB_TRACKING_NOT_DONE);
+	EXPECT_EQ(0xC0000B0900000000ULL, TDX_EPT_INVALID_PROMOTE_CONDITIONS);
+	EXPECT_EQ(0xC0000B0E00000000ULL, TDX_EPT_PAGE_NOT_FREE);
+}
+
 TEST(leaf_names)
 {
 	EXPECT_STREQ("TDH.MEM.PAGE.AUG", tdxm_leaf_name(TDH_MEM_PAGE_AUG));
 	EXPECT_EQ(NULL, tdxm_leaf_name(5));
 	EXPECT_EQ(NULL, tdxm_leaf_name(12345));
 	EXPECT_EQ(TDH_VP_ENTER, tdxm_leaf_by_name("TDH.VP.ENTER"));
-	EXPECT_EQ(TDH_MEM_PAGE_DEMOTE, tdxm_leaf_by_name("TDH.MEM.PAGE.DEMOTE"));
+	EXPECT_EQ(15, tdxm_leaf_by_name("TDH.MEM.PAGE.DEMOTE"));
+	EXPECT_EQ(23, tdxm_leaf_by_name("TDH.MEM.PAGE.PROMOTE"));
+	EXPECT_EQ(30, tdxm_leaf_by_name("TDH.MEM.SEPT.REMOVE"));
+	EXPECT_EQ(39, tdxm_leaf_by_name("TDH.MEM.RANGE.UNBLOCK"));
 	EXPECT_EQ(-1, tdxm_leaf_by_name("TDH.MEM.PAGE.RELOCATE"));
 }
 

@@ -57,6 +57,8 @@ TEST_F(config, each_field_is_checked)
 	REFUSED(nr_packages, 65);
 	REFUSED(nr_cpuid_config, 1);
 	REFUSED(nr_cpuid_config, 49);
+	REFUSED(max_leaf_level, 3);
+	REFUSED(shared_format, 2);
 }
 
 TEST_F(config, a_guest_is_needed)
@@ -83,6 +85,27 @@ TEST_F(config, every_allocation_may_fail)
 	EXPECT_EQ(0, tdxm_env_user_live_allocs());
 }
 
+TEST_F(config, heads_are_allocated_where_huge_pages_are_allowed)
+{
+	struct tdxm *m;
+	u32 level;
+	int i;
+
+	for (level = 0; level <= 2; level++) {
+		self->cfg.max_leaf_level = level;
+		for (m = NULL, i = 0; !m && i < 20; i++) {
+			tdxm_env_user_fail_alloc(i);
+			m = tdxm_create(&self->cfg, &hooks, NULL);
+			if (!m)
+				EXPECT_EQ(0, tdxm_env_user_live_allocs());
+		}
+		EXPECT_EQ(5 + level, i);
+		ASSERT_NE(NULL, m);
+		EXPECT_EQ(0, tdxm_destroy(m));
+		EXPECT_EQ(0, tdxm_env_user_live_allocs());
+	}
+}
+
 TEST_F(config, priv_and_memory)
 {
 	struct host h;
@@ -95,6 +118,17 @@ TEST_F(config, priv_and_memory)
 	EXPECT_GE(host_counter(&h, "mem.bytes"), HOST_PAGES * 16ULL);
 	EXPECT_LE(host_counter(&h, "mem.bytes"), HOST_PAGES * 16ULL + HOST_LPS * 8192 + 32768);
 	EXPECT_EQ(0, tdxm_destroy(m));
+}
+
+/* Huge pages cost little: 20 bytes for each 2M. */
+TEST_F(config, memory_of_heads)
+{
+	u64 without = tdxm_mem_bytes(&self->cfg);
+
+	self->cfg.max_leaf_level = 2;
+	EXPECT_EQ(without + HOST_PAGES / 512 * sizeof(struct pamt_head) + sizeof(struct pamt_head),
+		  tdxm_mem_bytes(&self->cfg));
+	EXPECT_EQ(20, sizeof(struct pamt_head));
 }
 
 TEST_F(config, destroy_tells_of_pages_that_were_not_given_back)

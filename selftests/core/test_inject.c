@@ -192,6 +192,159 @@ TEST_F(promise, no_injection_after_a_real_busy)
 	EXPECT_EQ(0, td_block(&self->td, TEST_GPA));
 }
 
+/* --- the leaves that change the S-EPT's shape are retried once, too --- */
+
+#define RESTART		TDX_INTERRUPTED_RESTARTABLE
+#define L1		1
+
+FIXTURE(shape) {
+	struct host h;
+	struct test_td td;
+	u64 table;
+};
+
+FIXTURE_SETUP(shape)
+{
+	struct tdxm_config cfg = host_config;
+
+	cfg.max_leaf_level = 1;
+	ASSERT_EQ(0, host_start(&self->h, &cfg));
+	ASSERT_EQ(0, td_start(&self->h, &self->td, HOST_KEYID, STAGE_RUNNABLE, 1));
+	ASSERT_EQ(0, td_map_tables_to(&self->td, TEST_GPA, 1));
+	self->table = host_page(&self->h);
+}
+
+FIXTURE_TEARDOWN(shape)
+{
+	host_stop(&self->h);
+}
+
+/* One call and, if that was BUSY or interrupted, one more; counts what came first. */
+static u64 retried(struct test_td *td, u32 leaf, u64 rcx, u64 r8, int *busy, int *interrupted)
+{
+	u64 status = seamcall(td->h, leaf, rcx, td->tdr, r8), class;
+
+	class = status & TDX_SEAMCALL_STATUS_MASK;
+	if (class != TDX_OPERAND_BUSY && class != RESTART)
+		return status;
+	*(class == RESTART ? interrupted : busy) += 1;
+	/* Interrupted: as if it had not been called. */
+	if (class == RESTART && (td->h->last.rcx != rcx || td->h->last.rdx != td->tdr ||
+				 td->h->last.r8 != r8))
+		return ~0ULL;
+	return seamcall(td->h, leaf, rcx, td->tdr, r8);
+}
+
+static u64 split_and_merge(struct test_td *td, u64 table, int *busy, int *interrupted)
+{
+	struct { u32 leaf; u64 rcx, r8; } calls[] = {
+		{ TDH_MEM_RANGE_BLOCK, TEST_GPA | L1 },
+		{ TDH_MEM_TRACK, td->tdr },
+		{ TDH_MEM_RANGE_UNBLOCK, TEST_GPA | L1 },
+		{ TDH_MEM_RANGE_BLOCK, TEST_GPA | L1 },
+		{ TDH_MEM_TRACK, td->tdr },
+		{ TDH_MEM_PAGE_DEMOTE, TEST_GPA | L1, table },
+		{ TDH_MEM_RANGE_BLOCK, TEST_GPA | L1 },
+		{ TDH_MEM_TRACK, td->tdr },
+		{ TDH_MEM_PAGE_PROMOTE, TEST_GPA | L1 },
+	};
+	u64 status = 0;
+	u32 i;
+
+	for (i = 0; !status && i < ARRAY_SIZE(calls); i++)
+		status = retried(td, calls[i].leaf, calls[i].rcx, calls[i].r8, busy, interrupted);
+	return status;
+}
+
+TEST_F(shape, one_retry_is_enough)
+{
+	int i, busy = 0, interrupted = 0;
+	struct test_td *td = &self->td;
+
+	ASSERT_EQ(0, td_aug(td, TEST_GPA | L1, HUGE_PA(0)));
+	ASSERT_EQ(0, tdxm_inject_busy(self->h.m, 2));
+	for (i = 0; i < 300; i++)
+		ASSERT_EQ(0, split_and_merge(td, self->table, &busy, &interrupted));
+	EXPECT_GT(busy, 200);
+	EXPECT_GT(interrupted, 30);
+	EXPECT_EQ(interrupted, host_counter(&self->h, "status.8000000400000000"));
+	EXPECT_EQ(0, host_counter(&self->h, "leaf.TDH.MEM.PAGE.DEMOTE.error"));
+	EXPECT_EQ(0, host_counter(&self->h, "leaf.TDH.MEM.PAGE.PROMOTE.error"));
+	EXPECT_GT(host_counter(&self->h, "leaf.TDH.MEM.RANGE.UNBLOCK.busy"), 30);
+	EXPECT_EQ(0, td_tdcs(td)->distrust);
+}
+
+/* Whatever the rules say, in each mode. */
+TEST_F(shape, no_rule_fails_a_leaf_twice)
+{
+	static const u32 leaves[] = {
+		TDH_MEM_PAGE_DEMOTE, TDH_MEM_PAGE_PROMOTE, TDH_MEM_RANGE_UNBLOCK,
+		TDH_MEM_RANGE_BLOCK, TDH_MEM_TRACK,
+	};
+	static const u64 statuses[] = { TDX_OPERAND_BUSY, RESTART };
+	int busy = 0, interrupted = 0, round;
+	struct test_td *td = &self->td;
+	u32 i, j;
+
+	ASSERT_EQ(0, td_aug(td, TEST_GPA | L1, HUGE_PA(0)));
+	for (j = 0; j < ARRAY_SIZE(statuses); j++) {
+		for (i = 0; i < ARRAY_SIZE(leaves); i++) {
+			ASSERT_EQ(0, tdxm_inject(self->h.m, leaves[i], statuses[j],
+						 TDXM_INJECT_NTH, 1));
+			EXPECT_EQ(-EPERM, tdxm_inject(self->h.m, leaves[i], statuses[j],
+						      TDXM_INJECT_BURST, 2));
+		}
+		for (round = 0; round < 20; round++)
+			ASSERT_EQ(0, split_and_merge(td, self->table, &busy, &interrupted));
+	}
+	EXPECT_EQ(20 * 9, busy);
+	EXPECT_EQ(20 * 9, interrupted);
+	EXPECT_EQ(0, td_tdcs(td)->distrust);
+}
+
+TEST_F(shape, interrupted_on_demand)
+{
+	struct test_td *td = &self->td;
+	struct host *h = &self->h;
+
+	ASSERT_EQ(0, td_aug(td, TEST_GPA | L1, HUGE_PA(0)));
+	ASSERT_EQ(0, td_block_and_track(td, TEST_GPA | L1));
+	ASSERT_EQ(0, tdxm_inject(h->m, TDH_MEM_PAGE_DEMOTE, RESTART, TDXM_INJECT_ONCE, 1));
+	EXPECT_EQ(RESTART, td_demote(td, TEST_GPA | L1, self->table));
+	EXPECT_EQ(TEST_GPA | L1, h->last.rcx);
+	EXPECT_EQ(td->tdr, h->last.rdx);
+	EXPECT_EQ(self->table, h->last.r8);
+	EXPECT_EQ(SEPT_PENDING_BLOCKED, td_state_at(td, TEST_GPA, 1));
+	EXPECT_EQ(0, td_demote(td, TEST_GPA | L1, self->table));
+	EXPECT_EQ(1, host_counter(h, "leaf.TDH.MEM.PAGE.DEMOTE.injected"));
+	EXPECT_EQ(0, host_counter(h, "leaf.TDH.MEM.PAGE.DEMOTE.error"));
+}
+
+/* Without being asked nothing is interrupted. */
+TEST_F(shape, nothing_of_itself)
+{
+	int i, busy = 0, interrupted = 0;
+
+	ASSERT_EQ(0, td_aug(&self->td, TEST_GPA | L1, HUGE_PA(0)));
+	for (i = 0; i < 100; i++)
+		ASSERT_EQ(0, split_and_merge(&self->td, self->table, &busy, &interrupted));
+	EXPECT_EQ(0, busy + interrupted);
+}
+
+/* Which failure means that KVM and the S-EPT disagree about a page's owner. */
+TEST_F(shape, distrust)
+{
+	struct test_td *td = &self->td;
+
+	ASSERT_EQ(0, td_aug(td, TEST_GPA | L1, HUGE_PA(0)));
+	EXPECT_NE(0, td_demote(td, TEST_GPA | L1, self->table));
+	EXPECT_NE(0, td_promote(td, TEST_GPA | L1));
+	EXPECT_NE(0, td_unblock(td, TEST_GPA | L1));
+	EXPECT_EQ(0, td_tdcs(td)->distrust);
+	EXPECT_NE(0, td_remove_table(td, TEST_GPA | L1));
+	EXPECT_EQ(1, td_tdcs(td)->distrust);
+}
+
 TEST_F(inject, tds_do_not_share_the_promise)
 {
 	struct host *h = &self->h;

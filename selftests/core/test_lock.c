@@ -292,6 +292,141 @@ TEST_F(lock, entry_busy_for_each_leaf)
 	EXPECT_TRUE(*free & SEPT_TDHP);
 }
 
+/* --- where huge pages are allowed: heads, and the leaves that split and merge --- */
+
+#define GPA_2M(i)	(TEST_GPA + (u64)(i) * SIZE_2M)
+
+FIXTURE(huge) {
+	struct host h;
+	struct test_td td;	/* runnable: a 2M page, a split one, an empty table */
+	struct test_td early;	/* initialized: a split 2M page */
+};
+
+FIXTURE_SETUP(huge)
+{
+	struct tdxm_config cfg = host_config;
+	struct test_td *td = &self->td, *early = &self->early;
+	struct host *h = &self->h;
+
+	cfg.max_leaf_level = 1;
+	ASSERT_EQ(0, host_start(h, &cfg));
+	ASSERT_EQ(0, td_start(h, td, HOST_KEYID, STAGE_RUNNABLE, 1));
+	ASSERT_EQ(0, td_map_tables_to(td, TEST_GPA, 1));
+	ASSERT_EQ(0, td_aug(td, GPA_2M(0) | 1, HUGE_PA(0)));
+	ASSERT_EQ(0, td_aug(td, GPA_2M(1) | 1, HUGE_PA(1)));
+	ASSERT_EQ(0, td_block_and_track(td, GPA_2M(1) | 1));
+	ASSERT_EQ(0, td_demote(td, GPA_2M(1) | 1, host_page(h)));
+	ASSERT_EQ(0, td_map_tables(td, GPA_2M(2)));
+	ASSERT_EQ(0, td_block(td, GPA_2M(0) | 1));
+	ASSERT_EQ(0, td_block(td, GPA_2M(1) | 1));
+	ASSERT_EQ(0, td_block(td, GPA_2M(2) | 1));
+	ASSERT_EQ(0, td_track(td));
+	ASSERT_EQ(0, td_start(h, early, HOST_KEYID + 1, STAGE_INITIALIZED, 1));
+	ASSERT_EQ(0, td_map_tables_to(early, TEST_GPA, 1));
+	ASSERT_EQ(0, td_aug(early, TEST_GPA | 1, HUGE_PA(2)));
+	ASSERT_EQ(0, td_demote(early, TEST_GPA | 1, host_page(h)));
+}
+
+FIXTURE_TEARDOWN(huge)
+{
+	EXPECT_EQ(0, self->h.findings);
+	host_stop(&self->h);
+}
+
+/* What each of the four leaves is called with, in a state in which it would succeed. */
+#define DEMOTE	TDH_MEM_PAGE_DEMOTE, GPA_2M(0) | 1, td->tdr, page, 0
+#define PROMOTE	TDH_MEM_PAGE_PROMOTE, GPA_2M(1) | 1, td->tdr, 0, 0
+#define REMOVE	TDH_MEM_SEPT_REMOVE, GPA_2M(2) | 1, td->tdr, 0, 0
+#define UNBLOCK	TDH_MEM_RANGE_UNBLOCK, GPA_2M(0) | 1, td->tdr, 0, 0
+
+TEST_F(huge, td_and_tree)
+{
+	struct test_td *td = &self->td;
+	struct host *h = &self->h;
+	u32 *tdr = page_lock(h, td->tdr), *op = &td_tdcs(td)->op_state_lock;
+	u32 *tree = &td_tdcs(td)->sept_lock, *early = &td_tdcs(&self->early)->sept_lock;
+	u64 page = host_page(h);
+
+	CONFLICT(h, tdr, RDX, false, DEMOTE);
+	CONFLICT(h, tdr, RDX, false, PROMOTE);
+	CONFLICT(h, tdr, RDX, false, REMOVE);
+	CONFLICT(h, tdr, RDX, false, UNBLOCK);
+	CONFLICT(h, op, TDX_OPERAND_ID_OP_STATE, false, DEMOTE);
+	CONFLICT(h, op, TDX_OPERAND_ID_OP_STATE, false, PROMOTE);
+	CONFLICT(h, op, TDX_OPERAND_ID_OP_STATE, false, REMOVE);
+	CONFLICT(h, op, TDX_OPERAND_ID_OP_STATE, false, UNBLOCK);
+	CONFLICT(h, tree, TDX_OPERAND_ID_SEPT, false, DEMOTE);
+	CONFLICT(h, tree, TDX_OPERAND_ID_SEPT, false, PROMOTE);
+	CONFLICT(h, tree, TDX_OPERAND_ID_SEPT, true, REMOVE);
+	CONFLICT(h, tree, TDX_OPERAND_ID_SEPT, true, UNBLOCK);
+	CONFLICT(h, early, TDX_OPERAND_ID_SEPT, true, TDH_MEM_PAGE_PROMOTE, TEST_GPA | 1,
+		 self->early.tdr, 0, 0);
+
+	/* Those that want it shared do with other sharers. */
+	take(h, tree, LOCK_SHARED);
+	take(h, tdr, LOCK_SHARED);
+	EXPECT_EQ(0, td_demote(td, GPA_2M(0) | 1, page));
+	EXPECT_EQ(0, td_promote(td, GPA_2M(1) | 1));
+	tdxm_unlock(tree, LOCK_SHARED);
+	EXPECT_EQ(0, td_remove_table(td, GPA_2M(2) | 1));
+	tdxm_unlock(tdr, LOCK_SHARED);
+	EXPECT_EQ(0, td_promote(&self->early, TEST_GPA | 1));
+}
+
+TEST_F(huge, pages_and_entries)
+{
+	struct test_td *td = &self->td;
+	struct host *h = &self->h;
+	u64 page = host_page(h), *entry;
+	u64 split = td_pa_at(td, GPA_2M(1), 1), empty = td_pa_at(td, GPA_2M(2), 1);
+	int i;
+
+	CONFLICT(h, page_lock(h, page), R8, true, DEMOTE);
+	CONFLICT(h, &tdxm_pamt_at(h->m, HUGE_PA(0), 1)->lock, RCX, true, DEMOTE);
+	CONFLICT(h, page_lock(h, split), RCX, true, PROMOTE);
+	CONFLICT(h, &tdxm_pamt_at(h->m, HUGE_PA(1), 1)->lock, RCX, true, PROMOTE);
+	CONFLICT(h, page_lock(h, empty), RCX, true, REMOVE);
+	for (i = 0; i < 3; i++) {
+		entry = td_entry(td, GPA_2M(i), 1);
+		*entry |= SEPT_TDEL;
+	}
+	EXPECT_EQ(BUSY(RCX), td_demote(td, GPA_2M(0) | 1, page));
+	EXPECT_EQ(0x0301, h->last.rdx);
+	EXPECT_EQ(BUSY(RCX), td_promote(td, GPA_2M(1) | 1));
+	EXPECT_EQ(BUSY(RCX), td_remove_table(td, GPA_2M(2) | 1));
+	EXPECT_EQ(BUSY(RCX), td_unblock(td, GPA_2M(0) | 1));
+	for (i = 0; i < 3; i++)
+		tdxm_entry_unlock(td_entry(td, GPA_2M(i), 1));
+	EXPECT_EQ(0, td_demote(td, GPA_2M(0) | 1, page));
+	EXPECT_EQ(0, td_promote(td, GPA_2M(1) | 1));
+	EXPECT_EQ(0, td_remove_table(td, GPA_2M(2) | 1));
+}
+
+/* A 4K page needs the head above it shared, a huge page has it for itself. */
+TEST_F(huge, heads)
+{
+	struct test_td *td = &self->td;
+	struct host *h = &self->h;
+	u32 *head = &tdxm_pamt_at(h->m, HUGE_PA(3), 1)->lock;
+	u32 *first = &tdxm_pamt_at(h->m, HUGE_PA(0), 1)->lock;
+
+	ASSERT_EQ(0, td_unblock(td, GPA_2M(1) | 1));
+	ASSERT_EQ(HUGE_PA(1), td_zap(td, GPA_2M(1)));
+	CONFLICT(h, head, R8, false, TDH_MEM_PAGE_AUG, GPA_2M(1), td->tdr, HUGE_PA(3), 0);
+	CONFLICT(h, head, R8, false, TDH_MEM_SEPT_ADD, GPA_2M(3) | 1, td->tdr, HUGE_PA(3), 0);
+	CONFLICT(h, head, RCX, false, TDH_MNG_CREATE, HUGE_PA(3), HOST_KEYID + 3, 0, 0);
+	CONFLICT(h, head, R8, true, TDH_MEM_PAGE_AUG, GPA_2M(3) | 1, td->tdr, HUGE_PA(3), 0);
+	take(h, head, LOCK_SHARED);
+	EXPECT_EQ(0, td_aug(td, GPA_2M(1), HUGE_PA(3)));
+	tdxm_unlock(head, LOCK_SHARED);
+	CONFLICT(h, first, RCX, true, TDH_MEM_PAGE_REMOVE, GPA_2M(0) | 1, td->tdr, 0, 0);
+	CONFLICT(h, first, RCX, true, TDH_PHYMEM_PAGE_RECLAIM, HUGE_PA(0), 0, 0, 0);
+	CONFLICT(h, first, RCX, false, TDH_PHYMEM_PAGE_WBINVD, HUGE_PA(0) + PAGE_SIZE, 0, 0, 0);
+	EXPECT_EQ(0, *head);
+	EXPECT_EQ(0, *first);
+	EXPECT_EQ(0, td_remove(td, GPA_2M(0) | 1));
+}
+
 TEST_F(lock, counters)
 {
 	struct host *h = &self->h;

@@ -142,6 +142,69 @@ TEST_F(plant, x1)
 	EXPECT_EQ(self->pa, sept_says(&self->td));
 }
 
+/* How many of the 512 children are not where they should be? */
+static int children_off(struct test_td *td)
+{
+	int i, off = 0;
+
+	for (i = 0; i < 512; i++)
+		off += td_pa_at(td, GPA_4K(i), 0) != HUGE_PA(0) + i * PAGE_SIZE;
+	return off;
+}
+
+TEST(split)
+{
+	struct tdxm_config cfg = host_config;
+	struct test_td td;
+	u64 table, i;
+	struct host h;
+
+	cfg.max_leaf_level = 1;
+	ASSERT_EQ(0, host_start(&h, &cfg));
+	ASSERT_EQ(0, td_start(&h, &td, HOST_KEYID, STAGE_RUNNABLE, 1));
+	ASSERT_EQ(0, td_map_tables_to(&td, TEST_GPA, 1));
+	table = host_page(&h);
+	ASSERT_EQ(0, td_aug(&td, TEST_GPA | 1, HUGE_PA(0)));
+	ASSERT_EQ(0, td_block_and_track(&td, TEST_GPA | 1) ?: td_demote(&td, TEST_GPA | 1, table));
+	EXPECT_EQ(0, children_off(&td));
+	ASSERT_EQ(0, td_block_and_track(&td, TEST_GPA | 1) ?: td_promote(&td, TEST_GPA | 1));
+
+	tdxm_plant(h.m, TDXM_PLANT_SPLIT);
+	ASSERT_EQ(0, td_block_and_track(&td, TEST_GPA | 1) ?: td_demote(&td, TEST_GPA | 1, table));
+	EXPECT_EQ(1, children_off(&td));
+	/* A lie only: the guest uses and the host gets back the right pages. */
+	h.arg = &td;
+	h.guest = accept_and_write;
+	EXPECT_EQ(77, td_enter(&td, 0));
+	for (i = 0; i < 512; i++)
+		ASSERT_EQ(HUGE_PA(0) + i * PAGE_SIZE, td_zap(&td, GPA_4K(i)));
+	EXPECT_EQ(0, h.findings);
+	host_stop(&h);
+}
+
+/* Planted in an AUG of any size, and gone with the page. */
+TEST(x1_of_a_huge_page)
+{
+	struct tdxm_config cfg = host_config;
+	struct test_td td;
+	struct host h;
+
+	cfg.max_leaf_level = 1;
+	ASSERT_EQ(0, host_start(&h, &cfg));
+	ASSERT_EQ(0, td_start(&h, &td, HOST_KEYID, STAGE_RUNNABLE, 1));
+	ASSERT_EQ(0, td_map_tables_to(&td, TEST_GPA, 1));
+	tdxm_plant(h.m, TDXM_PLANT_X1);
+	ASSERT_EQ(0, td_aug(&td, TEST_GPA | 1, HUGE_PA(0)));
+	EXPECT_EQ(HUGE_PA(0) ^ PAGE_SIZE, td_pa_at(&td, TEST_GPA, 1));
+	h.guest = accept_and_write;
+	EXPECT_EQ(77, td_enter(&td, 0));
+	EXPECT_EQ(SEPT_MAPPED, td_state_at(&td, TEST_GPA, 1));
+	EXPECT_EQ(HUGE_PA(0) ^ PAGE_SIZE, td_pa_at(&td, TEST_GPA, 1));
+	EXPECT_EQ(HUGE_PA(0), td_zap(&td, TEST_GPA | 1));
+	EXPECT_EQ(0, h.findings);
+	host_stop(&h);
+}
+
 static int failed_removes(struct test_td *td, u64 pa, int n)
 {
 	int failed = 0;

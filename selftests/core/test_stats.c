@@ -71,6 +71,8 @@ TEST_F(stats, order_is_stable_and_names_are_words)
 	static const char wanted[][40] = {
 		"leaf.TDH.MEM.PAGE.AUG.calls", "leaf.TDH.VP.ENTER.busy",
 		"leaf.TDH.MEM.TRACK.injected", "leaf.TDH.MEM.PAGE.REMOVE.error",
+		"leaf.TDH.MEM.PAGE.DEMOTE.calls", "leaf.TDH.MEM.PAGE.PROMOTE.calls",
+		"leaf.TDH.MEM.SEPT.REMOVE.busy", "leaf.TDH.MEM.RANGE.UNBLOCK.error",
 		"lock.TDR.tries", "lock.SEPT_ENTRY.busy", "pamt.REG", "pamt.EPT", "td.live",
 		"vcpu.live", "guest.access", "guest.tlb_hit", "guest.accept",
 		"guest.ept_violation", "guest.tlb_flush", "guest.zero_step", "violation.L1",
