@@ -540,6 +540,12 @@ int tdps_external_start(const struct tdps_external_config *cfg)
 		ext.m = NULL;
 		return -ERANGE;
 	}
+	err = ext_sept_start();
+	if (err) {
+		tdxm_destroy(ext.m);
+		ext.m = NULL;
+		return err;
+	}
 	pool_fill(NULL);
 	pr_info("emulated TDX module: %llu MiB of metadata for %llu pages of memory\n",
 		mcfg.nr_pages * 16 >> 20, mcfg.nr_pages);
@@ -578,6 +584,7 @@ void tdps_external_stop(void)
 
 	if (!m)
 		return;
+	ext_sept_stop();
 	pool_drain();
 	ext.m = NULL;
 	if (tdxm_destroy(m))

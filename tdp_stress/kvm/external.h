@@ -127,6 +127,9 @@ u64 tdps_external_unsupported(void);
 /* Counters backend.<name>, in a stable order. */
 void tdps_external_stats(void (*fn)(void *ctx, const char *name, u64 value), void *ctx);
 
+/* Does the backend follow where tdx.c could not? (TDPS_SPLIT_LENIENT) */
+bool tdps_external_lenient(void);
+
 /*
  * A GFN range whose mirror leafs are crafted: pages that KVM never faulted in,
  * so its attributes say nothing about it (H1 asks). One range per VM; set before

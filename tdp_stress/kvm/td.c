@@ -632,10 +632,11 @@ void tdps_external_destroy(struct kvm *kvm)
 
 	/* KVM_CREATE_VM may fail after adoption is possible, without pre_destroy */
 	disassociate_all(vm);
-	if (vm->hkid)
-		release_hkid(vm);
-	if (!vm->hkid) {
+	if (vm->hkid) {
 		ext_sweep(vm);
+		release_hkid(vm);
+	}
+	if (!vm->hkid) {
 		free_strays(vm);
 		for (i = 0; i < vm->nr_vcpus; i++)
 			if (vm->vcpu[i])

@@ -19,6 +19,7 @@
 #define EXT_TDCS_PAGES		4
 #define EXT_TDVPS_PAGES		6
 #define EXT_KEYID_START		1
+#define EXT_RECOVERERS		64	/* threads in that function at once, with one VM */
 #define EXT_NR_KEYIDS		64	/* TDs that may live at once */
 
 /**
@@ -54,6 +55,7 @@ struct ext_vcpu {
  * @crafted_end: GFN after its last
  * @refused_gfn: GFN of the last operation that was refused
  * @refused: how often in a row
+ * @recoverers: threads in kvm_tdp_mmu_recover_huge_pages()
  * @stray_lock: protects @strays
  * @strays: S-EPT pages that could not be taken back while the TD lived; they go
  *	    with it
@@ -78,6 +80,7 @@ struct ext_vm {
 	gfn_t crafted_end;
 	gfn_t refused_gfn;
 	u32 refused;
+	struct task_struct *recoverers[EXT_RECOVERERS];
 	spinlock_t stray_lock;	/* @strays */
 	struct list_head strays;
 	struct page *tdr;
@@ -151,7 +154,9 @@ static inline bool ext_busy(u64 status)
 	return (status & TDX_SEAMCALL_STATUS_MASK) == TDX_OPERAND_BUSY;
 }
 
-/* The TD is gone as a guest; whatever it still maps is taken back (sept.c). */
+/* sept.c */
+int ext_sept_start(void);
+void ext_sept_stop(void);
 void ext_sweep(struct ext_vm *vm);
 
 #endif
