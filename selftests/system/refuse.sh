@@ -1,77 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Job: wrong uses of the modules, inside the guest. Each has to be refused by
 # one line that names it, and to leave nothing behind.
-#
-#   @case NAME|ok or not ok|what was said
-
-# What our modules said at error level. busybox's insmod tries two system calls,
-# so a line may come twice; "invalid for parameter" is the kernel's own addition.
-new_lines()
-{
-	dmesg -r | tail -n +$((lines_before + 1)) | grep -E '^<[0-3]>.* (tdx_stub|tdp_stress): ' |
-		sed 's/^<[0-9]*>\[[^]]*\] //' | grep -v ' invalid for parameter ' | sort -u
-}
-
-hooks()
-{
-	cat /sys/kernel/debug/kprobes/list /sys/kernel/debug/tracing/enabled_functions 2>/dev/null
-}
-
-# refuses NAME WORDS COMMAND...: COMMAND must fail, say WORDS (an extended
-# regular expression) in one line, and change no hook and no list of modules
-refuses()
-{
-	case_name=$1 case_words=$2
-	shift 2
-	lines_before=$(dmesg -r | wc -l)
-	hooks > /tmp/hooks.before
-	cut -d' ' -f1 /proc/modules > /tmp/modules.before
-	if said=$("$@" 2>&1); then
-		send "@case $case_name|not ok|it was accepted: $said"
-		return
-	fi
-	new_lines > /tmp/lines
-	hooks > /tmp/hooks.after
-	cut -d' ' -f1 /proc/modules > /tmp/modules.after
-	said="$said $(tr '\n' ' ' < /tmp/lines)"
-	if ! echo "$said" | grep -qE "$case_words"; then
-		send "@case $case_name|not ok|wanted words '$case_words', it said: $said"
-	elif [ "$(wc -l < /tmp/lines)" -gt 1 ]; then
-		send "@case $case_name|not ok|more than one line: $said"
-	elif ! cmp -s /tmp/hooks.before /tmp/hooks.after; then
-		send "@case $case_name|not ok|hooks were left behind"
-	elif ! cmp -s /tmp/modules.before /tmp/modules.after; then
-		send "@case $case_name|not ok|the list of modules changed"
-	else
-		send "@case $case_name|ok|"
-	fi
-}
-
-# expect NAME COMMAND...: COMMAND must succeed
-expect()
-{
-	case_name=$1
-	shift
-	# not in a subshell: what is waited for has to be our child
-	if "$@" > /tmp/said 2>&1; then
-		send "@case $case_name|ok|"
-	else
-		send "@case $case_name|not ok|$(tr '\n' ' ' < /tmp/said)"
-	fi
-}
-
-exits_with()
-{
-	wanted=$1
-	shift
-	"$@"
-	[ $? = "$wanted" ]
-}
-
-plain_insmod()
-{
-	insmod "/modules/$1.ko" "$2"
-}
+. /cases.sh
 
 bare_machine()
 {
@@ -106,18 +36,6 @@ bare_machine()
 	fi
 }
 
-# what insmod would say on a machine that wants signed modules
-with_insmod_that_says()
-{
-	words=$1
-	shift
-	insmod() { echo "insmod: can't insert: $words"; return 1; }
-	"$@"
-	code=$?
-	unset -f insmod
-	return $code
-}
-
 start_td()
 {
 	/tdp-stress --duration 60 --interval 0 --ops run=5,prefault=1,punch=1 > /tmp/driver.log 2>&1 &
@@ -136,12 +54,6 @@ td_ends()
 	wait $td && return 0
 	cat /tmp/driver.log
 	return 1
-}
-
-same_hooks()
-{
-	hooks > /tmp/hooks.now
-	diff /tmp/hooks.bare /tmp/hooks.now
 }
 
 # KVM's modules and the stub have to stay; tdp_stress may come and go
