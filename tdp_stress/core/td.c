@@ -309,6 +309,8 @@ u64 tdh_mng_init(struct tdxm_call *c)
 	tdcs->tsc_frequency = p->tsc_frequency;
 	tdcs->sept_levels = pwl + 1;
 	tdcs->shared_bit = p->config_flags & TD_PARAMS_CONFIG_MAX_GPAW ? BIT_ULL(51) : BIT_ULL(47);
+	if (c->m->cfg.shared_bit)
+		tdcs->shared_bit = c->m->cfg.shared_bit;
 	memcpy(tdcs->cpuid, p->cpuid_values, sizeof(tdcs->cpuid));
 	tdcs->td_epoch = 1;
 	tdxm_store_release(&tdcs->op_state, OP_STATE_INITIALIZED);

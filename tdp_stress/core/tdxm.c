@@ -31,6 +31,9 @@ const char *tdxm_config_error(const struct tdxm_config *cfg)
 		return "phys_bits must be 32 to 52";
 	if (cfg->hold_ns > TDXM_MAX_HOLD_NS)
 		return "hold_ns must be 0 to 100000";
+	if (cfg->shared_bit && (cfg->shared_bit < BIT_ULL(32) || cfg->shared_bit > BIT_ULL(47) ||
+				cfg->shared_bit & (cfg->shared_bit - 1)))
+		return "shared_bit must be 0 or one of bits 32 to 47";
 	if (cfg->nr_packages > TDXM_MAX_PACKAGES)
 		return "nr_packages must be 0 to 64";
 	if (cfg->nr_cpuid_config > TDXM_MAX_CPUID_CONFIG ||

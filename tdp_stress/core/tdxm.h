@@ -58,6 +58,8 @@ enum tdxm_shared_format {
  *		    there to reach the TDP MMU's code for it. 0 is what today's
  *		    tdx.c uses, and all that tdx_stub allows.
  * @shared_format: enum tdxm_shared_format
+ * @shared_bit: the GPA bit that makes an address shared, where the host cannot
+ *		address bit 47: one of bits 32 to 47; 0: as the ABI has it, by GPAW
  * @attributes_fixed0: bits that TD attributes may have set; 0: any
  * @attributes_fixed1: bits that they must have set
  * @xfam_fixed0: as @attributes_fixed0, for XFAM
@@ -80,6 +82,7 @@ struct tdxm_config {
 	const u64 *cpuid_config;
 	u32 max_leaf_level;
 	u32 shared_format;
+	u64 shared_bit;
 	u64 attributes_fixed0, attributes_fixed1;
 	u64 xfam_fixed0, xfam_fixed1;
 };
@@ -133,7 +136,8 @@ void *tdxm_priv(struct tdxm *m);
 
 /*
  * Execute the SEAMCALL in @regs: leaf and version in RAX, status in RAX on
- * return. Never sleeps and never waits: contention is a status. TDH.PHYMEM.
+ * return. A page stays the TD's until a leaf that gives it back has succeeded:
+ * after a failure of PAGE.REMOVE, PROMOTE or SEPT.REMOVE it must not be freed. Never sleeps and never waits: contention is a status. TDH.PHYMEM.
  * PAGE.RDMD takes no lock at all (it is called from #MC).
  */
 void tdxm_seamcall(struct tdxm *m, struct tdxm_regs *regs);
@@ -191,8 +195,9 @@ void tdxm_invept(struct tdxm *m, u32 lp);
 
 /*
  * Read the S-EPT entry that maps @gpa at @level (0 is 4K). 0, or -ENOENT if the
- * walk ends above @level or there is no such TD. The caller keeps the TD alive
- * (holds KVM's mmu_lock).
+ * walk ends above @level (at a huge page, too) or there is no such TD. The caller
+ * holds KVM's mmu_lock: it keeps the TD alive, and PROMOTE and SEPT.REMOVE, which
+ * take tables away, out (they are called with it held for write).
  */
 int tdxm_sept_read(struct tdxm *m, u64 tdr, u64 gpa, int level, u64 *pa, u8 *state);
 
@@ -250,9 +255,9 @@ void tdxm_plant(struct tdxm *m, enum tdxm_plant plant);
 /*
  * Walk all counters as "name value" pairs, in a stable order: leaf.<ABI name>.
  * {calls,busy,injected,error}, the same of leaf.unknown, status.<16 hex digits>,
- * lock.<name>.tries, lock.<name>.busy, pamt.<type>, td.live, vcpu.live, guest.
- * {access,tlb_hit,accept,ept_violation,tlb_flush,zero_step}, violation.<id>,
- * mem.bytes.
+ * lock.<name>.tries, lock.<name>.busy, pamt.<type> (in 4K pages), td.live,
+ * vcpu.live, guest.{access,tlb_hit,accept,ept_violation,tlb_flush,zero_step},
+ * violation.<id>, mem.bytes.
  */
 void tdxm_for_each_counter(struct tdxm *m,
 			   void (*fn)(void *ctx, const char *name, u64 value), void *ctx);
