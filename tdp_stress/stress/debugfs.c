@@ -21,7 +21,7 @@ static void show_stat(void *m, const char *name, u64 value)
 
 static int stats_show(struct seq_file *m, void *unused)
 {
-	tdps_visit_stats(show_stat, m);
+	stress_visit_stats(show_stat, m);
 	return 0;
 }
 DEFINE_SHOW_ATTRIBUTE(stats);
@@ -61,6 +61,23 @@ static int not_checked_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(not_checked);
 
+static int state_show(struct seq_file *m, void *unused)
+{
+	char text[32];
+
+	torture_state(text, sizeof(text));
+	seq_printf(m, "%s\n", text);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(state);
+
+static int ops_show(struct seq_file *m, void *unused)
+{
+	torture_ops_show(m);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(ops);
+
 static ssize_t audit_write(struct file *file, const char __user *buf, size_t len, loff_t *pos)
 {
 	bool now;
@@ -87,6 +104,8 @@ int stress_debugfs_init(void)
 	debugfs_create_file("flight", 0444, dir, NULL, &flight_fops);
 	debugfs_create_file("verdict", 0444, dir, NULL, &verdict_fops);
 	debugfs_create_file("not_checked", 0444, dir, NULL, &not_checked_fops);
+	debugfs_create_file("state", 0444, dir, NULL, &state_fops);
+	debugfs_create_file("ops", 0444, dir, NULL, &ops_fops);
 	debugfs_create_file("audit", 0200, dir, NULL, &audit_fops);
 	return 0;
 }

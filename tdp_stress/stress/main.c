@@ -7,19 +7,30 @@
 
 #include <linux/jiffies.h>
 #include <linux/module.h>
+#include <linux/string.h>
 #include <linux/time64.h>
 #include <linux/workqueue.h>
 
 #include "../kvm/kvm.h"
+#include "../kvm/own.h"
 #include "../oracle/oracle.h"
 #include "stress.h"
 
 #define WATCHDOG_MS	500
+#define IDLE_MS		10000	/* for KVM to destroy the last VM */
+
+static void finish(void);
 
 /* Two works: the watchdog has to run while an audit waits for mmu_lock. */
 static struct workqueue_struct *wq;
 static struct delayed_work audit_work;
 static struct delayed_work watchdog_work;
+static struct delayed_work end_work;	/* duration= without VMs of our own */
+
+static bool is_external(void)
+{
+	return tdps_kvm_backend() == TDPS_BACKEND_EXTERNAL;
+}
 
 static void audit(struct work_struct *work)
 {
@@ -48,6 +59,11 @@ int stress_audit_now(void)
 	return 0;
 }
 
+static void end(struct work_struct *work)
+{
+	finish();
+}
+
 static int start_work(void)
 {
 	wq = alloc_workqueue("tdp_stress", WQ_UNBOUND, 0);
@@ -55,6 +71,7 @@ static int start_work(void)
 		return -ENOMEM;
 	INIT_DELAYED_WORK(&audit_work, audit);
 	INIT_DELAYED_WORK(&watchdog_work, watchdog);
+	INIT_DELAYED_WORK(&end_work, end);
 	if (stress_params.audit_ms)
 		queue_delayed_work(wq, &audit_work, msecs_to_jiffies(stress_params.audit_ms));
 	queue_delayed_work(wq, &watchdog_work, msecs_to_jiffies(WATCHDOG_MS));
@@ -67,6 +84,7 @@ static void stop_work(void)
 		return;
 	cancel_delayed_work_sync(&audit_work);
 	cancel_delayed_work_sync(&watchdog_work);
+	cancel_delayed_work_sync(&end_work);
 	destroy_workqueue(wq);
 	wq = NULL;
 }
@@ -100,7 +118,7 @@ static int open_rooms(void)
 	if (err)
 		pr_err("not enough memory: a smaller flight= needs less\n");
 	else
-		err = tlb_init(NULL);
+		err = tlb_init(tdps_external_view());
 	if (err)
 		close_rooms();
 	return err;
@@ -117,12 +135,20 @@ static void decide_checks(void)
 		tdps_not_possible(TDPS_X1, "needs tdx_stub, which is not loaded");
 }
 
-/* With no oracle asked for, KVM is left alone, so that "off" means off. */
+/*
+ * With no oracle asked for, KVM is left alone, so that "off" means off: unless it
+ * is this module that answers it.
+ */
+static bool hooks_wanted(void)
+{
+	return tdps_enabled || is_external();
+}
+
 static int start_watching(void)
 {
 	int err;
 
-	if (!tdps_enabled)
+	if (!hooks_wanted())
 		return 0;
 	err = splat_init();
 	if (err) {
@@ -143,22 +169,142 @@ static int start_watching(void)
 static void stop_watching(void)
 {
 	stop_work();
-	if (tdps_enabled)
+	if (hooks_wanted())
 		tdps_kvm_unhook();
 	splat_exit();
 }
 
+/* --- the last word --- */
+
+static void print_stat(void *unused, const char *name, u64 value)
+{
+	pr_info("  %s %llu\n", name, value);
+}
+
+/**
+ * stress_visit_stats() - all counters of all rooms
+ * @fn: called for each, in a stable order
+ * @ctx: handed to @fn
+ *
+ * Context: may sleep.
+ */
+void stress_visit_stats(void (*fn)(void *ctx, const char *name, u64 value), void *ctx)
+{
+	tdps_visit_stats(fn, ctx);
+	if (stress_params.vms)
+		torture_stats(fn, ctx);
+	tdps_external_stats(fn, ctx);
+}
+
+/* What is said; one thread at a time gets here. */
+static char text[STRESS_PARAMS_LEN];
+static char said[256];		/* the verdict, once it was said */
+
+static void last_word(void)
+{
+	char verdict[sizeof(said)];
+
+	if (is_external())
+		tdps_unsupported(tdps_external_unsupported(),
+				 "this kernel brings no external page for the split of a mirror leaf");
+	tdps_verdict(verdict, sizeof(verdict));
+	if (!strcmp(verdict, said))
+		return;
+	strscpy(said, verdict);
+	stress_visit_stats(print_stat, NULL);
+	tdps_not_checked(text, sizeof(text));
+	if (*text)
+		pr_info("not checked: %s\n", text);
+	stress_params_str(text, sizeof(text));
+	pr_info("parameters: %s\n", text);
+	pr_alert("--- End of test: %s\n", verdict);
+}
+
+/* Nothing of ours runs any more: look once more, while there are hooks to look with. */
+static void finish(void)
+{
+	if (tdps_enabled)
+		tdps_kvm_audit();
+	if (is_external() && !tdps_external_wait_idle(IDLE_MS))
+		tdps_external_check_empty();
+	last_word();
+}
+
+/* --- start --- */
+
+static int start_backend(void)
+{
+	const struct stress_params *p = &stress_params;
+	const struct tdps_external_config cfg = {
+		.seed = p->seed,
+		.busy = p->busy,
+		.hold_ns = p->hold_ns,
+		.max_vcpus = p->vcpus + p->mmu_workers + p->slot_workers + 1,
+		.max_leaf_level = p->huge_1g ? 2 : 1,
+		.split = p->split,
+		.guest = torture_guest,
+		.dirtied = torture_dirtied,
+	};
+
+	return is_external() ? tdps_external_start(&cfg) : 0;
+}
+
+static int check_params(void)
+{
+	if (stress_params.vms && !is_external()) {
+		pr_err("vms=%d: only backend=external makes VMs; use vms=0, or backend=external where KVM runs without TDX\n",
+		       stress_params.vms);
+		return -EINVAL;
+	}
+	if (stress_params.vms && !stress_params.others_ok && tdps_own_others()) {
+		pr_err("there are other VMs on this machine, which a bug met here may take down: stop them, or use others_ok=1, or vms=0\n");
+		return -EBUSY;
+	}
+	return 0;
+}
+
+static int start_torture(void)
+{
+	const struct stress_params *p = &stress_params;
+	const struct torture_config cfg = {
+		.vms = p->vms,
+		.vcpus = p->vcpus,
+		.mmu_workers = p->mmu_workers,
+		.slot_workers = p->slot_workers,
+		.mem_bytes = (u64)p->mem_mib << 20,
+		.duration = p->duration,
+		.stat_interval = p->stat_interval,
+		.stutter = p->stutter,
+		.seed = p->seed,
+		.schedule = p->schedule,
+		.delay_us = p->delay_us,
+		.giant = p->huge_1g,
+		.hugetlb = p->hugetlb,
+		.finish = finish,
+	};
+
+	if (!p->vms && p->duration && wq)
+		queue_delayed_work(wq, &end_work, p->duration * HZ);
+	return torture_start(&cfg);
+}
+
 static int __init stress_init(void)
 {
-	char text[256];
 	int err;
 
-	err = tdps_kvm_open(TDPS_BACKEND_AUTO);
+	err = tdps_kvm_open(stress_params.backend);
 	if (err)
 		return err;
-	err = open_rooms();
+	stress_params_settle(tdps_kvm_backend());
+	err = check_params();
 	if (err)
 		goto close_kvm;
+	err = start_backend();
+	if (err)
+		goto close_kvm;
+	err = open_rooms();
+	if (err)
+		goto stop_backend;
 	decide_checks();
 	err = start_watching();
 	if (err)
@@ -166,59 +312,56 @@ static int __init stress_init(void)
 	err = stress_debugfs_init();
 	if (err)
 		goto stop;
+	err = tdps_adopt_init();
+	if (err)
+		goto no_debugfs;
 	stress_live = true;
 	err = stress_plant_start();
 	if (err)
-		goto no_debugfs;
+		goto not_live;
 	stress_params_str(text, sizeof(text));
-	pr_info("watching KVM: %s\n", text);
+	pr_info("watching KVM, backend %s: %s\n", tdps_kvm_backend_name(), text);
 	tdps_not_checked(text, sizeof(text));
-	if (*text)
+	/* with VMs of our own most of that is about what has not happened yet */
+	if (*text && !stress_params.vms)
 		pr_info("not checked: %s\n", text);
+	err = start_torture();
+	if (err)
+		goto not_live;
 	return 0;
 
-no_debugfs:
+not_live:
 	stress_live = false;
+	tdps_adopt_exit();
+no_debugfs:
 	stress_debugfs_exit();
 stop:
 	stop_watching();
 close_rooms:
 	close_rooms();
+stop_backend:
+	if (is_external())
+		tdps_external_stop();
 close_kvm:
 	tdps_kvm_close();
 	return err;
 }
 
-static void print_stat(void *unused, const char *name, u64 value)
-{
-	pr_info("  %s %llu\n", name, value);
-}
-
-static void last_word(void)
-{
-	char text[256];
-
-	tdps_visit_stats(print_stat, NULL);
-	tdps_not_checked(text, sizeof(text));
-	if (*text)
-		pr_info("not checked: %s\n", text);
-	stress_params_str(text, sizeof(text));
-	pr_info("parameters: %s\n", text);
-	tdps_verdict(text, sizeof(text));
-	pr_alert("--- End of test: %s\n", text);
-}
-
 static void __exit stress_exit(void)
 {
 	stress_live = false;
+	torture_stop();
+	tdps_adopt_exit();
 	stress_debugfs_exit();
+	finish();
 	stop_watching();
-	last_word();
 	close_rooms();
+	if (is_external())
+		tdps_external_stop();
 	tdps_kvm_close();
 }
 
 module_init(stress_init);
 module_exit(stress_exit);
 MODULE_LICENSE("GPL");
-MODULE_DESCRIPTION("Stress tester of KVM's TDP MMU: watches TDs and judges");
+MODULE_DESCRIPTION("Stress tester of KVM's TDP MMU: makes VMs, tortures them, watches and judges");

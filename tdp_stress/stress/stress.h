@@ -7,6 +7,10 @@
 
 #include <linux/types.h>
 
+#include "../kvm/external.h"
+#include "../kvm/kvm.h"
+#include "../torture/torture.h"
+
 /**
  * struct stress_params - parameters, checked when they are set
  * @audit_ms: pause between two audits, ms; 0: only on demand
@@ -16,25 +20,67 @@
  * @flight: events that the recorder keeps for each CPU
  * @checks: the checks asked for, a bit for each
  * @all_checks: all that are possible were asked for
+ * @backend: who keeps the external page tables
+ * @split: what a split without an external page meets
+ * @vms: VMs made inside the kernel, -1: as many as fit the backend
+ * @vcpus: vCPUs of each, -1: as many as CPUs, at least 2
+ * @mmu_workers: threads that call the TDP MMU, -1: as many as CPUs
+ * @slot_workers: threads that lead the VMs' life, -1: 1
+ * @mem_mib: memory of each VM, MiB
+ * @duration: seconds, 0: until the module is removed
+ * @stat_interval: seconds between two lines of statistics, 0: none
+ * @stutter: seconds of work and of pause in turn, 0: no pause
+ * @seed: of all random choices, 0: choose one
+ * @busy: one external operation in so many is BUSY, 0: none
+ * @hold_ns: how long the emulated module keeps its locks, ns
+ * @schedule: how threads are made to wait at schedule points
+ * @delay_us: longest wait there, us
+ * @huge_1g: 1G mirror leafs, too
+ * @hugetlb: a hugetlb memslot, too
+ * @others_ok: make VMs although others run on this machine
  */
 struct stress_params {
-	unsigned int audit_ms;
-	unsigned int progress_ms;
-	unsigned int frozen_max_ms;
-	unsigned int retry_max;
-	unsigned int flight;
+	int audit_ms;
+	int progress_ms;
+	int frozen_max_ms;
+	int retry_max;
+	int flight;
 	unsigned long checks;
 	bool all_checks;
+	int backend;
+	int split;
+	int vms;
+	int vcpus;
+	int mmu_workers;
+	int slot_workers;
+	int mem_mib;
+	int duration;
+	int stat_interval;
+	int stutter;
+	u64 seed;
+	int busy;
+	int hold_ns;
+	int schedule;
+	int delay_us;
+	int huge_1g;
+	int hugetlb;
+	int others_ok;
 };
 
 extern struct stress_params stress_params;
 extern bool stress_live;	/* hooked: parameters take effect at once */
 
-int stress_plant_start(void);
 /* "name=value name=value ..." of all parameters */
+#define STRESS_PARAMS_LEN	1024
+
+int stress_plant_start(void);
+/* Put a number in the place of each -1 and of seed=0. */
+void stress_params_settle(enum tdps_backend backend);
 void stress_params_str(char *buf, size_t len);
 
 int stress_audit_now(void);
+/* All counters of all rooms, in a stable order. */
+void stress_visit_stats(void (*fn)(void *ctx, const char *name, u64 value), void *ctx);
 
 int stress_debugfs_init(void);
 void stress_debugfs_exit(void);

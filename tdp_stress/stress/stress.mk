@@ -5,12 +5,14 @@
 obj-m += tdp_stress.o
 
 stress-kvm-objs := kvm/symbols.o kvm/hooks.o kvm/walk.o kvm/vm.o kvm/external.o kvm/td.o \
-		   kvm/sept.o kvm/adopt.o
+		   kvm/sept.o kvm/adopt.o \
+		   kvm/own.o kvm/life.o kvm/entry.o kvm/run.o
 tdp_stress-y := stress/main.o stress/params.o stress/debugfs.o \
 		oracle/judge.o oracle/ctx.o oracle/recorder.o oracle/verdict.o \
 		oracle/frozen.o oracle/external.o oracle/zap.o oracle/transition.o \
 		oracle/rcu.o oracle/tlb.o oracle/accounting.o oracle/progress.o \
 		oracle/splat.o oracle/meet.o oracle/split.o oracle/dirty.o \
+		torture/ops.o torture/worker.o torture/schedule.o torture/guest.o torture/stats.o \
 		$(stress-kvm-objs) $(addprefix stress/core-,$(core-objs))
 
 # The core once more, for this module: an object may be part of one module only.
