@@ -59,6 +59,9 @@ TEST_F(config, each_field_is_checked)
 	REFUSED(nr_cpuid_config, 49);
 	REFUSED(max_leaf_level, 3);
 	REFUSED(shared_format, 2);
+	REFUSED(shared_bit, BIT_ULL(31));
+	REFUSED(shared_bit, BIT_ULL(48));
+	REFUSED(shared_bit, BIT_ULL(40) | BIT_ULL(41));
 }
 
 TEST_F(config, a_guest_is_needed)

@@ -157,7 +157,8 @@ TEST_F(huge, no_part_of_it_can_be_taken)
 		  seamcall4(h, TDH_MEM_PAGE_ADD, TEST_GPA, early.tdr, used, host_page(h)));
 	EXPECT_EQ(TDX_PAGE_METADATA_INCORRECT | RCX,
 		  seamcall(h, TDH_MNG_CREATE, used, HOST_KEYID + 2, 0));
-	EXPECT_EQ(TDX_PAGE_METADATA_INCORRECT | RCX, seamcall(h, TDH_VP_CREATE, used, early.tdr, 0));
+	EXPECT_EQ(TDX_PAGE_METADATA_INCORRECT | RCX,
+		  seamcall(h, TDH_VP_CREATE, used, early.tdr, 0));
 	EXPECT_EQ(TDX_PAGE_METADATA_INCORRECT | RCX, seamcall(h, TDH_VP_ADDCX, used, vpr, 0));
 	EXPECT_EQ(6, h->findings);
 	EXPECT_STREQ("X2", h->finding_id);
@@ -254,8 +255,10 @@ FIXTURE_TEARDOWN(state)
 /* A failure says what is there, and leaves it alone and unlocked. */
 #define EXPECT_STATUS(expected, call)						\
 do {										\
-	EXPECT_EQ(expected, call);						\
-	if (expected)								\
+	u64 want = (expected);							\
+										\
+	EXPECT_EQ(want, call);							\
+	if (want)								\
 		EXPECT_EQ(variant->info, self->h.last.rdx);			\
 	EXPECT_EQ(0, *td_entry(&self->td, TEST_GPA, 1) & SEPT_TDEL);		\
 } while (0)

@@ -333,12 +333,6 @@ FIXTURE_TEARDOWN(huge)
 	host_stop(&self->h);
 }
 
-/* What each of the four leaves is called with, in a state in which it would succeed. */
-#define DEMOTE	TDH_MEM_PAGE_DEMOTE, GPA_2M(0) | 1, td->tdr, page, 0
-#define PROMOTE	TDH_MEM_PAGE_PROMOTE, GPA_2M(1) | 1, td->tdr, 0, 0
-#define REMOVE	TDH_MEM_SEPT_REMOVE, GPA_2M(2) | 1, td->tdr, 0, 0
-#define UNBLOCK	TDH_MEM_RANGE_UNBLOCK, GPA_2M(0) | 1, td->tdr, 0, 0
-
 TEST_F(huge, td_and_tree)
 {
 	struct test_td *td = &self->td;
@@ -346,19 +340,24 @@ TEST_F(huge, td_and_tree)
 	u32 *tdr = page_lock(h, td->tdr), *op = &td_tdcs(td)->op_state_lock;
 	u32 *tree = &td_tdcs(td)->sept_lock, *early = &td_tdcs(&self->early)->sept_lock;
 	u64 page = host_page(h);
+	/* Each would succeed. */
+	const struct args demote = { TDH_MEM_PAGE_DEMOTE, GPA_2M(0) | 1, td->tdr, page };
+	const struct args promote = { TDH_MEM_PAGE_PROMOTE, GPA_2M(1) | 1, td->tdr };
+	const struct args remove = { TDH_MEM_SEPT_REMOVE, GPA_2M(2) | 1, td->tdr };
+	const struct args unblock = { TDH_MEM_RANGE_UNBLOCK, GPA_2M(0) | 1, td->tdr };
 
-	CONFLICT(h, tdr, RDX, false, DEMOTE);
-	CONFLICT(h, tdr, RDX, false, PROMOTE);
-	CONFLICT(h, tdr, RDX, false, REMOVE);
-	CONFLICT(h, tdr, RDX, false, UNBLOCK);
-	CONFLICT(h, op, TDX_OPERAND_ID_OP_STATE, false, DEMOTE);
-	CONFLICT(h, op, TDX_OPERAND_ID_OP_STATE, false, PROMOTE);
-	CONFLICT(h, op, TDX_OPERAND_ID_OP_STATE, false, REMOVE);
-	CONFLICT(h, op, TDX_OPERAND_ID_OP_STATE, false, UNBLOCK);
-	CONFLICT(h, tree, TDX_OPERAND_ID_SEPT, false, DEMOTE);
-	CONFLICT(h, tree, TDX_OPERAND_ID_SEPT, false, PROMOTE);
-	CONFLICT(h, tree, TDX_OPERAND_ID_SEPT, true, REMOVE);
-	CONFLICT(h, tree, TDX_OPERAND_ID_SEPT, true, UNBLOCK);
+	conflict(_metadata, h, tdr, RDX, false, &demote);
+	conflict(_metadata, h, tdr, RDX, false, &promote);
+	conflict(_metadata, h, tdr, RDX, false, &remove);
+	conflict(_metadata, h, tdr, RDX, false, &unblock);
+	conflict(_metadata, h, op, TDX_OPERAND_ID_OP_STATE, false, &demote);
+	conflict(_metadata, h, op, TDX_OPERAND_ID_OP_STATE, false, &promote);
+	conflict(_metadata, h, op, TDX_OPERAND_ID_OP_STATE, false, &remove);
+	conflict(_metadata, h, op, TDX_OPERAND_ID_OP_STATE, false, &unblock);
+	conflict(_metadata, h, tree, TDX_OPERAND_ID_SEPT, false, &demote);
+	conflict(_metadata, h, tree, TDX_OPERAND_ID_SEPT, false, &promote);
+	conflict(_metadata, h, tree, TDX_OPERAND_ID_SEPT, true, &remove);
+	conflict(_metadata, h, tree, TDX_OPERAND_ID_SEPT, true, &unblock);
 	CONFLICT(h, early, TDX_OPERAND_ID_SEPT, true, TDH_MEM_PAGE_PROMOTE, TEST_GPA | 1,
 		 self->early.tdr, 0, 0);
 
@@ -379,13 +378,17 @@ TEST_F(huge, pages_and_entries)
 	struct host *h = &self->h;
 	u64 page = host_page(h), *entry;
 	u64 split = td_pa_at(td, GPA_2M(1), 1), empty = td_pa_at(td, GPA_2M(2), 1);
+	/* Each would succeed. */
+	const struct args demote = { TDH_MEM_PAGE_DEMOTE, GPA_2M(0) | 1, td->tdr, page };
+	const struct args promote = { TDH_MEM_PAGE_PROMOTE, GPA_2M(1) | 1, td->tdr };
+	const struct args remove = { TDH_MEM_SEPT_REMOVE, GPA_2M(2) | 1, td->tdr };
 	int i;
 
-	CONFLICT(h, page_lock(h, page), R8, true, DEMOTE);
-	CONFLICT(h, &tdxm_pamt_at(h->m, HUGE_PA(0), 1)->lock, RCX, true, DEMOTE);
-	CONFLICT(h, page_lock(h, split), RCX, true, PROMOTE);
-	CONFLICT(h, &tdxm_pamt_at(h->m, HUGE_PA(1), 1)->lock, RCX, true, PROMOTE);
-	CONFLICT(h, page_lock(h, empty), RCX, true, REMOVE);
+	conflict(_metadata, h, page_lock(h, page), R8, true, &demote);
+	conflict(_metadata, h, &tdxm_pamt_at(h->m, HUGE_PA(0), 1)->lock, RCX, true, &demote);
+	conflict(_metadata, h, page_lock(h, split), RCX, true, &promote);
+	conflict(_metadata, h, &tdxm_pamt_at(h->m, HUGE_PA(1), 1)->lock, RCX, true, &promote);
+	conflict(_metadata, h, page_lock(h, empty), RCX, true, &remove);
 	for (i = 0; i < 3; i++) {
 		entry = td_entry(td, GPA_2M(i), 1);
 		*entry |= SEPT_TDEL;

@@ -152,8 +152,10 @@ FIXTURE_TEARDOWN(state)
 /* A failure says what is there, changes nothing, takes nothing, leaves nothing locked. */
 #define EXPECT_STATUS(expected, call)						\
 do {										\
-	EXPECT_EQ(expected, call);						\
-	if (expected) {								\
+	u64 want = (expected);							\
+										\
+	EXPECT_EQ(want, call);							\
+	if (want) {								\
 		EXPECT_EQ(variant->info, self->h.last.rdx);			\
 		EXPECT_EQ(variant->state, td_state_at(&self->td, TEST_GPA, 1));	\
 	}									\

@@ -270,4 +270,35 @@ TEST_F(npt, presence_is_bit_0_and_access_is_the_users)
 	EXPECT_EQ(0, self->h.findings);
 }
 
+/* A host whose addresses are shorter than 48 bits has the SHARED bit lower. */
+TEST(a_lower_shared_bit)
+{
+	const u64 shared_bit = BIT_ULL(39);
+	struct tdxm_config cfg = host_config;
+	struct test_td td;
+	struct host h;
+	u64 *root;
+
+	cfg.shared_bit = shared_bit;
+	ASSERT_EQ(0, host_start(&h, &cfg));
+	ASSERT_EQ(0, td_start(&h, &td, HOST_KEYID, STAGE_RUNNABLE, 1));
+	EXPECT_EQ(shared_bit, tdxm_vcpu_shared_bit(td.vcpu[0].vcpu));
+	shared_map(&td, TEST_GPA, EPT_SVE);
+	/* The test's own walk puts bit 47 in: the same tables at bit 39. */
+	root = tdxm_env_va(td.eptp);
+	root[shared_bit >> 39] = root[SHARED_BIT >> 39];
+	*shared_spte(&td, TEST_GPA) = host_page(&h) | EPT_RWX | EPT_SVE;
+	ASSERT_EQ(0, seamcall4(&h, TDH_VP_WR, td.vcpu[0].tdvpr, MD_VMCS_SHARED_EPTP, td.eptp,
+			       ~0ULL));
+	h.guest = play;
+	EXPECT_EQ(TDXM_ACCESS_OK, go(&td, shared_bit | TEST_GPA, true, true));
+	EXPECT_EQ(shared_bit | TEST_GPA, h.dirtied_gpa);
+	/* Nothing at or above it is private. */
+	ASSERT_EQ(0, td_map_tables(&td, TEST_GPA));
+	EXPECT_EQ(TDX_OPERAND_INVALID | TDX_OPERAND_ID_RCX,
+		  td_aug(&td, shared_bit | TEST_GPA, host_page(&h)));
+	EXPECT_EQ(0, td_aug(&td, TEST_GPA, host_page(&h)));
+	host_stop(&h);
+}
+
 TEST_HARNESS_MAIN

@@ -136,9 +136,11 @@ void *tdxm_priv(struct tdxm *m);
 
 /*
  * Execute the SEAMCALL in @regs: leaf and version in RAX, status in RAX on
- * return. A page stays the TD's until a leaf that gives it back has succeeded:
- * after a failure of PAGE.REMOVE, PROMOTE or SEPT.REMOVE it must not be freed. Never sleeps and never waits: contention is a status. TDH.PHYMEM.
+ * return. Never sleeps and never waits: contention is a status. TDH.PHYMEM.
  * PAGE.RDMD takes no lock at all (it is called from #MC).
+ *
+ * A page stays the TD's until the leaf that gives it back has succeeded: after a
+ * failure of PAGE.REMOVE, PROMOTE or SEPT.REMOVE it must not be freed.
  */
 void tdxm_seamcall(struct tdxm *m, struct tdxm_regs *regs);
 
