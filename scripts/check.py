@@ -84,6 +84,8 @@ def operations(guest, values, results):
     for (name, root, level), row in rows.items():
         results.check("operation %s (%s root, level %s) is reached" % (name, root, level),
                       row.get("calls", 0) > 0 and row.get("ok", 0) > 0, repr(row))
+    for what, why in judge.not_run(outcome.files).items():
+        results.not_ok("operation %s is run" % what, why)
     results.check("some operation had to yield", sum(r.get("yield", 0) for r in rows.values()) > 0,
                   "no yield in %d s" % values.duration)
     met = {n: v for n, v in judge.counters(outcome.files.get("stress.stats")).items()

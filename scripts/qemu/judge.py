@@ -109,16 +109,21 @@ def _judge_driver(verdict, outcome):
 
 def operations(files):
     """The rows of the table of operations: {(name, root, level): {column: number}}."""
-    lines = [l.split() for l in files.get("stress.ops", "").splitlines() if l.strip()]
-    if not lines or lines[0][0] not in ("#", "#name"):
-        return {}
-    names = [n for n in " ".join(lines[0]).lstrip("# ").split()]
+    lines = files.get("stress.ops", "").splitlines()
+    columns = lines[0].lstrip("# ").split() if lines else []
     rows = {}
-    for words in lines[1:]:
-        row = dict(zip(names, words))
-        key = tuple(row.pop(n, "-") for n in ("name", "root", "level"))
-        rows[key] = {n: int(v) for n, v in row.items() if v.isdigit()}
+    for line in lines[1:]:
+        if line.strip() and not line.startswith("#"):
+            row = dict(zip(columns, line.split()))
+            key = tuple(row.pop(n, "-") for n in ("name", "root", "level"))
+            rows[key] = {n: int(v) for n, v in row.items() if v.isdigit()}
     return rows
+
+
+def not_run(files):
+    """Operations that this run could not do: {"name root level": why}."""
+    found = re.findall(r"^# not run: (\S+ \S+ \S+): (.*)$", files.get("stress.ops", ""), re.M)
+    return dict(found)
 
 
 def module_counters(files):

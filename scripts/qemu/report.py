@@ -74,6 +74,7 @@ def summary(values, kernel, machine, outcome, verdict, timings):
         },
         "operations": [dict(zip(("name", "root", "level"), key), **row)
                        for key, row in judge.operations(outcome.files).items()],
+        "operations_not_run": judge.not_run(outcome.files),
     }
 
 
@@ -90,7 +91,7 @@ def table(data):
     stress, module = data["counters"]["tdp_stress"], data["counters"]["tdx_module"]
     seconds = max(1, data["parameters"]["duration"])
     say()
-    _print_operations(data["operations"], seconds)
+    _print_operations(data["operations"], data["operations_not_run"], seconds)
     _print_met(stress)
     _print_calls(module, seconds)
     if stress:
@@ -106,7 +107,8 @@ def table(data):
         stress.get("mem.bytes", 0) / 2**20, module.get("mem.bytes", 0) / 2**20))
 
 
-def _print_operations(rows, seconds):
+def _print_operations(rows, not_run, seconds):
+    rows = [r for r in rows if " ".join((r["name"], r["root"], r["level"])) not in not_run]
     if not rows:
         return
     columns = ("calls", "ok", "retry", "yield", "other")
@@ -116,6 +118,9 @@ def _print_operations(rows, seconds):
         calls, *rest = (row.get(c, 0) for c in columns)
         say("  %-22s %-7s %-6s %10d %10.0f %9d %9d %9d %9d" % (
             row["name"], row["root"], row["level"], calls, calls / seconds, *rest))
+    for why in sorted(set(not_run.values())):
+        _row("not run", "%s: %s" % (", ".join(sorted({n.split()[0] for n, w in not_run.items()
+                                                       if w == why})), why))
 
 
 def _print_met(stress):

@@ -7,14 +7,17 @@
 
 . /external-lib.sh
 
-# What tdp_stress prints goes to the terminal as it comes; /dev/kmsg has all of
-# the log, so start where this run begins.
+# What tdp_stress says on its way goes to the terminal; /dev/kmsg has all of the
+# log, so start where this run begins. Its last word is the host's to say.
 follow()
 {
-	cat /dev/kmsg | sed -nu '/tdp_stress run: begin/,$ s/^[0-9]*,[0-9]*,[0-9]*,[^;]*;tdp_stress: //p' |
-		while read -r line; do
-			tell "$line"
-		done &
+	cat /dev/kmsg | while read -r line; do
+		case "$line" in
+		*";tdp_stress run: begin"*) begun=1 ;;
+		*";tdp_stress: "[-\ ]* | *";tdp_stress: not checked"* | *";tdp_stress: parameters"*) ;;
+		*";tdp_stress: "*) [ -z "$begun" ] || tell "${line#*;tdp_stress: }" ;;
+		esac
+	done &
 }
 
 # with STOP_EARLY, a verdict that is out will not get better; what comes along
