@@ -460,6 +460,15 @@ u64 tdps_external_unsupported(void)
 
 /* --- start and stop --- */
 
+/*
+ * The GPA bit that makes an address shared: a TD's bit 47, or where the CPU cannot
+ * address that the highest it can, because KVM's walks end there.
+ */
+u64 ext_shared_bit(void)
+{
+	return BIT_ULL(min_t(unsigned int, boot_cpu_data.x86_phys_bits, 48) - 1);
+}
+
 /* For those who enter no vCPU: nobody comes here. */
 static u64 no_guest(struct tdxm *m, struct tdxm_vcpu *vcpu, struct tdxm_regs *regs)
 {
@@ -503,6 +512,7 @@ int tdps_external_start(const struct tdps_external_config *cfg)
 		.phys_bits = clamp(boot_cpu_data.x86_phys_bits, 32, 52),
 		.hold_ns = cfg->hold_ns,
 		.seed = cfg->seed,
+		.shared_bit = ext_shared_bit(),
 		.nr_packages = topology_max_packages(),
 		.max_leaf_level = cfg->max_leaf_level,
 		.shared_format = boot_cpu_has(X86_FEATURE_SVM) ? TDXM_SHARED_NPT :

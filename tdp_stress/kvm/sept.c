@@ -519,8 +519,8 @@ static kvm_pfn_t huge_pfn(struct ext_vm *vm, gfn_t gfn, int level)
 	int i;
 
 	for (i = 0; i < SPTE_ENT_PER_PAGE; i++)
-		if (!tdxm_sept_read(ext.m, tdr, gfn_to_gpa(gfn + i * step), level - 2, &pa, &state) &&
-		    is_leaf_state(state))
+		if (!tdxm_sept_read(ext.m, tdr, gfn_to_gpa(gfn + i * step), level - 2, &pa,
+				    &state) && is_leaf_state(state))
 			return PHYS_PFN(pa) & -KVM_PAGES_PER_HPAGE(level);
 	return KVM_PFN_ERR_FAULT;
 }

@@ -218,17 +218,6 @@ static int make_td(struct ext_vm *vm)
 
 /* --- adoption --- */
 
-/*
- * The GPA bit that makes an address shared: as a TD's, but where the CPU cannot
- * address so much the highest it can, because KVM's walks end there.
- */
-static gfn_t direct_bits(void)
-{
-	unsigned int bits = boot_cpu_data.x86_phys_bits;
-
-	return gpa_to_gfn(BIT_ULL(min(bits, 48U) - 1));
-}
-
 /* Levels of the root that KVM will make: fixed for NPT, 4 for EPT up to 48 bits. */
 static u8 root_levels(void)
 {
@@ -267,7 +256,7 @@ static void turn_into_td(struct kvm *kvm)
 	kvm->arch.vm_type = KVM_X86_TDX_VM;
 	kvm->arch.has_private_mem = true;
 	kvm->arch.pre_fault_allowed = true;
-	kvm->arch.gfn_direct_bits = direct_bits();
+	kvm->arch.gfn_direct_bits = gpa_to_gfn(ext_shared_bit());
 }
 
 static struct ext_vm *new_vm(struct kvm *kvm)
@@ -429,7 +418,8 @@ int tdps_external_add_vcpu(struct kvm_vcpu *vcpu)
 		return err;
 	}
 	WRITE_ONCE(vm->vcpu[vcpu->vcpu_idx], v);
-	if (refused("TDH.VP.CREATE", vp_create(vm, v)) || refused("TDH.VP.ADDCX", vp_addcx(vm, v)) ||
+	if (refused("TDH.VP.CREATE", vp_create(vm, v)) ||
+	    refused("TDH.VP.ADDCX", vp_addcx(vm, v)) ||
 	    refused("TDH.VP.INIT", vp_init(vm, v, vcpu->vcpu_id)))
 		return -EIO;
 	return 0;

@@ -133,6 +133,7 @@ static inline void ext_count(enum ext_count what)
 	atomic64_inc(&ext.count[what]);
 }
 
+u64 ext_shared_bit(void);
 struct ext_vm *ext_find(const struct kvm *kvm);
 void ext_table_add(struct ext_vm *vm);
 void ext_table_del(struct ext_vm *vm);
