@@ -193,7 +193,7 @@ struct page *ext_pool_get(void)
 			page = pool.page[--pool.n];
 	}
 	if (READ_ONCE(pool.n) < POOL_PAGES / 2)
-		queue_work(system_unbound_wq, &pool_work);
+		queue_work(system_dfl_wq, &pool_work);
 	if (!page)
 		page = alloc_page(GFP_NOWAIT);
 	if (!page)

@@ -16,6 +16,7 @@
 #include <linux/static_call.h>
 #include <linux/tracepoint.h>
 
+#include "../torture/schedule.h"
 #include "external.h"
 #include "insight.h"
 #include "kvm.h"
@@ -94,6 +95,17 @@ static void look_at_extop(struct kvm *kvm, struct tdps_extop *x, struct tdps_pla
 		x->page = __pa(spte_to_child_sp(x->new_spte)->external_spt);
 }
 
+/* Stretch the window, so that others come into it. */
+static void wait_before(const struct tdps_extop *x)
+{
+	if (x->kind == TDPS_EXT_FREE)
+		tdps_point(TDPS_POINT_FREE);
+	else if (x->where.lock == TDPS_LOCK_READ)
+		tdps_point(TDPS_POINT_FROZEN);
+	else if (x->kind == TDPS_EXT_REMOVE)
+		tdps_point(TDPS_POINT_ZAP);
+}
+
 static int hook_set_external_spte(struct kvm *kvm, gfn_t gfn, u64 old_spte, u64 new_spte,
 				  enum pg_level level)
 {
@@ -121,7 +133,10 @@ static int hook_set_external_spte(struct kvm *kvm, gfn_t gfn, u64 old_spte, u64 
 	if (x.kind == TDPS_EXT_SPLIT)
 		tdps_examine_split(new_spte, &split);
 	ctx = tdps_extop_begin(&x);
+	wait_before(&x);
 	ret = answer_set(kvm, gfn, old_spte, new_spte, level);
+	if (x.where.lock == TDPS_LOCK_READ)
+		tdps_point(TDPS_POINT_UNFREEZE);
 	x.after = tdps_look_again(&at, level);
 	tdps_extop_end(ctx, &x, ret);
 	if (x.kind == TDPS_EXT_SPLIT && !x.bugged) {
@@ -161,6 +176,7 @@ static void hook_free_external_spt(struct kvm *kvm, struct kvm_mmu_page *sp)
 	rcu_read_unlock();
 
 	ctx = tdps_extop_begin(&x);
+	wait_before(&x);
 	answer_free(kvm, sp);
 	tdps_extop_end(ctx, &x, 0);
 	this_cpu_inc(hooks_left);
@@ -1003,18 +1019,21 @@ static void unhook_probes(void)
  */
 int tdps_kvm_hook(void)
 {
-	int err;
+	int err = 0;
 
 	tdps_walk_open();
-	err = hook_probes();
-	if (!err)
-		err = hook_traces();
+	/* the external backend's answers are wanted even if nobody watches */
+	if (tdps_enabled) {
+		err = hook_probes();
+		if (!err)
+			err = hook_traces();
+	}
 	if (err) {
 		tdps_kvm_unhook();
 		return err;
 	}
 	hook_extops();
-	WRITE_ONCE(tdps_live, true);
+	WRITE_ONCE(tdps_live, tdps_enabled);
 	return 0;
 }
 
