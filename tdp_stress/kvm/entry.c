@@ -438,7 +438,7 @@ static int craft_fault(struct tdps_vm *vm, struct own_vcpu *v, enum tdps_region 
 	if (mmu_invalidate_retry_gfn(kvm, seq, gfn))
 		return RET_PF_RETRY;
 	if (!craft_fits(kvm, gfn, level))
-		return RET_PF_SPURIOUS;
+		return RET_PF_RETRY;
 	return static_call(own_kvm_tdp_mmu_map)(vcpu, &fault);
 }
 
@@ -462,7 +462,7 @@ enum tdps_result own_craft(struct tdps_vm *vm, struct own_vcpu *v, u64 gfn, int 
 	int ret;
 
 	if (!craft_enter(mode, level))
-		return TDPS_NOTHING;
+		return TDPS_RETRY;
 	ret = craft_fault(vm, v, id, gfn, level);
 	craft_leave(mode);
 	return own_fault_result(ret);
@@ -525,8 +525,13 @@ enum tdps_result tdps_entry_fast_pf(struct tdps_vm *vm, const struct tdps_target
 	return res;
 }
 
-/* KVM_PRE_FAULT_MEMORY of one page: kvm_vcpu_pre_fault_memory() */
-enum tdps_result tdps_entry_prefault(struct tdps_vm *vm, const struct tdps_target *t)
+/*
+ * KVM_PRE_FAULT_MEMORY of one page: kvm_vcpu_pre_fault_memory(). If the vCPU's root
+ * is invalidated while it runs, 7.2 and 7.3 never come back: the fault is stale, is
+ * retried, and nobody answers the request for a new root (only a signal ends it).
+ * See Documentation/torture.rst.
+ */
+enum tdps_result tdps_entry_prefault_race(struct tdps_vm *vm, const struct tdps_target *t)
 {
 	struct own_vcpu *v = own_side(vm, t->side);
 	struct kvm_pre_fault_memory range = {
@@ -548,6 +553,13 @@ enum tdps_result tdps_entry_prefault(struct tdps_vm *vm, const struct tdps_targe
 	}
 	put_vcpu(v);
 	return res;
+}
+
+/* The same, while no root is invalidated. */
+enum tdps_result tdps_entry_prefault(struct tdps_vm *vm, const struct tdps_target *t)
+{
+	guard(rwsem_read)(&vm->roots_sem);
+	return tdps_entry_prefault_race(vm, t);
 }
 
 /* --- zaps --- */
@@ -633,6 +645,7 @@ enum tdps_result tdps_entry_invalidate(struct tdps_vm *vm, const struct tdps_tar
 {
 	struct kvm *kvm = vm->kvm;
 
+	guard(rwsem_write)(&vm->roots_sem);
 	guard(mutex)(&kvm->slots_lock);
 	write_lock(&kvm->mmu_lock);
 	static_call(own_kvm_tdp_mmu_invalidate_roots)(kvm, KVM_DIRECT_ROOTS);
@@ -668,6 +681,7 @@ enum tdps_result tdps_entry_invalidate_all(struct tdps_vm *vm, const struct tdps
 	struct kvm *kvm = vm->kvm;
 	u32 i;
 
+	guard(rwsem_write)(&vm->roots_sem);
 	mutex_lock(&kvm->lock);
 	if (static_call(own_kvm_lock_all_vcpus)(kvm)) {
 		mutex_unlock(&kvm->lock);

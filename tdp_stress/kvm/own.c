@@ -527,6 +527,7 @@ struct tdps_vm *tdps_own_create(const struct tdps_own_config *cfg)
 	if (!vm)
 		return ERR_PTR(-ENOMEM);
 	mutex_init(&vm->slot_lock);
+	init_rwsem(&vm->roots_sem);
 	file = take_file(file_ioctl(kvm_dev, KVM_CREATE_VM, KVM_X86_DEFAULT_VM));
 	if (IS_ERR(file)) {
 		err = PTR_ERR(file);

@@ -124,6 +124,7 @@ enum tdps_result tdps_entry_map(struct tdps_vm *vm, const struct tdps_target *t)
 enum tdps_result tdps_entry_map_exec(struct tdps_vm *vm, const struct tdps_target *t);
 enum tdps_result tdps_entry_fast_pf(struct tdps_vm *vm, const struct tdps_target *t);
 enum tdps_result tdps_entry_prefault(struct tdps_vm *vm, const struct tdps_target *t);
+enum tdps_result tdps_entry_prefault_race(struct tdps_vm *vm, const struct tdps_target *t);
 enum tdps_result tdps_entry_zap_leafs(struct tdps_vm *vm, const struct tdps_target *t);
 enum tdps_result tdps_entry_unmap(struct tdps_vm *vm, const struct tdps_target *t);
 enum tdps_result tdps_entry_zap_all(struct tdps_vm *vm, const struct tdps_target *t);

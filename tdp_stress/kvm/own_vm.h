@@ -7,6 +7,7 @@
 #define TDP_STRESS_KVM_OWN_VM_H
 
 #include <linux/mutex.h>
+#include <linux/rwsem.h>
 #include <linux/static_call_types.h>
 
 #include "insight.h"
@@ -66,6 +67,8 @@ struct own_vcpu {
  * @scratch_len: length of a piece, bytes
  * @scratch_lock: each for its piece
  * @slot_lock: serialises the changes of memslots that are ours to decide, below
+ * @roots_sem: prefaults for read, invalidations of roots for write, see
+ *	tdps_entry_prefault()
  * @move_gfn: where TDPS_MOVE is, 0: nowhere
  * @logging: the dirty log of TDPS_SHARED is on
  * @manual: the log is cleared by an ioctl of its own
@@ -82,6 +85,7 @@ struct tdps_vm {
 	unsigned long scratch_len;
 	struct mutex scratch_lock[OWN_SCRATCH];
 	struct mutex slot_lock;
+	struct rw_semaphore roots_sem;
 	u64 move_gfn;
 	bool logging;
 	bool manual;

@@ -38,9 +38,9 @@ static enum tdps_result handle_violation(struct tdps_vm *vm, struct own_vcpu *v,
 
 	for (tries = 0; tries < RUN_RETRIES; tries++) {
 		if (private && (id == TDPS_CRAFT || id == TDPS_GIANT))
-			res = own_craft(vm, v, gfn,
-					vm->region[id].huge && random & 1 ? PG_LEVEL_2M :
-									    PG_LEVEL_4K);
+			/* what is there already decides which size fits */
+			res = own_craft(vm, v, gfn, vm->region[id].huge && (random + tries) & 1 ?
+					PG_LEVEL_2M : PG_LEVEL_4K);
 		else
 			res = own_fault_result(own_fault(v, gpa, err, KVM_MAX_HUGEPAGE_LEVEL,
 							 false));

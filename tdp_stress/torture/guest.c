@@ -8,6 +8,7 @@
  * interrupts, which would have ended it on a real CPU.
  */
 #include <linux/mm.h>
+#include <linux/percpu.h>
 #include <linux/processor.h>
 #include <linux/sched/clock.h>
 #include <asm/apic.h>
@@ -17,12 +18,58 @@
 #include "../oracle/oracle.h"
 #include "worker.h"
 
+/* How accesses went: private and shared ones, by enum tdxm_access_result. */
+#define NR_RESULTS	(TDXM_ACCESS_VE + 1)
+
+static const char * const access_names[2][NR_RESULTS] = {
+	{
+		[TDXM_ACCESS_OK] = "guest.private.ok",
+		[TDXM_ACCESS_EPT_VIOLATION] = "guest.private.violation",
+		[TDXM_ACCESS_PENDING] = "guest.private.pending",
+		[TDXM_ACCESS_BUSY] = "guest.private.busy",
+		[TDXM_ACCESS_VE] = "guest.private.ve",
+	}, {
+		[TDXM_ACCESS_OK] = "guest.shared.ok",
+		[TDXM_ACCESS_EPT_VIOLATION] = "guest.shared.violation",
+		[TDXM_ACCESS_PENDING] = "guest.shared.pending",
+		[TDXM_ACCESS_BUSY] = "guest.shared.busy",
+		[TDXM_ACCESS_VE] = "guest.shared.ve",
+	},
+};
+
+static DEFINE_PER_CPU(u64 [2][NR_RESULTS], accesses);
+
+/**
+ * torture_guest_stats() - how the guests' accesses went
+ * @fn: called for each kind
+ * @ctx: for @fn
+ */
+void torture_guest_stats(void (*fn)(void *ctx, const char *name, u64 value), void *ctx)
+{
+	int cpu, shared, res;
+	u64 sum;
+
+	for (shared = 0; shared <= 1; shared++) {
+		for (res = 0; res < NR_RESULTS; res++) {
+			sum = 0;
+			for_each_possible_cpu(cpu)
+				sum += READ_ONCE(per_cpu(accesses, cpu)[shared][res]);
+			fn(ctx, access_names[shared][res], sum);
+		}
+	}
+}
+
 #define HOT_PAGES	32	/* as in ops.c: where the workers are, too */
 #define SHORT_ACCESSES	16
 #define LONG_ONE_IN	16	/* stays */
 #define LONG_US		100
 #define BATCH		4	/* accesses between two looks at the local APIC */
-#define RIP_ONE_IN	32	/* stays */
+/*
+ * Stays until the guest begins, and ends, a loop at one instruction: the module's
+ * zero-step filter then keeps it out until the pages of its last faults are there.
+ */
+#define LOOP_ONE_IN	64
+#define LOOP_END_ONE_IN	8
 
 /* Weights out of 16. */
 static enum tdps_region pick_region(struct torture_worker *w)
@@ -72,6 +119,7 @@ static bool touch(struct torture_worker *w, struct tdxm *m, struct tdxm_vcpu *vc
 	}
 	if (res == TDXM_ACCESS_OK && write && shared)
 		tdps_guest_wrote(w->vm_id, gfn, w->token);
+	this_cpu_inc(accesses[shared][res]);
 	/* #VE: no memory there; busy: somebody is at it. A guest would come again. */
 	return res == TDXM_ACCESS_EPT_VIOLATION;
 }
@@ -131,9 +179,10 @@ u64 torture_guest(struct tdxm *m, struct tdxm_vcpu *vcpu, struct tdxm_regs *regs
 
 	if (!w || !w->playing)
 		return EXIT_REASON_EXTERNAL_INTERRUPT;
-	/* many faults at one instruction wake the module's zero-step filter */
-	if (torture_one_in(w, RIP_ONE_IN))
-		tdxm_vcpu_set_rip(vcpu, torture_one_in(w, 2) ? 1 + torture_random(w, U32_MAX) : 0);
+	if (torture_one_in(w, LOOP_ONE_IN))
+		tdxm_vcpu_set_rip(vcpu, 1 + torture_random(w, U32_MAX));
+	else if (torture_one_in(w, LOOP_END_ONE_IN))
+		tdxm_vcpu_set_rip(vcpu, 0);
 	violation = torture_one_in(w, LONG_ONE_IN) ? long_stay(w, m, vcpu, regs) :
 						     short_stay(w, m, vcpu, regs);
 	return violation ? EXIT_REASON_EPT_VIOLATION : EXIT_REASON_EXTERNAL_INTERRUPT;

@@ -7,8 +7,9 @@
 #define pr_fmt(fmt) "tdp_stress: " fmt
 
 #include <linux/kernel.h>
-#include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/string.h>
+#include <linux/timekeeping.h>
 
 #include "worker.h"
 
@@ -42,6 +43,9 @@ struct torture_op torture_ops[] = {
 	  DIRECT(TDPS_SHARED, 0) },
 	{ "prefault", "mirror", "4K", tdps_entry_prefault, TORTURE_MMU, NEED_PRIVATE, 12, SPAN_PAGE,
 	  MIRROR(TDPS_PRIVATE, 0) },
+	/* a prefault that meets an invalidation of roots never ends: only if asked for */
+	{ "prefault_race", "direct", "-", tdps_entry_prefault_race, TORTURE_MMU, NEED_NOTHING, 0,
+	  SPAN_PAGE, DIRECT(TDPS_SHARED, 0) },
 	/* KVM has fast page faults and NX huge pages for direct roots only */
 	{ "fast_pf", "direct", "-", tdps_entry_fast_pf, TORTURE_MMU, NEED_NOTHING, 12, SPAN_PAGE,
 	  DIRECT(TDPS_SHARED, 0) },
@@ -363,6 +367,21 @@ static void aim(struct torture_worker *w, const struct torture_op *op, struct td
 	}
 }
 
+static void begin(struct torture_worker *w, struct torture_op *op)
+{
+	WRITE_ONCE(w->since_ns, ktime_get_mono_fast_ns());
+	WRITE_ONCE(w->op, op);
+	tdps_point(TDPS_POINT_OP);
+}
+
+static void end(struct torture_worker *w)
+{
+	WRITE_ONCE(w->op, NULL);
+	/* the leader's way to end what does not end by itself */
+	if (signal_pending(current))
+		flush_signals(current);
+}
+
 /**
  * torture_do() - do an operation and count how it went
  * @w: the current worker
@@ -383,12 +402,11 @@ void torture_do(struct torture_worker *w, struct torture_op *op, struct tdps_vm 
 	aim(w, op, vm, &t);
 
 	name_thread(w, op->name);
-	WRITE_ONCE(w->op, op);
-	tdps_point(TDPS_POINT_OP);
+	begin(w, op);
 	atomic64_inc(&op->calls);
 	res = op->fn(vm, &t);
 	atomic64_inc(&op->result[res]);
-	WRITE_ONCE(w->op, NULL);
+	end(w);
 }
 
 /* What user space does when KVM tells it that guest and attributes disagree. */
@@ -418,11 +436,10 @@ void torture_enter(struct torture_worker *w, struct tdps_vm *vm)
 		w->shared_bit = tdps_own_shared_bit(vm);
 		name_thread(w, run_op->name);
 	}
-	WRITE_ONCE(w->op, guest_fault_op);
-	tdps_point(TDPS_POINT_OP);
+	begin(w, guest_fault_op);
 	if (tdps_run(vm, w->vcpu, prandom_u32_state(&w->rnd), &n) == TDPS_EXIT_MEMORY)
 		convert(vm, &n);
-	WRITE_ONCE(w->op, NULL);
+	end(w);
 
 	atomic64_add(n.entries + n.turned, &run_op->calls);
 	atomic64_add(n.entries - n.busy - n.other, &run_op->result[TDPS_DID]);

@@ -112,6 +112,7 @@ void torture_stats(void (*fn)(void *ctx, const char *name, u64 value), void *ctx
 	fn(ctx, "ops.refused", t.result[TDPS_REFUSED]);
 	fn(ctx, "ops.yield", t.yields);
 	fn(ctx, "vm.rebuilt", torture_rebuilt());
+	torture_guest_stats(fn, ctx);
 }
 
 static void add_meeting(void *ctx, const char *name, u64 value)

@@ -8,13 +8,16 @@
 #include <linux/delay.h>
 #include <linux/hash.h>
 #include <linux/kthread.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
 #include <linux/wait.h>
 
+#include "../oracle/oracle.h"
 #include "worker.h"
 
 #define LEAD_MS		100	/* between two looks of the leader */
+#define STUCK_FACTOR	6	/* times progress_ms: others hold locks for long, too */
 #define REBUILD_MAX	64	/* VMs made anew in one run */
 
 /* Look-up of the current thread: twice as much room as there can be workers. */
@@ -117,6 +120,7 @@ static int worker_fn(void *arg)
 	struct torture_worker *w = arg;
 
 	tdps_own_use();
+	allow_signal(SIGUSR1);
 	while (!kthread_should_stop()) {
 		wait_event_idle(pause_wait, !READ_ONCE(paused) || kthread_should_stop());
 		work(w);
@@ -285,8 +289,33 @@ static void stutter(u64 seconds)
 	wake_up_all(&pause_wait);
 }
 
+/*
+ * P1, for what is no operation to the oracles: some loops of KVM end only with
+ * success or a signal.
+ */
+static void look_after(struct torture_worker *w, void *arg)
+{
+	const struct tdps_where where = { .vm = *(u64 *)arg, .gfn = TDPS_NO_GFN };
+	struct tdps_who who = { .pid = task_pid_nr(w->task) };
+	u64 since = READ_ONCE(w->since_ns), now = ktime_get_mono_fast_ns();
+	struct torture_op *op = READ_ONCE(w->op);
+
+	if (!op || now < since || now - since < STUCK_FACTOR * tdps_limits.progress_ns) {
+		w->stuck = false;
+		return;
+	}
+	if (!w->stuck && tdps_wants(TDPS_P1)) {
+		get_task_comm(who.comm, w->task);
+		tdps_violation_by(TDPS_P1, &where, &who, "%s (%s) does not end, after %llu ms",
+				  op->name, op->root, (now - since) / NSEC_PER_MSEC);
+	}
+	w->stuck = true;
+	send_sig(SIGUSR1, w->task, 1);
+}
+
 static void lead(void)
 {
+	u64 vm = vms[0] ? tdps_own_id(vms[0]) : 0;
 	u64 last_line = 0, seconds;
 
 	while (!kthread_should_stop()) {
@@ -299,6 +328,7 @@ static void lead(void)
 			last_line = seconds;
 			torture_stats_line(seconds);
 		}
+		torture_visit(look_after, &vm);
 		if (any_bugged() && !rebuild())
 			return;
 	}

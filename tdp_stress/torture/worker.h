@@ -84,6 +84,8 @@ extern const int torture_nr_ops;
  * @vcpu: vCPU threads: the vCPU. Others: the side vCPU, in each VM
  * @rnd: its random stream
  * @op: operation in flight, or NULL; others read it
+ * @since_ns: when it began, monotonic ns; others read it
+ * @stuck: the leader has complained about it; its own
  * @priority: PCT: the greater, the later it has to wait; others read it
  * @points: schedule points until the next change of @priority
  * @token: D1: taken before the guest's access in flight
@@ -100,6 +102,8 @@ struct torture_worker {
 	u32 vcpu;
 	struct rnd_state rnd;
 	struct torture_op *op;
+	u64 since_ns;
+	bool stuck;
 	u32 priority;
 	u32 points;
 	u64 token;
@@ -131,6 +135,9 @@ void torture_ops_check(const struct tdps_vm *vm);
 struct torture_op *torture_pick(struct torture_worker *w);
 void torture_do(struct torture_worker *w, struct torture_op *op, struct tdps_vm *vm);
 void torture_enter(struct torture_worker *w, struct tdps_vm *vm);
+
+/* guest.c */
+void torture_guest_stats(void (*fn)(void *ctx, const char *name, u64 value), void *ctx);
 
 /* schedule.c */
 void torture_schedule_start(enum torture_schedule how, u32 delay_us);
