@@ -188,9 +188,11 @@ def judge(outcome):
         verdict.unsupported += failed or ["the modules were not loaded"]
         verdict.usage = any(_BAD_PARAMETER.search(f) for f in failed)
     if "dmesg" in outcome.files:
-        verdict.unexplained = dmesg.unexplained(outcome.files["dmesg"])
-        # a module that refuses says so at error level
-        if verdict.unexplained and not verdict.unsupported:
+        stats = counters(outcome.files.get("stress.stats"))
+        verdict.unexplained = dmesg.unexplained(outcome.files["dmesg"],
+                                                stats.get("refused.splats", 0))
+        # a module that refuses to load says so at error level
+        if verdict.unexplained and (tdx or external or not verdict.unsupported):
             verdict.reasons.append("%d unexplained kernel message(s), first: %s" %
                                    (len(verdict.unexplained), verdict.unexplained[0]))
     elif outcome.end == "finished":

@@ -29,7 +29,7 @@ def repeat_command(values):
     words = ["make", "run", "SEED=%d" % values.seed]
     if values.kernel == "debian":
         words.append("KERNEL=debian")
-    elif values.backend == "external":
+    elif values.backend == "external" and not values.variant:
         words.append("BACKEND=external")
     for name, default in (("ksrc", None), ("kver", None), ("variant", None), ("duration", 60),
                           ("vcpus", 2), ("tds", 1), ("workers", None), ("ops", None),
@@ -59,7 +59,8 @@ def summary(values, kernel, machine, outcome, verdict, timings):
         "failed_steps": outcome.words("fail"),
         "guest": {"end": outcome.end, "why": outcome.why,
                   "vmx": (outcome.words("vmx") or ["unknown"])[0],
-                  "cpu": (outcome.words("cpu") or ["unknown"])[0]},
+                  "cpu": (outcome.words("cpu") or ["unknown"])[0],
+                  "free_kib": [int(n) for n in " ".join(outcome.words("memory")).split()]},
         "repeat": repeat_command(values),
         "parameters": {k: v for k, v in sorted(vars(values).items())},
         "versions": {"kernel": kernel.release, "kernel_config": kernel.config_name,
@@ -135,7 +136,8 @@ def _print_calls(module, seconds):
     rows = []
     for leaf in leaves:
         calls = module.get(leaf + ".calls", 0)
-        if calls >= seconds:
+        # each TD's life takes a few of most others
+        if calls >= seconds or calls and leaf.startswith("leaf.TDH.MEM."):
             rows.append((leaf[len("leaf."):], calls, module.get(leaf + ".busy", 0),
                          module.get(leaf + ".injected", 0), module.get(leaf + ".error", 0)))
     if rows:

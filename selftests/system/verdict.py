@@ -161,6 +161,19 @@ def external():
     expect("external: a split that this kernel cannot do", script(but(
         EXTERNAL, stress_verdict="UNSUPPORTED: no page for a split\n"), _EXTERNAL), unsupported,
         "no page for a split", say.EXIT_ENVIRONMENT)
+    splat = "<4>[    5.0] ------------[ cut here ]------------\n<4>[    5.0] WARNING: " \
+        "arch/x86/kvm/mmu/tdp_mmu.c:589 at handle_changed_spte+0x25/0x50 [kvm], CPU#1: w0:split\n" \
+        "<4>[    5.0] Call Trace:\n<4>[    5.0] ---[ end trace 0000000000000000 ]---\n"
+    refused = but(EXTERNAL, stress_verdict="UNSUPPORTED: no page for a split\n",
+                  stress_stats=EXTERNAL["stress.stats"] + "refused.splats 1\n",
+                  dmesg=EXTERNAL["dmesg"] + splat)
+    expect("external: KVM's answer to what was refused", script(refused, _EXTERNAL), unsupported,
+           code=say.EXIT_ENVIRONMENT)
+    expect("external: the same once more than was refused", script(
+        but(refused, dmesg=EXTERNAL["dmesg"] + 2 * splat), _EXTERNAL), failure, "unexplained")
+    expect("external: another warning besides", script(
+        but(refused, dmesg=refused["dmesg"] + "<4>[    6.0] something odd\n"), _EXTERNAL),
+        failure, "something odd")
     expect("external: pages of a TD are left", script(but(
         EXTERNAL, stress_stats="check.F1 10\ntdx.td.live 0\ntdx.pamt.REG 2\n"), _EXTERNAL),
         failure, "pamt.REG 2")

@@ -14,7 +14,8 @@ follow()
 	cat /dev/kmsg | while read -r line; do
 		case "$line" in
 		*";tdp_stress run: begin"*) begun=1 ;;
-		*";tdp_stress: "[-\ ]* | *";tdp_stress: not checked"* | *";tdp_stress: parameters"*) ;;
+		*";tdp_stress: "[-\ ]* | *";tdp_stress: not checked"* | *";tdp_stress: parameters"* | \
+		*";tdp_stress: loading "* | *";tdp_stress: module verification"*) ;;
 		*";tdp_stress: "*) [ -z "$begun" ] || tell "${line#*;tdp_stress: }" ;;
 		esac
 	done &
