@@ -301,6 +301,7 @@ static void on_spte_changed(void *unused, int as_id, gfn_t gfn, int level, u64 o
 	struct kvm *kvm = f ? tdps_id_vm(f->vm) : NULL;
 	struct tdps_change c = { .where = in_frame(f, gfn, level) };
 	const struct tdps_spte *was = &c.old_spte, *is = &c.new_spte;
+	int invalid;
 
 	/* a walk over a whole direct root names GFNs with these bits */
 	if (kvm)
@@ -311,9 +312,11 @@ static void on_spte_changed(void *unused, int as_id, gfn_t gfn, int level, u64 o
 		see_split(&c);
 	if (was->present && !was->leaf && is->leaf && tdps_wants(TDPS_S2))
 		c.children = tdps_children_left(old_spte);
-	/* asked only where a dirty bit may have been lost */
-	if (was->leaf && !was->dirty && kvm && f->lock == TDPS_LOCK_WRITE && tdps_dirty_told())
-		c.alone = tdps_one_direct_root(kvm);
+	/* where the answers matter: a leaf zapped, or changed without a dirty bit */
+	if (was->leaf && kvm && (!is->present || !was->dirty)) {
+		c.alone = tdps_direct_roots(kvm, &invalid) == 1;
+		c.unused = invalid;
+	}
 	tdps_spte_changed(&c);
 }
 
@@ -663,14 +666,10 @@ static int op_entry(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
 static void facts_zap(struct op_data *d, enum tdps_op op, struct tdps_op_end *e)
 {
 	bool all = op == TDPS_OP_ZAP_ALL;
-	struct kvm_mmu_page *root;
 
-	list_for_each_entry(root, &d->kvm->arch.tdp_mmu_roots, link)
-		e->invalid_roots |= root->role.invalid;
-	/* without the lock for write others may map behind the zap's back */
-	e->closed = d->closed && e->where.lock != TDPS_LOCK_READ &&
-		    e->where.lock != TDPS_LOCK_NONE;
-	if (tdps_wants(TDPS_Z1) && e->closed)
+	/* else others may map behind the zap's back */
+	if (tdps_wants(TDPS_Z1) && d->closed && e->where.lock != TDPS_LOCK_READ &&
+	    e->where.lock != TDPS_LOCK_NONE)
 		e->leafs_left = tdps_count_leafs(d->kvm, d->roots, op != TDPS_OP_ZAP_LEAFS,
 						 d->as_id, all ? 0 : d->start,
 						 all ? TDPS_LAST_GFN : d->end, &e->left_gfn);

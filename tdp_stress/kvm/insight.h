@@ -105,7 +105,7 @@ struct tdps_place {
 void tdps_walk_open(void);
 void tdps_look_at(struct kvm *kvm, gfn_t gfn, int level, struct tdps_place *at);
 enum tdps_seen tdps_look_again(const struct tdps_place *at, int level);
-bool tdps_one_direct_root(struct kvm *kvm);
+int tdps_direct_roots(struct kvm *kvm, int *invalid);
 void tdps_examine_split(u64 table_spte, struct tdps_split *s);
 u32 tdps_children_left(u64 table_spte);
 

@@ -162,16 +162,21 @@ enum tdps_seen tdps_look(struct kvm *kvm, gfn_t gfn, int level, enum tdps_seen *
 	return at.seen;
 }
 
-/* The VM has one direct root, valid or not; mmu_lock held. */
-bool tdps_one_direct_root(struct kvm *kvm)
+/* Direct roots of the VM, and how many of these are invalid; mmu_lock held. */
+int tdps_direct_roots(struct kvm *kvm, int *invalid)
 {
 	struct kvm_mmu_page *root;
 	int n = 0;
 
+	*invalid = 0;
 	guard(rcu)();
-	list_for_each_entry_rcu(root, &kvm->arch.tdp_mmu_roots, link)
-		n += !is_mirror_sp(root);
-	return n == 1;
+	list_for_each_entry_rcu(root, &kvm->arch.tdp_mmu_roots, link) {
+		if (is_mirror_sp(root))
+			continue;
+		n++;
+		*invalid += root->role.invalid;
+	}
+	return n;
 }
 
 /* --- splits and promotions --- */

@@ -304,7 +304,7 @@ void tdps_spte_changed(const struct tdps_change *c)
 		f->mirror_zapped++;
 	} else {
 		f->direct_zapped++;
-		f->unflushed++;
+		f->unflushed += !c->unused;
 	}
 }
 

@@ -196,8 +196,6 @@ struct tdps_frame {
  * @verdict: for TDPS_OP_MAP: did KVM tell the vCPU to go on, to retry, or fail
  * @goal_level: for TDPS_OP_MAP: the level at which it wanted to map
  * @flush: for zaps: KVM was told that a flush is due
- * @closed: for zaps: nobody could map in the range meanwhile
- * @invalid_roots: the VM has invalid roots (zapping them needs no flush)
  * @leafs_left: present leaves found where none should be
  * @left_gfn: GFN of the first of them
  * @roots_left: for TDPS_OP_UNINIT: roots still in the list
@@ -212,8 +210,6 @@ struct tdps_op_end {
 	enum { TDPS_MAP_DONE, TDPS_MAP_RETRY, TDPS_MAP_ERROR } verdict;
 	int goal_level;
 	bool flush;
-	bool closed;
-	bool invalid_roots;
 	u64 leafs_left;
 	u64 left_gfn;
 	u64 roots_left;
@@ -289,6 +285,7 @@ struct tdps_extop {
  * @old_spte: value before
  * @new_spte: value after
  * @alone: the VM has just one direct root
+ * @unused: a leaf was zapped, perhaps in an invalid root, which needs no flush
  * @children: a table was replaced by a leaf: present entries left in the table
  */
 struct tdps_change {
@@ -296,6 +293,7 @@ struct tdps_change {
 	struct tdps_spte old_spte;
 	struct tdps_spte new_spte;
 	bool alone;
+	bool unused;
 	u32 children;
 };
 

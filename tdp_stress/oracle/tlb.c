@@ -120,7 +120,7 @@ static void give_back(struct tdps_ctx *ctx, const struct tdps_op_end *e)
 void tlb_op_end(struct tdps_ctx *ctx, struct tdps_frame *f, enum tdps_op op,
 		const struct tdps_op_end *e)
 {
-	u32 unflushed = e->invalid_roots ? 0 : f->unflushed;
+	u32 unflushed = f->unflushed;
 
 	switch (op) {
 	case TDPS_OP_UNMAP:
