@@ -31,6 +31,7 @@
 #define HUGE_PAGES	(1ull << (21 - PAGE_SHIFT))
 #define MOVE_PAGES	HUGE_PAGES
 #define HUGETLB_PAGES	(2 * HUGE_PAGES)
+#define FD_SKIP_MAX	8
 
 typedef long own_syscall_fn(const struct pt_regs *regs);
 
@@ -162,7 +163,7 @@ static unsigned long lock_scratch(struct tdps_vm *vm, struct mutex **lock)
 long own_ioctl(struct tdps_vm *vm, struct file *file, unsigned int cmd, void *arg, size_t len,
 	       bool back)
 {
-	struct mutex *lock;
+	struct mutex *lock;	/* of the piece of scratch memory */
 	unsigned long hva = lock_scratch(vm, &lock);
 	long ret = -EFAULT;
 
@@ -192,7 +193,7 @@ long own_ioctl(struct tdps_vm *vm, struct file *file, unsigned int cmd, void *ar
 long own_ioctl_log(struct tdps_vm *vm, unsigned int cmd, void *arg, size_t len,
 		   void __user **where, void *data, size_t data_len, bool read)
 {
-	struct mutex *lock;
+	struct mutex *lock;	/* of the piece of scratch memory */
 	unsigned long hva = lock_scratch(vm, &lock);
 	void __user *bitmap = (void __user *)(hva + PAGE_SIZE);
 	long ret = -EFAULT;
@@ -510,6 +511,25 @@ static int make_vcpus(struct tdps_vm *vm, const struct tdps_own_config *cfg)
 
 /* --- the whole --- */
 
+/*
+ * KVM names a VM's statistics by thread and fd, and complains if there is such a
+ * name already: so skip some fds, another number each time.
+ */
+static struct file *make_kvm(void)
+{
+	static atomic_t made;
+	int fd[FD_SKIP_MAX], n = atomic_inc_return(&made) % ARRAY_SIZE(fd), i;
+	struct file *file;
+
+	for (i = 0; i < n; i++)
+		fd[i] = get_unused_fd_flags(O_CLOEXEC);
+	file = take_file(file_ioctl(kvm_dev, KVM_CREATE_VM, KVM_X86_DEFAULT_VM));
+	while (i--)
+		if (fd[i] >= 0)
+			put_unused_fd(fd[i]);
+	return file;
+}
+
 /**
  * tdps_own_create() - make a VM: mirror roots, memory, vCPUs
  * @cfg: what it is made with
@@ -528,7 +548,7 @@ struct tdps_vm *tdps_own_create(const struct tdps_own_config *cfg)
 		return ERR_PTR(-ENOMEM);
 	mutex_init(&vm->slot_lock);
 	init_rwsem(&vm->roots_sem);
-	file = take_file(file_ioctl(kvm_dev, KVM_CREATE_VM, KVM_X86_DEFAULT_VM));
+	file = make_kvm();
 	if (IS_ERR(file)) {
 		err = PTR_ERR(file);
 		pr_err("KVM makes no VM (%d)\n", err);
@@ -569,10 +589,10 @@ static void wait_for_others(struct kvm *kvm)
 	unsigned int i;
 
 	for (i = 1; refcount_read(&kvm->users_count) > 1; i++) {
-		if (!(i % 1000))
+		if (!(i % 500))
 			pr_warn("somebody else still uses a VM of ours: waiting for %u s\n",
-				i / 100);
-		msleep(10);
+				i / 50);
+		msleep(20);
 	}
 }
 

@@ -83,8 +83,8 @@ struct tdps_vm {
 	struct own_vcpu *vcpu;
 	unsigned long scratch_hva;
 	unsigned long scratch_len;
-	struct mutex scratch_lock[OWN_SCRATCH];
-	struct mutex slot_lock;
+	struct mutex scratch_lock[OWN_SCRATCH];	/* each for its piece of scratch_hva */
+	struct mutex slot_lock;			/* memslots that come, move, are logged */
 	struct rw_semaphore roots_sem;
 	u64 move_gfn;
 	bool logging;

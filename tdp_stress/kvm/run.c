@@ -70,6 +70,7 @@ static bool enter(struct own_vcpu *v, struct tdxm_regs *regs, u64 *status)
 	preempt_disable();
 	tdps_external_load(vcpu);
 	local_irq_disable();
+	/* as vcpu_enter_guest() does it, for whoever sends requests */
 	smp_store_release(&vcpu->mode, IN_GUEST_MODE);
 	kvm_vcpu_srcu_read_unlock(vcpu);
 	/* mode before requests, and before page tables are read: see vcpu_enter_guest() */
@@ -77,6 +78,7 @@ static bool enter(struct own_vcpu *v, struct tdxm_regs *regs, u64 *status)
 
 	if (vcpu->mode == EXITING_GUEST_MODE || kvm_request_pending(vcpu) || need_resched()) {
 		vcpu->mode = OUTSIDE_GUEST_MODE;
+		/* as below */
 		smp_wmb();
 		local_irq_enable();
 		preempt_enable();
@@ -88,6 +90,7 @@ static bool enter(struct own_vcpu *v, struct tdxm_regs *regs, u64 *status)
 	*status = tdps_external_enter(vcpu, regs, flush);
 
 	vcpu->mode = OUTSIDE_GUEST_MODE;
+	/* before IRQs are on, and with them whoever waits for us to be outside */
 	smp_wmb();
 	local_irq_enable();
 	preempt_enable();

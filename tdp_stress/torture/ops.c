@@ -35,9 +35,10 @@ struct torture_op torture_ops[] = {
 	  MIRROR(TDPS_CRAFT, 1) },
 	{ "map_craft", "mirror", "2M", tdps_entry_map, TORTURE_MMU, NEED_CRAFT_HUGE, 24, SPAN_PAGE,
 	  MIRROR(TDPS_CRAFT, 2) },
-	{ "map_giant", "mirror", "2M", tdps_entry_map, TORTURE_MMU, NEED_GIANT, 6, SPAN_PAGE,
+	/* a table in the place of a 1G leaf stays until roots go: mind the weights */
+	{ "map_giant", "mirror", "2M", tdps_entry_map, TORTURE_MMU, NEED_GIANT, 1, SPAN_PAGE,
 	  MIRROR(TDPS_GIANT, 2) },
-	{ "map_giant", "mirror", "1G", tdps_entry_map, TORTURE_MMU, NEED_GIANT, 6, SPAN_PAGE,
+	{ "map_giant", "mirror", "1G", tdps_entry_map, TORTURE_MMU, NEED_GIANT, 12, SPAN_PAGE,
 	  MIRROR(TDPS_GIANT, 3) },
 	{ "prefault", "direct", "-", tdps_entry_prefault, TORTURE_MMU, NEED_NOTHING, 6, SPAN_PAGE,
 	  DIRECT(TDPS_SHARED, 0) },
@@ -61,10 +62,12 @@ struct torture_op torture_ops[] = {
 	  MIRROR(TDPS_PRIVATE, 0) },
 	{ "zap_leafs", "mirror", "2M", tdps_entry_zap_leafs, TORTURE_MMU, NEED_CRAFT, 8, SPAN_2M,
 	  MIRROR(TDPS_CRAFT, 0) },
-	{ "zap_leafs", "mirror", "1G", tdps_entry_zap_leafs, TORTURE_MMU, NEED_GIANT, 4, SPAN_ALL,
+	{ "zap_leafs", "mirror", "1G", tdps_entry_zap_leafs, TORTURE_MMU, NEED_GIANT, 2, SPAN_ALL,
 	  MIRROR(TDPS_GIANT, 0) },
 	{ "unmap", "direct", "-", tdps_entry_unmap, TORTURE_MMU, NEED_NOTHING, 8, SPAN_FEW,
 	  DIRECT(TDPS_SHARED, 0) },
+	{ "unmap", "direct", "2M", tdps_entry_unmap, TORTURE_MMU, NEED_HUGETLB, 4, SPAN_PAGE,
+	  DIRECT(TDPS_HUGETLB, 0) },
 	{ "unmap", "mirror", "4K", tdps_entry_unmap, TORTURE_MMU, NEED_PRIVATE, 6, SPAN_FEW,
 	  MIRROR(TDPS_PRIVATE, 0) },
 	{ "unmap", "mirror", "2M", tdps_entry_unmap, TORTURE_MMU, NEED_CRAFT, 4, SPAN_2M,
@@ -110,7 +113,7 @@ struct torture_op torture_ops[] = {
 	  { .region = TDPS_GIANT, .level = 2, .mirror = true } },
 	{ "recover", "direct", "2M", tdps_entry_recover, TORTURE_MMU, NEED_SHARED_HUGE, 3, SPAN_ALL,
 	  DIRECT(TDPS_SHARED, 2) },
-	{ "recover", "mirror", "2M", tdps_entry_recover, TORTURE_MMU, NEED_CRAFT_HUGE, 12, SPAN_ALL,
+	{ "recover", "mirror", "2M", tdps_entry_recover, TORTURE_MMU, NEED_CRAFT_HUGE, 6, SPAN_ALL,
 	  MIRROR(TDPS_CRAFT, 2) },
 
 	/* KVM looks without a lock at direct roots only: where the CPU walks, too. */
@@ -130,7 +133,7 @@ struct torture_op torture_ops[] = {
 	  SPAN_ALL, { .region = TDPS_SHARED, .shared = true } },
 	{ "invalidate_write", "direct", "-", tdps_entry_invalidate, TORTURE_SLOT, NEED_NOTHING, 1,
 	  SPAN_ALL, DIRECT(TDPS_SHARED, 0) },
-	{ "invalidate_all", "both", "-", tdps_entry_invalidate_all, TORTURE_SLOT, NEED_NOTHING, 1,
+	{ "invalidate_all", "both", "-", tdps_entry_invalidate_all, TORTURE_SLOT, NEED_NOTHING, 2,
 	  SPAN_ALL, { .region = TDPS_PRIVATE, .both = true } },
 
 	/* The VM's life. */
@@ -215,25 +218,32 @@ static bool known(const char *name, size_t len)
 	int i;
 
 	for (i = 0; i < torture_nr_ops; i++)
-		if (strlen(torture_ops[i].name) == len && !strncmp(torture_ops[i].name, name, len))
+		if (torture_ops[i].fn && strlen(torture_ops[i].name) == len &&
+		    !strncmp(torture_ops[i].name, name, len))
 			return true;
 	return false;
 }
 
+/* A name may have several rows. */
+static bool is_first(int row)
+{
+	int i;
+
+	for (i = 0; i < row; i++)
+		if (!strcmp(torture_ops[i].name, torture_ops[row].name))
+			return false;
+	return true;
+}
+
 static void say_known(const char *name, size_t len)
 {
-	char text[512] = "";
+	char text[640] = "";
 	size_t n = 0;
 	int i;
 
-	for (i = 0; i < torture_nr_ops; i++) {
-		const char *s = torture_ops[i].name;
-
-		/* a name may have several rows: say it at the first */
-		if (i && !strcmp(s, torture_ops[i - 1].name))
-			continue;
-		n += scnprintf(text + n, sizeof(text) - n, " %s", s);
-	}
+	for (i = 0; i < torture_nr_ops; i++)
+		if (torture_ops[i].fn && is_first(i))
+			n += scnprintf(text + n, sizeof(text) - n, " %s", torture_ops[i].name);
 	pr_err("ops: '%.*s' is no operation; known:%s\n", (int)len, name, text);
 }
 

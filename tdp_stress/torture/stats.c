@@ -18,7 +18,7 @@
  * KVM's walks yield through these two, which say whether they did. KVM's own
  * function is static and may be inlined.
  */
-static const char *yield_symbols[] = {
+static const char * const yield_symbols[] = {
 	"__cond_resched_rwlock_read", "__cond_resched_rwlock_write",
 };
 
@@ -39,7 +39,8 @@ static bool counts_yields;
 
 int torture_stats_start(void)
 {
-	int err = register_fprobe_syms(&yield_probe, yield_symbols, ARRAY_SIZE(yield_symbols));
+	int err = register_fprobe_syms(&yield_probe, (const char **)yield_symbols,
+				       ARRAY_SIZE(yield_symbols));
 
 	counts_yields = !err;
 	if (err)

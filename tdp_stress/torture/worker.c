@@ -22,12 +22,12 @@
 
 /* Look-up of the current thread: twice as much room as there can be workers. */
 #define TABLE_BITS	9
-static_assert(TORTURE_MAX_WORKERS <= BIT(TABLE_BITS) / 2);
 
 static struct torture_config cfg;
 static struct tdps_vm *vms[TORTURE_MAX_VMS];
 static struct torture_worker *workers;
 static struct torture_worker *table[BIT(TABLE_BITS)];
+static_assert(ARRAY_SIZE(table) >= 2 * TORTURE_MAX_WORKERS);
 static u32 nr_workers;
 static struct task_struct *leader;
 static u64 start_s;
