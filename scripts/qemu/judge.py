@@ -18,8 +18,8 @@ SUCCESS, FAILURE, UNSUPPORTED = "SUCCESS", "FAILURE", "UNSUPPORTED"
 _PAMT_AT_REST = ("pamt.NDA", "pamt.RSVD")
 #: so much memory may be in caches of the kernel's own after a run
 _LEAK_KIB = 16 << 10
-#: how a module says that a parameter's value is wrong: NAME=VALUE: ...
-_BAD_PARAMETER = re.compile(r"tdp_stress: [a-z0-9_]+=\S*: ")
+#: how insmod and tdp_stress say that a parameter's value is wrong
+_BAD_PARAMETER = re.compile(r"Invalid argument: (tdp_stress: [a-z0-9_]+(?:=\S*)?: .*)")
 
 
 class Verdict:
@@ -185,14 +185,16 @@ def judge(outcome):
             _judge_module(verdict, outcome.files)
         verdict.reasons += ["step failed: " + f for f in failed]
     elif outcome.end == "finished":
-        verdict.unsupported += failed or ["the modules were not loaded"]
-        verdict.usage = any(_BAD_PARAMETER.search(f) for f in failed)
+        bad = [m.group(1).strip() for m in map(_BAD_PARAMETER.search, failed) if m]
+        verdict.usage = bool(bad)
+        verdict.unsupported += bad or failed or ["the modules were not loaded"]
     if "dmesg" in outcome.files:
         stats = counters(outcome.files.get("stress.stats"))
         verdict.unexplained = dmesg.unexplained(outcome.files["dmesg"],
                                                 stats.get("refused.splats", 0))
-        # a module that refuses to load says so at error level
-        if verdict.unexplained and (tdx or external or not verdict.unsupported):
+        if not (tdx or external) and verdict.unsupported:
+            verdict.unexplained = []    # a module that refuses says so at error level
+        if verdict.unexplained:
             verdict.reasons.append("%d unexplained kernel message(s), first: %s" %
                                    (len(verdict.unexplained), verdict.unexplained[0]))
     elif outcome.end == "finished":

@@ -183,8 +183,9 @@ def external():
         EXTERNAL, ("@cpu svm", "@torture 0", "@memory 500000 400000")), failure,
         "97 MiB less are free")
     expect("external: a parameter the module refuses", script(but(EXTERNAL), (
-        "@fail load tdp_stress: tdp_stress: ops=foo=1: no such operation; known: map",)),
-        unsupported, "ops=foo=1", say.EXIT_USAGE)
+        "@fail load tdp_stress: insmod: cannot insert: Invalid argument: "
+        "tdp_stress: ops: foo is no operation; known: map",)),
+        unsupported, "tdp_stress: ops: foo", say.EXIT_USAGE)
     expect("external: the module refuses this machine", script(but(EXTERNAL), (
         "@fail load tdp_stress: tdp_stress: npt is off",)), unsupported, "npt is off",
         say.EXIT_ENVIRONMENT)

@@ -70,7 +70,7 @@ step()
 	if [ $step_code = 0 ]; then
 		send "@ok $step_name"
 	else
-		send "@fail $step_name: $(tr '\n' ' ' < /tmp/.step | cut -c1-300)"
+		send "@fail $step_name: $(tr '\n' ' ' < /tmp/.step | cut -c1-900)"
 	fi
 	return $step_code
 }
@@ -103,9 +103,11 @@ load()
 	*"Operation not permitted"*)
 		echo "$load_name: not permitted: lockdown (/sys/kernel/security/lockdown)," \
 			"modules_disabled, or not root" ;;
-	*)	# the kernel's line says more than insmod's errno
+	*)	# the kernel's line says more than insmod's errno, but what it adds to
+		# a module's own about a parameter
 		echo "$load_words:" $(dmesg | tail -n +$((load_before + 1)) |
-			sed 's/^\[[^]]*\] //' | sort -u | tail -n 3) ;;
+			sed 's/^\[[^]]*\] //' | grep -v ' invalid for parameter ' |
+			sort -u | tail -n 3) ;;
 	esac
 	return 1
 }
