@@ -33,11 +33,12 @@ class Mutant:
     def __init__(self, path):
         self.path = path
         self.id = self.title = self.base = ""
+        self.ops = ""           # ops= of a run that is to meet it often, "" for any
         self.file = []          # what it changes, paths in the tree
         self.expect = []        # of a bug: any of these names it
         self.other = []         # and these may come with it
         for line in path.read_text(encoding="utf-8").splitlines():
-            m = re.match(r"// (Id|Title|File|Base|Expect|Other): (.*)", line)
+            m = re.match(r"// (Id|Title|File|Base|Ops|Expect|Other): (.*)", line)
             if m:
                 key, value = m.group(1).lower(), m.group(2).strip()
                 setattr(self, key, value.split() if key in _LISTS else value)

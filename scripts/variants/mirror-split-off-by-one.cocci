@@ -3,6 +3,7 @@
 // Title: a split mirror SPTE's children map each other's pages
 // Base: mirror-split
 // File: arch/x86/kvm/mmu/tdp_mmu.c
+// Ops: split_write=100,recover=100,map_craft=50,zap_leafs=2,unmap=1
 // Expect: S1 X1
 // Other: X2 X3 X4 Z1 A1 T1 SPLAT
 // The external page table splits its leaf correctly, so mirror and external

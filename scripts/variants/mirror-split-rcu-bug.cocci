@@ -3,6 +3,7 @@
 // Title: the page table is looked at after RCU has been dropped
 // Base: mirror-split
 // File: arch/x86/kvm/mmu/tdp_mmu.c
+// Ops: split_write=100,recover=100,map_craft=50,zap_leafs=2,unmap=1
 // Expect: R1
 // A bug that reviewers found in the series: whether the SPTE is a mirror one was
 // asked where the page is allocated, outside of mmu_lock and RCU. By then the

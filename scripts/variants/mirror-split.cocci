@@ -2,6 +2,7 @@
 // Id: mirror-split
 // Title: huge mirror SPTEs can be split and promoted
 // File: arch/x86/kvm/mmu/tdp_mmu.c arch/x86/kvm/mmu/mmu.c
+// Ops: split_write=100,recover=100,map_craft=50,zap_leafs=2,unmap=1
 //
 // What huge pages for TDX need from the TDP MMU, against 7.2 and 7.3: mirror
 // page tables are given an external page when a huge SPTE is split, and splits
