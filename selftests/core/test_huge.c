@@ -383,6 +383,18 @@ TEST_F(huge, lives_do_not_mix)
 	EXPECT_EQ(0, h->findings);
 }
 
+TEST_F(huge, each_life_has_its_own_canary)
+{
+	struct test_td *td = &self->td;
+	u64 *word = tdxm_env_va(HUGE_PA(0)), first;
+
+	ASSERT_EQ(0, td_aug(td, TEST_GPA | L1, HUGE_PA(0)));
+	first = *word;
+	ASSERT_EQ(HUGE_PA(0), td_zap(td, TEST_GPA | L1));
+	ASSERT_EQ(0, td_aug(td, TEST_GPA | L1, HUGE_PA(0)));
+	EXPECT_NE(first, *word);
+}
+
 /* --- the guest --- */
 
 struct step {
@@ -511,6 +523,27 @@ TEST_F(huge, translations_of_a_removed_page_are_stale)
 	run(td);
 	EXPECT_EQ(1, h->findings);
 	EXPECT_EQ(TDXM_ACCESS_PENDING, steps[0].result);
+}
+
+/* Even while it misbehaves the module touches no page that somebody takes away. */
+TEST_F(huge, the_plant_respects_the_lock)
+{
+	u64 *word = tdxm_env_va(HUGE_PA(0) + 0x7000);
+	u32 *lock = &tdxm_pamt_at(self->h.m, HUGE_PA(0), 1)->lock;
+	struct test_td *td = &self->td;
+
+	ASSERT_EQ(0, td_put_huge(td, TEST_GPA, 1, HUGE_PA(0), SEPT_MAPPED));
+	*word = 4;
+	tdxm_plant(self->h.m, TDXM_PLANT_L1_PRIVATE);
+	tdxm_trylock(&self->h.m->lp[7], LOCK_PAGE, lock, LOCK_EXCLUSIVE);
+	step(TEST_GPA + 0x7000, true, false);
+	run(td);
+	EXPECT_EQ(4, *word);
+	tdxm_unlock(lock, LOCK_EXCLUSIVE);
+	step(TEST_GPA + 0x7000, true, false);
+	run(td);
+	EXPECT_NE(4, *word);
+	EXPECT_EQ(0, *lock);
 }
 
 TEST_F(huge, translations_of_a_blocked_page_live_until_the_next_epoch)

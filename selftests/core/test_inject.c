@@ -271,6 +271,8 @@ TEST_F(shape, one_retry_is_enough)
 	EXPECT_EQ(0, host_counter(&self->h, "leaf.TDH.MEM.PAGE.DEMOTE.error"));
 	EXPECT_EQ(0, host_counter(&self->h, "leaf.TDH.MEM.PAGE.PROMOTE.error"));
 	EXPECT_GT(host_counter(&self->h, "leaf.TDH.MEM.RANGE.UNBLOCK.busy"), 30);
+	EXPECT_GT(host_counter(&self->h, "leaf.TDH.MEM.PAGE.DEMOTE.busy"), 10);
+	EXPECT_GT(host_counter(&self->h, "leaf.TDH.MEM.PAGE.PROMOTE.busy"), 10);
 	EXPECT_EQ(0, td_tdcs(td)->distrust);
 }
 

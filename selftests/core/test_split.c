@@ -492,6 +492,22 @@ TEST_F(split, translations_of_children_are_stale_after_the_merge)
 	EXPECT_STREQ("L1", h->finding_id);
 }
 
+/* As it was, and still: there was a time when the translation was wrong. */
+TEST_F(split, translations_are_stale_after_a_split_and_a_merge)
+{
+	struct test_td *td = &self->td;
+	struct host *h = &self->h;
+
+	ASSERT_EQ(0, td_put_huge(td, TEST_GPA, 1, HUGE_PA(0), SEPT_MAPPED));
+	ASSERT_EQ(TDXM_ACCESS_OK, go(td, GPA_4K(9)));
+	tdxm_plant(h->m, TDXM_PLANT_L1_PRIVATE);
+	ASSERT_EQ(0, split(td, TEST_GPA, self->table));
+	ASSERT_EQ(0, merge(td, TEST_GPA));
+	ASSERT_EQ(TDXM_ACCESS_OK, go(td, GPA_4K(9)));
+	EXPECT_EQ(1, h->findings);
+	EXPECT_STREQ("L1", h->finding_id);
+}
+
 /* Blocked, tracked, unblocked: nothing has changed, and nothing is stale. */
 TEST_F(split, unblocked_pages_work_again)
 {
@@ -792,6 +808,43 @@ TEST(one_gigabyte)
 	EXPECT_EQ(SIZE_1G, td_zap(&td, TEST_GPA | 2));
 	EXPECT_EQ(0, host_counter(&h, "pamt.REG"));
 	/* All of it is free again, in every size. */
+	EXPECT_EQ(0, td_aug(&td, TEST_GPA | 2, SIZE_1G));
+	EXPECT_EQ(SIZE_1G, td_zap(&td, TEST_GPA | 2));
+	EXPECT_EQ(0, h.findings);
+	ASSERT_EQ(0, td_stop(&td));
+	EXPECT_EQ(0, host_stop(&h));
+}
+
+/* Split twice and given back in pieces of three sizes: then it is one free range. */
+TEST(one_gigabyte_in_pieces)
+{
+	struct tdxm_config cfg = host_config;
+	struct test_td td;
+	struct host h;
+	int i;
+
+	cfg.max_leaf_level = 2;
+	cfg.nr_pages = 2ULL << 18;
+	ASSERT_EQ(0, host_start(&h, &cfg));
+	ASSERT_EQ(0, td_start(&h, &td, HOST_KEYID, STAGE_RUNNABLE, 1));
+	ASSERT_EQ(0, td_map_tables_to(&td, TEST_GPA, 2));
+	ASSERT_EQ(0, td_aug(&td, TEST_GPA | 2, SIZE_1G));
+	ASSERT_EQ(0, td_block_and_track(&td, TEST_GPA | 2));
+	ASSERT_EQ(0, td_demote(&td, TEST_GPA | 2, host_page(&h)));
+	/* 2M: of what is in it nobody knows, so that nothing is damage. */
+	ASSERT_EQ(0, split(&td, GPA_2M(1), host_page(&h)));
+	ASSERT_EQ(0, merge(&td, GPA_2M(1)));
+	ASSERT_EQ(0, split(&td, GPA_2M(2), host_page(&h)));
+	for (i = 0; i < 512; i++) {
+		ASSERT_NE(0, td_zap(&td, TEST_GPA + 2 * SIZE_2M + i * PAGE_SIZE));
+		if (i != 2)
+			ASSERT_EQ(SIZE_1G + i * SIZE_2M, td_zap(&td, GPA_2M(i) | L1));
+	}
+	ASSERT_EQ(0, td_block_and_track(&td, GPA_2M(2) | L1));
+	ASSERT_EQ(0, td_remove_table(&td, GPA_2M(2) | L1));
+	ASSERT_EQ(0, td_block_and_track(&td, TEST_GPA | 2));
+	ASSERT_EQ(0, td_remove_table(&td, TEST_GPA | 2));
+	EXPECT_EQ(0, host_counter(&h, "pamt.REG"));
 	EXPECT_EQ(0, td_aug(&td, TEST_GPA | 2, SIZE_1G));
 	EXPECT_EQ(SIZE_1G, td_zap(&td, TEST_GPA | 2));
 	EXPECT_EQ(0, h.findings);

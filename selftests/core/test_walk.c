@@ -130,6 +130,7 @@ TEST_F(walk, accessed_and_dirty)
 
 	EXPECT_EQ(TDXM_ACCESS_OK, go(td, GPA | 8, true, false));
 	EXPECT_EQ(clean | variant->a | variant->d, *spte);
+	EXPECT_EQ(variant->table | variant->a, *shared_entry(td, TEST_GPA, 1) & ~EPT_HPA);
 	EXPECT_EQ(1, h->dirtied);
 	EXPECT_EQ(GPA | 8, h->dirtied_gpa);
 	EXPECT_NE(0xa5a5a5a5a5a5a5a5ULL, ((u64 *)tdxm_env_va(pa))[1]);
