@@ -910,6 +910,31 @@ enum tdps_result tdps_entry_split(struct tdps_vm *vm, const struct tdps_target *
 	return res;
 }
 
+static u64 nx_miscounted;
+
+u64 tdps_entry_nx_miscounted(void)
+{
+	return READ_ONCE(nx_miscounted);
+}
+
+/* KVM keeps a list of the tables, and how many there are. */
+static void compare_nx_books(struct kvm *kvm)
+{
+	struct kvm_possible_nx_huge_pages *nx = &kvm->arch.possible_nx_huge_pages[KVM_TDP_MMU];
+	u64 off;
+
+	guard(spinlock)(&kvm->arch.tdp_mmu_pages_lock);
+	off = nx->nr_pages - list_count_nodes(&nx->pages);
+	if ((s64)off < 0)
+		off = -off;
+	if (off <= nx_miscounted)
+		return;
+	if (!nx_miscounted)
+		pr_info("KVM's count of NX huge page splits in the TDP MMU is off by %llu from its list of them: nx.miscounted\n",
+			off);
+	WRITE_ONCE(nx_miscounted, off);
+}
+
 /*
  * kvm_tdp_mmu_zap_possible_nx_huge_page(), by KVM's own recovery worker: SRCU,
  * mmu_lock for read, RCU, and the books of the tables concerned are its.
@@ -926,6 +951,7 @@ enum tdps_result tdps_entry_nx_recover(struct tdps_vm *vm, const struct tdps_tar
 	/* it is long since the last time: do not sleep until the period is over */
 	kvm->arch.nx_huge_page_last = 0;
 	static_call(own_kvm_nx_huge_page_recovery_worker)(kvm);
+	compare_nx_books(kvm);
 	return kvm->stat.nx_lpage_splits < before ? TDPS_DID : TDPS_NOTHING;
 }
 

@@ -119,6 +119,8 @@ typedef enum tdps_result (*tdps_entry_fn)(struct tdps_vm *vm, const struct tdps_
 int tdps_entry_open(void);
 void tdps_entry_close(void);
 const char *tdps_entry_missing_nx(void);	/* NULL: NX huge pages can be had */
+/* Most that KVM's count of tables to recover was ever off from its list of them. */
+u64 tdps_entry_nx_miscounted(void);
 
 enum tdps_result tdps_entry_map(struct tdps_vm *vm, const struct tdps_target *t);
 enum tdps_result tdps_entry_map_exec(struct tdps_vm *vm, const struct tdps_target *t);

@@ -39,8 +39,11 @@ static bool counts_yields;
 
 int torture_stats_start(void)
 {
-	int err = register_fprobe_syms(&yield_probe, (const char **)yield_symbols,
-				       ARRAY_SIZE(yield_symbols));
+	const char *symbols[ARRAY_SIZE(yield_symbols)];	/* will be sorted */
+	int err;
+
+	memcpy(symbols, yield_symbols, sizeof(symbols));
+	err = register_fprobe_syms(&yield_probe, symbols, ARRAY_SIZE(symbols));
 
 	counts_yields = !err;
 	if (err)
@@ -113,6 +116,7 @@ void torture_stats(void (*fn)(void *ctx, const char *name, u64 value), void *ctx
 	fn(ctx, "ops.refused", t.result[TDPS_REFUSED]);
 	fn(ctx, "ops.yield", t.yields);
 	fn(ctx, "vm.rebuilt", torture_rebuilt());
+	fn(ctx, "nx.miscounted", tdps_entry_nx_miscounted());
 	torture_guest_stats(fn, ctx);
 }
 
