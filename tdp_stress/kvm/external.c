@@ -63,6 +63,17 @@ void ext_table_del(struct ext_vm *vm)
 		wake_up_all(&ext.idle);
 }
 
+/* Context: any; @fn must not sleep. */
+void ext_for_each(void (*fn)(struct ext_vm *vm, void *arg), void *arg)
+{
+	struct ext_vm *vm;
+	int i;
+
+	guard(rcu)();
+	hash_for_each_rcu(table, i, vm, node)
+		fn(vm, arg);
+}
+
 /**
  * tdps_external_owns() - is this a VM of ours?
  * @kvm: a VM that the caller uses
@@ -550,8 +561,11 @@ int tdps_external_start(const struct tdps_external_config *cfg)
 		ext.m = NULL;
 		return -ERANGE;
 	}
-	err = ext_sept_start();
+	err = ext_td_start();
+	if (!err)
+		err = ext_sept_start();
 	if (err) {
+		ext_td_stop();
 		tdxm_destroy(ext.m);
 		ext.m = NULL;
 		return err;
@@ -595,6 +609,7 @@ void tdps_external_stop(void)
 	if (!m)
 		return;
 	ext_sept_stop();
+	ext_td_stop();
 	pool_drain();
 	ext.m = NULL;
 	if (tdxm_destroy(m))

@@ -379,7 +379,7 @@ static void free_vcpu(struct ext_vm *vm, struct ext_vcpu *v)
 	for (i = 0; i < ARRAY_SIZE(v->tdcx); i++)
 		free_control_page(vm, v->tdcx[i]);
 	free_control_page(vm, v->tdvpr);
-	kfree(v);
+	kfree_rcu(v, rcu);
 }
 
 /**
@@ -555,6 +555,56 @@ u64 tdps_external_enter(struct kvm_vcpu *vcpu, struct tdxm_regs *regs, bool flus
 	regs->rcx = page_to_phys(v->tdvpr);
 	tdxm_seamcall(ext.m, regs);
 	return regs->rax;
+}
+
+/*
+ * This CPU goes offline: its vCPUs have to leave it, because nobody can ask it
+ * to later. tdx_disable_virtualization_cpu().
+ */
+static void leave_cpu(struct ext_vm *vm, void *unused)
+{
+	int cpu = smp_processor_id();
+	u32 i;
+
+	for (i = 0; i < vm->nr_vcpus; i++) {
+		struct ext_vcpu *v = READ_ONCE(vm->vcpu[i]);
+		struct flush_call call = { .vm = vm, .v = v };
+
+		if (!v || READ_ONCE(v->cpu) != cpu)
+			continue;
+		vp_flush(&call);
+		/* who moves the vCPU at this moment has written its own CPU */
+		cmpxchg(&v->cpu, cpu, -1);
+	}
+}
+
+static int cpu_offline(unsigned int cpu)
+{
+	guard(preempt)();
+	ext_for_each(leave_cpu, NULL);
+	return 0;
+}
+
+static int hotplug_state = -1;
+
+int ext_td_start(void)
+{
+	int state = cpuhp_setup_state_nocalls(CPUHP_AP_ONLINE_DYN, "kvm/tdp_stress:online", NULL,
+					      cpu_offline);
+
+	if (state < 0) {
+		pr_err("cannot follow CPUs that go offline (%d)\n", state);
+		return state;
+	}
+	hotplug_state = state;
+	return 0;
+}
+
+void ext_td_stop(void)
+{
+	if (hotplug_state >= 0)
+		cpuhp_remove_state_nocalls(hotplug_state);
+	hotplug_state = -1;
 }
 
 /* --- the end --- */

@@ -29,12 +29,14 @@
  * @cpu: the CPU it is associated with, or -1; changed with preemption off by
  *	 whoever loads it, or when nobody can any more
  * @root: SHARED_EPT_POINTER as last written
+ * @rcu: frees it
  */
 struct ext_vcpu {
 	struct page *tdvpr;
 	struct page *tdcx[EXT_TDVPS_PAGES - 1];
 	int cpu;
 	hpa_t root;
+	struct rcu_head rcu;
 };
 
 /**
@@ -137,6 +139,7 @@ u64 ext_shared_bit(void);
 struct ext_vm *ext_find(const struct kvm *kvm);
 void ext_table_add(struct ext_vm *vm);
 void ext_table_del(struct ext_vm *vm);
+void ext_for_each(void (*fn)(struct ext_vm *vm, void *arg), void *arg);
 struct page *ext_pool_get(void);
 void ext_pool_put(struct page *page);
 
@@ -154,6 +157,10 @@ static inline bool ext_busy(u64 status)
 {
 	return (status & TDX_SEAMCALL_STATUS_MASK) == TDX_OPERAND_BUSY;
 }
+
+/* td.c */
+int ext_td_start(void);
+void ext_td_stop(void);
 
 /* sept.c */
 int ext_sept_start(void);
