@@ -19,7 +19,7 @@ class Tdx:
     #: the CPU feature without which KVM does not load; the stub brings VMX if need be
     cpu = ("vmx",)
     modules = ("tdx_stub", "tdp_stress")
-    driver = True
+    programs = True
     #: the guest's job, guest/<job>.sh
     job = "run"
 
@@ -59,7 +59,7 @@ class External:
     name = "external"
     cpu = ("svm", "vmx")
     modules = ("tdp_stress",)
-    driver = False
+    programs = False
     job = "external"
 
     def title(self, v):

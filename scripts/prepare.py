@@ -9,7 +9,7 @@ import run as front
 def prepare():
     kernel, built = front.prepare(Values())
     say("kernel: %s (%s, %s)" % (kernel.image, kernel.config_name, kernel.how))
-    for path in (*built.modules.values(), built.driver):
+    for path in (*built.modules.values(), *built.programs.values()):
         say("built:  %s" % path)
 
 

@@ -49,7 +49,7 @@ def prepare(values, config_name=None):
         mutant.variant(values.variant)      # one that does not exist is refused now
     kernel = get_kernel(values, config_name)
     what = get_backend(values)
-    built = ours.build(kernel, values.jobs, what.modules, what.driver)
+    built = ours.build(kernel, values.jobs, what.modules, what.programs)
     what.check(values, built)
     return kernel, built
 

@@ -166,10 +166,11 @@ def mutants(guest, values, results):
 def variants(guest, values, results):
     """What KVM may become: each variant is stressed, each bug in it caught."""
     for variant in mutant.variants():
+        v = values.external(duration=_VARIANT_SECONDS, ops=variant.ops or None)
         if variant.is_bug:
-            _bug(guest, values.external(), results, variant)
+            _bug(guest, v, results, variant)
         else:
-            _variant(guest, values.external(duration=_VARIANT_SECONDS), results, variant)
+            _variant(guest, v, results, variant)
 
 
 def _variant(guest, values, results, variant):

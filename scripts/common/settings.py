@@ -126,7 +126,7 @@ _choice("SPLIT", "lenient", ("lenient", "strict"),
         "external: a split for which KVM brings no page; strict: refused as by tdx.c")
 _number("STUTTER", "0", 0, 3600, "external: run and pause alternately, in seconds; 0: never",
         "seconds")
-_flag("HUGE_1G", "external: 1: 1G mirror leafs, too")
+_flag("HUGE_1G", "external: 1: 1G mirror leafs, too (5 GiB more memory)")
 _flag("HUGETLB", "external: 1: a slot of hugetlb pages, too")
 Setting("STUB", None, _parameters, "more parameters of tdx_stub.ko, like guest_accesses=8",
         "a list like name=value name=value")
@@ -226,8 +226,9 @@ def memory_mib(values):
     """The machine's memory: its VMs, their shared half, and room for the kernel."""
     mib = 1024 + 3 * values.mem * values.tds
     if values.backend == "external":
-        # memory of a huge leaf is contiguous: more than what is used has to be there
-        mib += 512 + (3072 if values.huge_1g else 0) + hugetlb_mib(values)
+        # memory of a huge leaf is contiguous: more than what is used has to be there,
+        # and a whole aligned GiB is free only above what the boot takes
+        mib += 512 + (5120 if values.huge_1g else 0) + hugetlb_mib(values)
     return mib * (2 if values.kasan else 1)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Builds what is ours against a built kernel: the two modules and the driver.
+"""Builds what is ours against a built kernel: the two modules and the programs.
 
 Knows our own build files; must not know the kernel's.
 """
@@ -23,11 +23,15 @@ def home(kernel):
 
 
 class Ours:
-    """Paths of what was built."""
+    """What was built: {name: path} of modules and of programs."""
 
-    def __init__(self, modules, driver):
-        self.modules = modules
-        self.driver = driver
+    def __init__(self, modules_, programs_):
+        self.modules = modules_
+        self.programs = programs_
+
+    @property
+    def driver(self):
+        return self.programs["tdp-stress"]
 
 
 def _digest(names, *extra):
@@ -69,16 +73,16 @@ def modules(kernel, jobs, names):
     return products
 
 
-def driver(kernel, jobs):
-    """Path of the static program tdp-stress, built with @kernel's headers."""
+def programs(kernel, jobs):
+    """{name: path} of our static programs, built with @kernel's headers."""
     out = home(kernel) / "driver"
     out.mkdir(exist_ok=True)
     log = home(kernel) / "driver.log"
     stamp = home(kernel) / "driver.stamp"
-    product = out / "tdp-stress"
+    products = {n: out / n for n in ("tdp-stress", "adopt")}
     with cache.lock(out):
         digest = _digest(_DRIVER_SOURCES, kernel.interface)
-        if not _up_to_date(stamp, digest, [product]):
+        if not _up_to_date(stamp, digest, products.values()):
             log.write_text("")
             step = Step("build the driver")
             argv = ["make", "-C", cache.REPO / "selftests", "KHDR=%s" % kernel.headers,
@@ -88,8 +92,8 @@ def driver(kernel, jobs):
                 raise failure(out, log, "the driver does not build")
             step.done()
             stamp.write_text(digest)
-    return product
+    return products
 
 
-def build(kernel, jobs, names, with_driver):
-    return Ours(modules(kernel, jobs, names), driver(kernel, jobs) if with_driver else None)
+def build(kernel, jobs, names, with_programs):
+    return Ours(modules(kernel, jobs, names), programs(kernel, jobs) if with_programs else {})

@@ -55,10 +55,10 @@ def _dependencies(kernel, path, seen=()):
     return names
 
 
-def write(path, kernel, modules, driver, job, params, replace=None):
+def write(path, kernel, modules, programs, job, params, replace=None):
     """Write the initramfs at @path.
 
-    @modules: our modules, {name: path}; @replace: kernel modules to take from
+    @modules, @programs: ours, {name: path}; @replace: kernel modules to take from
     elsewhere (a mutant's), {name: path}; @params: the job's shell variables.
     """
     kos = {name: kernel.module(name) for name in _KVM}
@@ -78,8 +78,8 @@ def write(path, kernel, modules, driver, job, params, replace=None):
     for script in sorted(_GUEST.glob("*.sh")) + sorted(_TESTS.glob("*.sh")):
         archive.copy(script.name, script)
     archive.copy("bin/busybox", "/bin/busybox", 0o755)
-    if driver:
-        archive.copy("tdp-stress", driver, 0o755)
+    for name, program in sorted(programs.items()):
+        archive.copy(name, program, 0o755)
     for name, ko in sorted(kos.items()):
         archive.copy("modules/%s.ko" % name, ko)
         archive.file("modules/%s.params" % name, "".join(p + "\n" for p in parameters(ko)))

@@ -76,7 +76,7 @@ class Session:
         params = dict(params, DRIVER_GRACE=_DRIVER_GRACE * self.machine.slow)
         try:
             initramfs.write(self.folder / "initrd", self.kernel,
-                            modules or self.ours.modules, self.ours.driver, job, params,
+                            modules or self.ours.modules, self.ours.programs, job, params,
                             replace)
             shutil.copyfile(self.kernel.image, self.folder / "bzImage")
             shutil.copyfile(self.kernel.dot_config, self.folder / "config")

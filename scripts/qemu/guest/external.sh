@@ -54,10 +54,13 @@ collect()
 	fi
 }
 
-# in KiB; what KVM or tdp_stress forget to free is missing here
+# in KiB; what KVM or tdp_stress forget to free is missing here. Compaction brings
+# back what each CPU keeps for itself.
 free_memory()
 {
+	sleep 1
 	echo 3 > /proc/sys/vm/drop_caches
+	echo 1 > /proc/sys/vm/compact_memory
 	sed -n 's/^MemFree: *\([0-9]*\) kB/\1/p' /proc/meminfo
 }
 
