@@ -4,6 +4,7 @@
  * together with the ones before it. A fixed table without locks; knows nothing
  * of the facts themselves.
  */
+#include <linux/bitops.h>
 #include <linux/hash.h>
 #include <linux/log2.h>
 #include <linux/preempt.h>
@@ -24,6 +25,9 @@ struct bucket {
 
 static struct bucket *buckets;
 static struct tdps_ctx *ctxs;
+static unsigned long used;	/* buckets that have ever had an owner: the others need no look */
+
+static_assert(BUCKETS <= BITS_PER_LONG);
 
 int tdps_ctx_init(void)
 {
@@ -43,6 +47,7 @@ void tdps_ctx_exit(void)
 	vfree(ctxs);
 	buckets = NULL;
 	ctxs = NULL;
+	used = 0;
 }
 
 static struct bucket *my_bucket(unsigned int *index)
@@ -106,6 +111,8 @@ static struct tdps_ctx *claim(void)
 		if (owner & OWNER_BUSY)
 			continue;
 		if (cmpxchg(&b->owner[i], owner, me | OWNER_BUSY) == owner) {
+			if (!test_bit(n, &used))
+				set_bit(n, &used);
 			forget(&ctxs[n * WAYS + i]);
 			return &ctxs[n * WAYS + i];
 		}
@@ -162,10 +169,11 @@ void tdps_ctx_leave(struct tdps_ctx *ctx)
  */
 void tdps_ctx_visit_busy(tdps_ctx_fn fn, void *arg)
 {
-	unsigned int i;
+	unsigned int n, i;
 
-	for (i = 0; i < BUCKETS * WAYS; i++)
-		/* pairs with cmpxchg() in claim() */
-		if (smp_load_acquire(&buckets[i / WAYS].owner[i % WAYS]) & OWNER_BUSY)
-			fn(&ctxs[i], arg);
+	for_each_set_bit(n, &used, BUCKETS)
+		for (i = 0; i < WAYS; i++)
+			/* pairs with cmpxchg() in claim() */
+			if (smp_load_acquire(&buckets[n].owner[i]) & OWNER_BUSY)
+				fn(&ctxs[n * WAYS + i], arg);
 }

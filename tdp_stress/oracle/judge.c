@@ -62,11 +62,12 @@ struct tdps_ctx *tdps_op_begin(enum tdps_op op, const struct tdps_where *w, u64 
 {
 	struct tdps_ctx *ctx;
 	struct tdps_frame *f;
+	u64 now;
 
 	if (!READ_ONCE(tdps_live))
 		return NULL;
 	tdps_td_seen();
-	tdps_record(TDPS_EV_OP_BEGIN, op, w, end, 0, 0);
+	now = tdps_record(TDPS_EV_OP_BEGIN, op, w, end, 0, 0);
 	ctx = tdps_ctx_enter();
 	if (!ctx)
 		return NULL;
@@ -85,7 +86,7 @@ struct tdps_ctx *tdps_op_begin(enum tdps_op op, const struct tdps_where *w, u64 
 		.vm = w->vm,
 		.start = w->gfn,
 		.end = end,
-		.ns = ktime_get_mono_fast_ns(),
+		.ns = now,
 		.slow = !holds_lock(op),
 		.token = tdps_token(),
 		.root = root,
@@ -141,7 +142,7 @@ void tdps_op_end(struct tdps_ctx *ctx, enum tdps_op op, const struct tdps_op_end
 	tdps_ctx_leave(ctx);
 }
 
-static void open_window(struct tdps_ctx *ctx, const struct tdps_extop *x)
+static void open_window(struct tdps_ctx *ctx, const struct tdps_extop *x, u64 now)
 {
 	progress_extop_begin(ctx, x);
 	WRITE_ONCE(ctx->win_serial, ctx->win_serial + 1);
@@ -155,7 +156,7 @@ static void open_window(struct tdps_ctx *ctx, const struct tdps_extop *x)
 		.old_spte = x->old_spte,
 		.new_spte = x->new_spte,
 		.frozen = x->where.lock == TDPS_LOCK_READ,
-		.ns = ktime_get_mono_fast_ns(),
+		.ns = now,
 	};
 	if (x->seen == TDPS_SEEN_FROZEN) {
 		ctx->win.root = x->root;
@@ -188,14 +189,15 @@ static void close_window(struct tdps_ctx *ctx)
 struct tdps_ctx *tdps_extop_begin(struct tdps_extop *x)
 {
 	struct tdps_ctx *ctx;
+	u64 now;
 
 	if (!READ_ONCE(tdps_live))
 		return NULL;
 	tdps_td_seen();
 	ctx = tdps_ctx_enter();
-	tdps_record(TDPS_EV_EXT_BEGIN, x->kind, &x->where, x->old_spte, x->new_spte, 0);
+	now = tdps_record(TDPS_EV_EXT_BEGIN, x->kind, &x->where, x->old_spte, x->new_spte, 0);
 	if (ctx)
-		open_window(ctx, x);
+		open_window(ctx, x, now);
 	/* of a VM that was given up nothing is expected any more */
 	if (x->bugged)
 		return ctx;
@@ -285,10 +287,11 @@ void tdps_spte_changed(const struct tdps_change *c)
 	struct tdps_ctx *ctx = tdps_ctx_current();
 	struct tdps_frame *f = tdps_ctx_frame(ctx);
 	bool mirror;
+	u64 now;
 
 	if (!READ_ONCE(tdps_live))
 		return;
-	tdps_record(TDPS_EV_SPTE, 0, &c->where, c->old_spte.raw, c->new_spte.raw, 0);
+	now = tdps_record(TDPS_EV_SPTE, 0, &c->where, c->old_spte.raw, c->new_spte.raw, 0);
 	transition_spte(c);
 	frozen_spte(c);
 	mirror = ctx && is_mirror_change(ctx, &c->where, &c->old_spte);
@@ -296,7 +299,7 @@ void tdps_spte_changed(const struct tdps_change *c)
 		dirty_spte(c, f);
 	if (!ctx)
 		return;
-	ctx->active_ns = ktime_get_mono_fast_ns();
+	ctx->active_ns = now;
 	split_spte(ctx, c);
 	if (!f || !c->old_spte.leaf || c->new_spte.present)
 		return;

@@ -431,8 +431,8 @@ struct tdps_event {
 	u8 lock;
 };
 
-void tdps_record(enum tdps_event_type type, u8 kind, const struct tdps_where *w,
-		 u64 a, u64 b, int ret);
+u64 tdps_record(enum tdps_event_type type, u8 kind, const struct tdps_where *w,
+		u64 a, u64 b, int ret);
 
 /* --- contexts: what a thread is in the middle of --- */
 

@@ -68,13 +68,15 @@ void tdps_recorder_exit(void)
  * @ret: return value
  *
  * Context: any but NMI; takes no lock.
+ *
+ * Return: when that was, monotonic ns.
  */
-void tdps_record(enum tdps_event_type type, u8 kind, const struct tdps_where *w,
-		 u64 a, u64 b, int ret)
+u64 tdps_record(enum tdps_event_type type, u8 kind, const struct tdps_where *w,
+		u64 a, u64 b, int ret)
 {
+	u64 now = ktime_get_mono_fast_ns(), pos;
 	struct tdps_event *ev;
 	struct ring *r;
-	u64 pos;
 
 	preempt_disable_notrace();
 	tdps_count(event[type]);
@@ -84,7 +86,7 @@ void tdps_record(enum tdps_event_type type, u8 kind, const struct tdps_where *w,
 	ev = &r->ev[(pos - 1) & ring_mask];
 	WRITE_ONCE(ev->seq, 0);
 	barrier();
-	ev->ns = ktime_get_mono_fast_ns();
+	ev->ns = now;
 	ev->vm = w ? w->vm : 0;
 	ev->gfn = w ? w->gfn : TDPS_NO_GFN;
 	ev->level = w ? w->level : 0;
@@ -98,6 +100,7 @@ void tdps_record(enum tdps_event_type type, u8 kind, const struct tdps_where *w,
 	/* pairs with ring_read(): the event is complete */
 	smp_store_release(&ev->seq, pos);
 	preempt_enable_notrace();
+	return now;
 }
 
 /* Copy a slot; false if it is empty or being written. */
