@@ -4,6 +4,7 @@
  * page, splits, merges and zaps them while vCPUs run and accept. A model that keeps
  * KVM's promises meets no status but success, BUSY (once where KVM retries once),
  * interruptions, and "cannot be merged" exactly where that is true; and no finding.
+ * Also where several threads change regions at once, with mmu_lock held for read.
  */
 #include <pthread.h>
 #include <sched.h>
@@ -13,6 +14,7 @@
 #include "kselftest_harness.h"
 
 #define NR_VCPUS	2
+#define NR_MMU		2	/* threads that change regions */
 #define NR_REGIONS	3
 #define NR_TOUCHED	12	/* 4K pages of a region that the guest knows */
 #define STRESS_MS	1500
@@ -36,20 +38,30 @@ enum bug {
 	BUG_TABLE_NOT_EMPTY,
 };
 
+/* An entry of a region that is a table. */
+enum page {
+	PAGE_NONE,
+	PAGE_FROZEN,		/* by a fault */
+	PAGE_PRESENT,
+	PAGE_KEPT_OUT,		/* nobody may map it: the region changes */
+};
+
 struct region {
 	int shape;
-	u64 table;
-	u8 mapped[512];		/* 0 none, 1 frozen, 2 present; in a table */
+	int next;		/* its shape after thaw(), of whoever froze it */
+	u8 mapped[512];
 };
 
 static struct {
 	struct host h;
 	struct test_td td;
 	enum bug bug;
+	bool shared;		/* regions are changed with mmu_lock held for read */
 	int stop, errors;
 	u64 first_error;
 	u32 first_leaf;
 	pthread_rwlock_t mmu_lock;
+	pthread_mutex_t track_lock;
 	int wait_for_zap;
 	int kick[NR_VCPUS], inside[NR_VCPUS];
 	struct region region[NR_REGIONS];
@@ -95,17 +107,25 @@ static void kick_all(void)
 	}
 }
 
-/* tdh_do_no_vcpus(); @expected is no error either. */
+/*
+ * tdh_do_no_vcpus(); @expected is no error either. With mmu_lock held for read other
+ * threads are in the way, too, and one retry is not enough.
+ */
 static u64 do_no_vcpus(u32 leaf, u64 rcx, u64 r8, u64 expected)
 {
 	u64 status = call(leaf, rcx, r8);
+	int tries = s.shared ? 100000 : 1;
 
 	if (busy(status)) {
-		s.retries++;
-		__atomic_store_n(&s.wait_for_zap, 1, __ATOMIC_SEQ_CST);
+		__atomic_fetch_add(&s.retries, 1, __ATOMIC_RELAXED);
+		__atomic_fetch_add(&s.wait_for_zap, 1, __ATOMIC_SEQ_CST);
 		kick_all();
-		status = call(leaf, rcx, r8);
-		__atomic_store_n(&s.wait_for_zap, 0, __ATOMIC_SEQ_CST);
+		while (busy(status) && tries--) {
+			status = call(leaf, rcx, r8);
+			if (busy(status) && tries)
+				sched_yield();
+		}
+		__atomic_fetch_add(&s.wait_for_zap, -1, __ATOMIC_SEQ_CST);
 	}
 	if (status && status != expected)
 		error(leaf, status);
@@ -115,13 +135,25 @@ static u64 do_no_vcpus(u32 leaf, u64 rcx, u64 r8, u64 expected)
 /* Out of everybody's reach, unless the model has a bug. */
 static bool unreach(u64 rcx, bool block, bool track, bool kick)
 {
+	bool ok;
+
 	if (block && do_no_vcpus(TDH_MEM_RANGE_BLOCK, rcx, 0, 0))
 		return false;
-	if (track && do_no_vcpus(TDH_MEM_TRACK, s.td.tdr, 0, 0))
-		return false;
-	if (kick)
+	/* The next epoch begins when nobody is left in the one before: one by one. */
+	pthread_mutex_lock(&s.track_lock);
+	ok = !track || !do_no_vcpus(TDH_MEM_TRACK, s.td.tdr, 0, 0);
+	if (ok && kick)
 		kick_all();
-	return true;
+	pthread_mutex_unlock(&s.track_lock);
+	return ok;
+}
+
+static void set_pages(struct region *r, enum page page)
+{
+	int j;
+
+	for (j = 0; j < 512; j++)
+		__atomic_store_n(&r->mapped[j], page, __ATOMIC_SEQ_CST);
 }
 
 static void split(int i)
@@ -133,8 +165,8 @@ static void split(int i)
 		return;
 	if (do_no_vcpus(TDH_MEM_PAGE_DEMOTE, GPA_2M(i) | L1, s.tables[i], 0))
 		return;
-	r->shape = REGION_TABLE;
-	memset(r->mapped, 2, sizeof(r->mapped));
+	r->next = REGION_TABLE;
+	set_pages(r, PAGE_PRESENT);
 	__atomic_fetch_add(&s.splits, 1, __ATOMIC_RELAXED);
 }
 
@@ -171,7 +203,7 @@ static void merge(int i)
 		error(TDH_MEM_PAGE_PROMOTE, cannot);
 	if (!status) {
 		memset(tdxm_env_va(s.tables[i]), 0x44, PAGE_SIZE);	/* the host's again */
-		r->shape = REGION_HUGE;
+		r->next = REGION_HUGE;
 		__atomic_fetch_add(&s.merges, 1, __ATOMIC_RELAXED);
 	} else if (status == cannot) {
 		do_no_vcpus(TDH_MEM_RANGE_UNBLOCK, GPA_2M(i) | L1, 0, 0);
@@ -186,19 +218,19 @@ static bool zap_pages(int i, int nr)
 	int j;
 
 	for (j = 0; j < nr; j++) {
-		if (r->mapped[j] && !unreach(GPA_2M(i) + j * PAGE_SIZE, true, false, false))
+		if (r->mapped[j] == PAGE_PRESENT && !unreach(GPA_2M(i) + j * PAGE_SIZE, true, false, false))
 			return false;
 	}
 	if (!unreach(0, false, true, true))
 		return false;
 	for (j = 0; j < nr; j++) {
-		if (!r->mapped[j])
+		if (r->mapped[j] != PAGE_PRESENT)
 			continue;
 		if (do_no_vcpus(TDH_MEM_PAGE_REMOVE, GPA_2M(i) + j * PAGE_SIZE, 0, 0))
 			return false;
 		memset(tdxm_env_va(HUGE_PA(i) + j * PAGE_SIZE), 0x33, 64);
-		r->mapped[j] = 0;
-		s.zaps++;
+		r->mapped[j] = PAGE_KEPT_OUT;
+		__atomic_fetch_add(&s.zaps, 1, __ATOMIC_RELAXED);
 	}
 	return true;
 }
@@ -207,12 +239,12 @@ static void zap(int i, bool all)
 {
 	struct region *r = &s.region[i];
 
-	if (r->shape == REGION_HUGE) {
+	if (r->next == REGION_HUGE) {
 		if (unreach(GPA_2M(i) | L1, true, true, true) &&
 		    !do_no_vcpus(TDH_MEM_PAGE_REMOVE, GPA_2M(i) | L1, 0, 0)) {
 			memset(tdxm_env_va(HUGE_PA(i)), 0x33, SIZE_2M);
-			r->shape = REGION_NONE;
-			s.zaps++;
+			r->next = REGION_NONE;
+			__atomic_fetch_add(&s.zaps, 1, __ATOMIC_RELAXED);
 		}
 		return;
 	}
@@ -220,7 +252,7 @@ static void zap(int i, bool all)
 	    unreach(GPA_2M(i) | L1, true, true, true) &&
 	    !do_no_vcpus(TDH_MEM_SEPT_REMOVE, GPA_2M(i) | L1, 0, 0)) {
 		memset(tdxm_env_va(s.tables[i]), 0x44, PAGE_SIZE);
-		r->shape = REGION_NONE;
+		r->next = REGION_NONE;
 	}
 }
 
@@ -229,7 +261,7 @@ static void map(u64 gpa, bool huge)
 {
 	int i = (gpa - TEST_GPA) / SIZE_2M, j = (gpa - GPA_2M(i)) / PAGE_SIZE, shape = REGION_NONE;
 	struct region *r = &s.region[i];
-	u8 none = 0;
+	u8 none = PAGE_NONE;
 	u64 status;
 
 	pthread_rwlock_rdlock(&s.mmu_lock);
@@ -240,7 +272,7 @@ static void map(u64 gpa, bool huge)
 		else
 			status = call(TDH_MEM_SEPT_ADD, GPA_2M(i) | L1, s.tables[i]);
 		if (!status && !huge)
-			memset(r->mapped, 0, sizeof(r->mapped));
+			set_pages(r, PAGE_NONE);
 		if (!status)
 			__atomic_fetch_add(&s.huge_maps, huge, __ATOMIC_RELAXED);
 		__atomic_store_n(&r->shape, status ? REGION_NONE : huge ? REGION_HUGE :
@@ -248,10 +280,11 @@ static void map(u64 gpa, bool huge)
 		if (status && !busy(status))
 			error(TDH_MEM_PAGE_AUG, status);
 	} else if (shape == REGION_TABLE &&
-		   __atomic_compare_exchange_n(&r->mapped[j], &none, 1, false, __ATOMIC_SEQ_CST,
-					       __ATOMIC_SEQ_CST)) {
+		   __atomic_compare_exchange_n(&r->mapped[j], &none, PAGE_FROZEN, false,
+					       __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
 		status = call(TDH_MEM_PAGE_AUG, gpa, HUGE_PA(i) + j * PAGE_SIZE);
-		__atomic_store_n(&r->mapped[j], status ? 0 : 2, __ATOMIC_SEQ_CST);
+		__atomic_store_n(&r->mapped[j], status ? PAGE_NONE : PAGE_PRESENT,
+				 __ATOMIC_SEQ_CST);
 		if (status && !busy(status))
 			error(TDH_MEM_PAGE_AUG, status);
 		__atomic_fetch_add(&s.maps, !status, __ATOMIC_RELAXED);
@@ -267,7 +300,7 @@ static void fill(int i)
 	int j;
 
 	for (j = 0; j < 512; j++) {
-		if (r->mapped[j])
+		if (r->mapped[j] == PAGE_PRESENT)
 			continue;
 		do {
 			status = call(TDH_MEM_PAGE_AUG, GPA_2M(i) + j * PAGE_SIZE,
@@ -275,7 +308,62 @@ static void fill(int i)
 		} while (busy(status));
 		if (status)
 			return error(TDH_MEM_PAGE_AUG, status);
-		r->mapped[j] = 2;
+		r->mapped[j] = PAGE_PRESENT;
+	}
+}
+
+/*
+ * Freeze a region, and as the TDP MMU does with a table, each of its entries: a
+ * fault on one that is frozen already is waited for.
+ */
+static bool freeze(struct region *r)
+{
+	int shape = __atomic_load_n(&r->shape, __ATOMIC_SEQ_CST), j;
+	u8 page;
+
+	if ((shape != REGION_HUGE && shape != REGION_TABLE) ||
+	    !__atomic_compare_exchange_n(&r->shape, &shape, REGION_FROZEN, false,
+					 __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+		return false;
+	r->next = shape;
+	for (j = 0; shape == REGION_TABLE && j < 512; j++) {
+		do {
+			page = PAGE_NONE;
+			if (__atomic_compare_exchange_n(&r->mapped[j], &page, PAGE_KEPT_OUT, false,
+							__ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+				break;
+			if (page == PAGE_FROZEN)
+				sched_yield();
+		} while (page == PAGE_FROZEN);
+	}
+	return true;
+}
+
+/* Who is late with a fault on a table that is gone finds its entries frozen for ever. */
+static void thaw(struct region *r)
+{
+	int j;
+
+	for (j = 0; r->next == REGION_TABLE && j < 512; j++) {
+		if (r->mapped[j] == PAGE_KEPT_OUT)
+			__atomic_store_n(&r->mapped[j], PAGE_NONE, __ATOMIC_SEQ_CST);
+	}
+	__atomic_store_n(&r->shape, r->next, __ATOMIC_SEQ_CST);
+}
+
+static void change(int i, u32 random)
+{
+	if (s.region[i].next == REGION_HUGE) {
+		if (random >> 29)
+			split(i);
+		else
+			zap(i, true);
+	} else if (random >> 28 == 0) {
+		fill(i);
+	} else if (random >> 28 < 4) {
+		zap(i, random >> 28 == 1 && s.bug != BUG_TABLE_NOT_EMPTY);
+	} else {
+		merge(i);
 	}
 }
 
@@ -283,22 +371,13 @@ static void change_one(u32 random)
 {
 	int i = random % NR_REGIONS;
 
-	pthread_rwlock_wrlock(&s.mmu_lock);
-	switch (s.region[i].shape) {
-	case REGION_HUGE:
-		if (random >> 29)
-			split(i);
-		else
-			zap(i, true);
-		break;
-	case REGION_TABLE:
-		if (random >> 28 == 0)
-			fill(i);
-		else if (random >> 28 < 4)
-			zap(i, random >> 28 == 1 && s.bug != BUG_TABLE_NOT_EMPTY);
-		else
-			merge(i);
-		break;
+	if (s.shared)
+		pthread_rwlock_rdlock(&s.mmu_lock);
+	else
+		pthread_rwlock_wrlock(&s.mmu_lock);
+	if (freeze(&s.region[i])) {
+		change(i, random);
+		thaw(&s.region[i]);
 	}
 	pthread_rwlock_unlock(&s.mmu_lock);
 }
@@ -356,9 +435,9 @@ static void *vcpu_thread(void *arg)
 
 static void *mmu_thread(void *arg)
 {
-	u64 random = 4711;
+	u64 random = 4711 + (long)arg;
 
-	tdxm_env_user_set_lp(NR_VCPUS + 1);
+	tdxm_env_user_set_lp(NR_VCPUS + 1 + (long)arg);
 	while (!__atomic_load_n(&s.stop, __ATOMIC_SEQ_CST) &&
 	       !__atomic_load_n(&s.errors, __ATOMIC_SEQ_CST)) {
 		change_one(tdxm_random_next(&random) >> 32);
@@ -373,7 +452,7 @@ static void *observer_thread(void *arg)
 	u64 n = 0, pa;
 	u8 state;
 
-	tdxm_env_user_set_lp(NR_VCPUS + 2);
+	tdxm_env_user_set_lp(NR_VCPUS + NR_MMU + 1);
 	while (!__atomic_load_n(&s.stop, __ATOMIC_SEQ_CST)) {
 		int i = n++ % NR_REGIONS, j = n % 512;
 
@@ -390,14 +469,16 @@ static void *observer_thread(void *arg)
 	return NULL;
 }
 
-static int setup(enum bug bug, u32 hold_ns, u32 busy_one_in)
+static int setup(enum bug bug, bool shared, u32 hold_ns, u32 busy_one_in)
 {
 	struct tdxm_config cfg = host_config;
 	int i;
 
 	memset(&s, 0, sizeof(s));
 	s.bug = bug;
+	s.shared = shared;
 	pthread_rwlock_init(&s.mmu_lock, NULL);
+	pthread_mutex_init(&s.track_lock, NULL);
 	cfg.hold_ns = hold_ns;
 	cfg.max_leaf_level = 1;
 	if (host_start(&s.h, &cfg) ||
@@ -429,14 +510,17 @@ static bool busy_enough(void)
 static void run_threads(void)
 {
 	struct timespec tick = { .tv_nsec = 10000000 };
-	pthread_t t[NR_VCPUS + 2];
+	pthread_t t[NR_VCPUS + NR_MMU + 1];
+	int ms, n = 0;
 	long i;
-	int ms;
 
 	for (i = 0; i < NR_VCPUS; i++)
-		pthread_create(&t[i], NULL, vcpu_thread, (void *)i);
-	pthread_create(&t[NR_VCPUS], NULL, mmu_thread, NULL);
-	pthread_create(&t[NR_VCPUS + 1], NULL, observer_thread, NULL);
+		pthread_create(&t[n++], NULL, vcpu_thread, (void *)i);
+	for (i = 0; i < NR_MMU; i++)
+		pthread_create(&t[n++], NULL, mmu_thread, (void *)i);
+	/* With mmu_lock held for read tables go while others look: nothing to observe. */
+	if (!s.shared)
+		pthread_create(&t[n++], NULL, observer_thread, NULL);
 	for (ms = 0; ms < 30000; ms += 10) {
 		nanosleep(&tick, NULL);
 		if (__atomic_load_n(&s.errors, __ATOMIC_SEQ_CST) ||
@@ -444,8 +528,8 @@ static void run_threads(void)
 			break;
 	}
 	__atomic_store_n(&s.stop, 1, __ATOMIC_SEQ_CST);
-	for (i = 0; i < NR_VCPUS + 2; i++)
-		pthread_join(t[i], NULL);
+	while (n--)
+		pthread_join(t[n], NULL);
 	tdxm_inject_busy(s.h.m, 0);
 	tdxm_env_user_set_lp(0);
 }
@@ -454,11 +538,13 @@ FIXTURE(clean) {
 };
 
 FIXTURE_VARIANT(clean) {
+	bool shared;
 	u32 hold_ns, busy_one_in;
 };
 
 FIXTURE_VARIANT_ADD(clean, fast) { .hold_ns = 0 };
 FIXTURE_VARIANT_ADD(clean, injected_busy) { .hold_ns = 500, .busy_one_in = 5 };
+FIXTURE_VARIANT_ADD(clean, shared) { .shared = true, .hold_ns = 200, .busy_one_in = 50 };
 
 FIXTURE_SETUP(clean)
 {
@@ -473,7 +559,7 @@ TEST_F(clean, run)
 	struct host *h = &s.h;
 	int i;
 
-	ASSERT_EQ(0, setup(BUG_NONE, variant->hold_ns, variant->busy_one_in));
+	ASSERT_EQ(0, setup(BUG_NONE, variant->shared, variant->hold_ns, variant->busy_one_in));
 	run_threads();
 	EXPECT_EQ(0, s.errors)
 		TH_LOG("first: leaf %u status %llx", s.first_leaf, s.first_error);
@@ -493,7 +579,7 @@ TEST_F(clean, run)
 	       s.maps, s.retries, s.interrupted, host_counter(h, "guest.tlb_hit"));
 
 	for (i = 0; i < NR_REGIONS; i++) {
-		if (s.region[i].shape != REGION_NONE)
+		if (freeze(&s.region[i]))
 			zap(i, true);
 	}
 	EXPECT_EQ(0, s.errors);
@@ -554,7 +640,7 @@ FIXTURE_TEARDOWN(forgetful)
 
 TEST_F(forgetful, is_caught)
 {
-	ASSERT_EQ(0, setup(variant->bug, 0, 0));
+	ASSERT_EQ(0, setup(variant->bug, false, 0, 0));
 	run_threads();
 	EXPECT_NE(0, s.errors);
 	/* Missing the kick may show at the next TRACK already. */

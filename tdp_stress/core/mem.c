@@ -174,8 +174,9 @@ u64 tdh_mem_range_block(struct tdxm_call *c)
 		return tdxm_sept_error(c, TDX_GPA_RANGE_ALREADY_BLOCKED, entry, c->level);
 
 	/*
-	 * Block first, then look at the epoch: a vCPU that could still read the
-	 * entry as it was is in this epoch or an older one.
+	 * Block first, then look at the epoch, with a full barrier in between: a
+	 * vCPU that could still read the entry as it was is in this epoch or an
+	 * older one, even where another processor is tracking just now.
 	 */
 	tdxm_sept_set(c->entry, tdxm_sept_pa(entry), blocked[state], c->level);
 	epoch = tdxm_fetch_add(&c->tdcs->td_epoch, 0);
@@ -212,7 +213,7 @@ u64 tdh_mem_range_unblock(struct tdxm_call *c)
 u64 tdh_mem_track(struct tdxm_call *c)
 {
 	struct tdxm_tdcs *tdcs;
-	u64 status;
+	u64 status, epoch;
 
 	status = tdxm_mem_lock_td(c, c->regs->rcx, TDX_OPERAND_ID_RCX, LOCK_SHARED,
 				  ANY_INITIALIZED);
@@ -221,10 +222,11 @@ u64 tdh_mem_track(struct tdxm_call *c)
 	tdcs = c->tdcs;
 	if (!tdxm_call_lock(c, LOCK_TD_EPOCH, &tdcs->epoch_lock, LOCK_EXCLUSIVE))
 		return tdxm_status(TDX_OPERAND_BUSY, TDX_OPERAND_ID_TD_EPOCH);
-	if (tdxm_load_acquire(&tdcs->refcount[1 - (tdcs->td_epoch & 1)]))
+	epoch = tdxm_read(&tdcs->td_epoch);
+	if (tdxm_load_acquire(&tdcs->refcount[1 - (epoch & 1)]))
 		return TDX_PREVIOUS_TLB_EPOCH_BUSY;
 
-	tdxm_store_release(&tdcs->td_epoch, tdcs->td_epoch + 1);
+	tdxm_store_release(&tdcs->td_epoch, epoch + 1);
 	return TDX_SUCCESS;
 }
 

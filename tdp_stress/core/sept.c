@@ -265,8 +265,8 @@ u64 tdxm_sept_lock_entry(struct tdxm_call *c, u32 allowed_states)
  * @pa: physical address in the entry, 0 if it is FREE
  * @state: enum sept_state
  *
- * Context: any, lock-free; the caller keeps the TD and its tables alive (KVM's
- * mmu_lock).
+ * Context: any, lock-free; the caller keeps the TD and the tables above @gpa alive,
+ * see tdxm.h.
  * Return: 0, -ENOENT if there is no such TD or the walk ends above @level.
  */
 int tdxm_sept_read(struct tdxm *m, u64 tdr, u64 gpa, int level, u64 *pa, u8 *state)

@@ -198,8 +198,9 @@ void tdxm_invept(struct tdxm *m, u32 lp);
 /*
  * Read the S-EPT entry that maps @gpa at @level (0 is 4K). 0, or -ENOENT if the
  * walk ends above @level (at a huge page, too) or there is no such TD. The caller
- * holds KVM's mmu_lock: it keeps the TD alive, and PROMOTE and SEPT.REMOVE, which
- * take tables away, out (they are called with it held for write).
+ * holds what keeps the TD alive, and PROMOTE and SEPT.REMOVE, which take tables
+ * away, from the tables above @gpa: KVM's mmu_lock where they are called with it
+ * held for write, else a frozen SPTE in the table at hand.
  */
 int tdxm_sept_read(struct tdxm *m, u64 tdr, u64 gpa, int level, u64 *pa, u8 *state);
 
