@@ -154,6 +154,9 @@ in_the_middle()
 	refuses "kvm_amd cannot be unloaded under it" "." rmmod kvm_amd
 	refuses "kvm cannot be unloaded under it" "." rmmod kvm
 	expect "it is running" wait_for 10 running
+	expect "its hooks can be seen" exits_with 1 same_hooks
+	expect "and its threads" exits_with 1 no_threads
+	expect "and its device" exits_with 1 no_device
 	sleep 2
 	expect "rmmod in the middle of a run" rmmod tdp_stress
 	expect "with a verdict" test "$(verdict_since "$before")" = "End of test: SUCCESS"
