@@ -257,6 +257,9 @@ static void turn_into_td(struct kvm *kvm)
 	kvm->arch.has_private_mem = true;
 	kvm->arch.pre_fault_allowed = true;
 	kvm->arch.gfn_direct_bits = gpa_to_gfn(ext_shared_bit());
+	/* as a TD's: MMIO is a #VE, not a misconfigured EPT entry */
+	if (boot_cpu_has(X86_FEATURE_VMX))
+		kvm->arch.shadow_mmio_value = 0;
 }
 
 static struct ext_vm *new_vm(struct kvm *kvm)
@@ -670,8 +673,6 @@ void tdps_external_destroy(struct kvm *kvm)
 	bool pinned = vm->pinned;
 	u32 i;
 
-	/* KVM_CREATE_VM may fail after adoption is possible, without pre_destroy */
-	disassociate_all(vm);
 	if (vm->hkid) {
 		ext_sweep(vm);
 		release_hkid(vm);
