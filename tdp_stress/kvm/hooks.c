@@ -121,7 +121,10 @@ static int hook_set_external_spte(struct kvm *kvm, gfn_t gfn, u64 old_spte, u64 
 		.ours = tdps_external_owns(kvm),
 		.bugged = kvm->vm_bugged,
 	};
-	struct tdps_split split = { .where = x.where, .huge = old_spte };
+	bool merge = x.kind == TDPS_EXT_PROMOTE, shape = merge || x.kind == TDPS_EXT_SPLIT;
+	struct tdps_split split = {
+		.where = x.where, .merge = merge, .huge = merge ? new_spte : old_spte,
+	};
 	struct tdps_place at;
 	struct tdps_ctx *ctx;
 	int ret;
@@ -130,8 +133,8 @@ static int hook_set_external_spte(struct kvm *kvm, gfn_t gfn, u64 old_spte, u64 
 	/* of KVM's own, as a rule: keeps the SPTE where it is */
 	rcu_read_lock();
 	look_at_extop(kvm, &x, &at);
-	if (x.kind == TDPS_EXT_SPLIT)
-		tdps_examine_split(new_spte, &split);
+	if (shape)
+		tdps_examine_split(merge ? old_spte : new_spte, &split);
 	ctx = tdps_extop_begin(&x);
 	wait_before(&x);
 	ret = answer_set(kvm, gfn, old_spte, new_spte, level);
@@ -139,7 +142,7 @@ static int hook_set_external_spte(struct kvm *kvm, gfn_t gfn, u64 old_spte, u64 
 		tdps_point(TDPS_POINT_UNFREEZE);
 	x.after = tdps_look_again(&at, level);
 	tdps_extop_end(ctx, &x, ret);
-	if (x.kind == TDPS_EXT_SPLIT && !x.bugged) {
+	if (shape && !x.bugged) {
 		split.ours = x.ours;
 		split.ret = ret;
 		tdps_split_seen(&split);
@@ -328,9 +331,9 @@ static void on_split(void *unused, u64 gfn, u64 spte, int level, int err)
 	struct tdps_place at;
 	bool linked;
 
-	/* of interest is what was undone after a failed external operation */
+	/* of interest is what was undone, or not begun, as the external operation failed */
 	if (!err || !f || ctx->win.kind != TDPS_EXT_SPLIT || ctx->win.gfn != gfn ||
-	    ctx->win.level != level || ctx->win.lock != TDPS_LOCK_READ)
+	    ctx->win.level != level || tdps_id_vm(f->vm)->vm_bugged)
 		return;
 	rcu_read_lock();
 	tdps_look_at(tdps_id_vm(f->vm), gfn, level, &at);
@@ -353,7 +356,7 @@ static void on_zap_page(void *unused, struct kvm_mmu_page *sp)
 	struct tdps_where w = in_frame(f, sp->gfn, sp->role.level);
 
 	if (is_tdp_mmu_page(sp))
-		tdps_table_zap(&w, (u64)(unsigned long)sp);
+		tdps_table_zap(&w, (u64)(unsigned long)sp, is_mirror_sp(sp));
 }
 
 /* All frees of all caches come by here. */

@@ -207,6 +207,8 @@ static bool right_child(const struct tdps_split *s, u64 child, u64 want)
 	/* a 4K page may be executed even where the NX mitigation forbids it a huge one */
 	if (s->table_level == PG_LEVEL_4K)
 		free |= nx_mask ? want & nx_mask : ~want & EPT_EXECUTE;
+	if (s->merge)
+		free |= accessed_mask | dirty_mask;
 	if (s->reachable)
 		free |= accessed_mask | dirty_mask | (racy ? PT_WRITABLE_MASK :
 							     ~want & PT_WRITABLE_MASK);

@@ -176,8 +176,8 @@ void frozen_op_end(struct tdps_frame *f, enum tdps_op op, const struct tdps_op_e
 		if (e->verdict == TDPS_MAP_DONE)
 			tdps_violation(TDPS_F4, &e->where,
 				       "the fault succeeded although its external operation failed");
-	} else if (f->lock == TDPS_LOCK_WRITE && !e->bugged) {
-		/* there is no way back */
+	} else if (f->lock == TDPS_LOCK_WRITE && op != TDPS_OP_SPLIT && !e->bugged) {
+		/* there is no way back; a split may be given up before it has begun (S1) */
 		tdps_violation(TDPS_F4, &e->where,
 			       "an external operation failed under exclusive mmu_lock and the VM lives on");
 	}

@@ -294,7 +294,8 @@ void tdps_spte_changed(const struct tdps_change *c)
 	now = tdps_record(TDPS_EV_SPTE, 0, &c->where, c->old_spte.raw, c->new_spte.raw, 0);
 	transition_spte(c);
 	frozen_spte(c);
-	mirror = ctx && is_mirror_change(ctx, &c->where, &c->old_spte);
+	mirror = ctx && (is_mirror_change(ctx, &c->where, &c->old_spte) ||
+			 split_in_mirror(ctx, &c->where));
 	if (c->old_spte.leaf && !mirror)
 		dirty_spte(c, f);
 	if (!ctx)
@@ -312,12 +313,17 @@ void tdps_spte_changed(const struct tdps_change *c)
 }
 
 /**
- * tdps_split_seen() - a huge leaf was replaced by a page table, or was to be
+ * tdps_split_seen() - a huge leaf was replaced by a page table, or was to be, or
+ * the other way round
  * @s: what is known of it
  */
 void tdps_split_seen(const struct tdps_split *s)
 {
-	if (READ_ONCE(tdps_live))
+	if (!READ_ONCE(tdps_live))
+		return;
+	if (s->merge)
+		merge_seen(s);
+	else
 		split_seen(s);
 }
 
@@ -366,7 +372,7 @@ void tdps_table_new(const struct tdps_where *w, u64 table)
 	tdps_record(TDPS_EV_TABLE_NEW, 0, w, table, 0, 0);
 }
 
-void tdps_table_zap(const struct tdps_where *w, u64 table)
+void tdps_table_zap(const struct tdps_where *w, u64 table, bool mirror)
 {
 	struct tdps_ctx *ctx = tdps_ctx_current();
 
@@ -374,7 +380,7 @@ void tdps_table_zap(const struct tdps_where *w, u64 table)
 		return;
 	tdps_record(TDPS_EV_TABLE_ZAP, 0, w, table, 0, 0);
 	if (ctx) {
-		split_table_zap(ctx, w);
+		split_table_zap(ctx, w, mirror);
 		if (w->lock == TDPS_LOCK_READ)
 			meet_removal(ctx, w);
 	}

@@ -298,8 +298,9 @@ struct tdps_change {
 };
 
 /**
- * struct tdps_split - a huge leaf becomes a page table
+ * struct tdps_split - a huge leaf becomes a page table, or the other way round
  * @where: VM, GFN, level of the leaf, lock
+ * @merge: the other way round
  * @mirror: in a mirror root
  * @reachable: others may have changed the children meanwhile
  * @table_level: level of the page table
@@ -314,6 +315,7 @@ struct tdps_change {
  */
 struct tdps_split {
 	struct tdps_where where;
+	bool merge;
 	bool mirror;
 	bool reachable;
 	int table_level;
@@ -540,6 +542,7 @@ struct tdps_ctx {
 		int level;	/* 0: none */
 		u32 leafs;
 		bool mixed;
+		bool mirror;
 	} gone;
 	u32 nr_ranges;
 	struct {
@@ -581,7 +584,7 @@ void tdps_split_alloc(const struct tdps_where *w, bool rcu);
 u64 tdps_splitting(void);
 void tdps_seamcall(const struct tdps_seamcall *c);
 void tdps_table_new(const struct tdps_where *w, u64 table);
-void tdps_table_zap(const struct tdps_where *w, u64 table);
+void tdps_table_zap(const struct tdps_where *w, u64 table, bool mirror);
 void tdps_table_free(u64 table);
 void tdps_flush(u64 vm, bool request);
 void tdps_kick(u64 vm);
@@ -713,9 +716,11 @@ bool meet_any_window(void);
 void meet_window_opens(void);
 void meet_window_closes(void);
 
-void split_table_zap(struct tdps_ctx *ctx, const struct tdps_where *w);
+void split_table_zap(struct tdps_ctx *ctx, const struct tdps_where *w, bool mirror);
+bool split_in_mirror(const struct tdps_ctx *ctx, const struct tdps_where *w);
 void split_spte(struct tdps_ctx *ctx, const struct tdps_change *c);
 void split_seen(const struct tdps_split *s);
+void merge_seen(const struct tdps_split *s);
 
 int dirty_init(void);
 void dirty_exit(void);

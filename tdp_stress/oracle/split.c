@@ -49,6 +49,21 @@ void split_seen(const struct tdps_split *s)
 	check_page(s);
 }
 
+/**
+ * merge_seen() - S2: the external page table is to merge what a table maps
+ * @s: what is known
+ *
+ * Unlike those of a direct root the children are not faulted in anew: all have to
+ * be there, and alike, when KVM asks.
+ */
+void merge_seen(const struct tdps_split *s)
+{
+	if (s->wrong && tdps_checking(TDPS_S2))
+		tdps_violation(TDPS_S2, &s->where,
+			       "promotion to 0x%llx: %u children do not fit, number %u is 0x%llx instead of 0x%llx",
+			       s->huge, s->wrong, s->index, s->child, s->want);
+}
+
 /* S1: a split that has failed has changed nothing. */
 void tdps_split_failed(const struct tdps_where *w, int err, bool linked)
 {
@@ -71,14 +86,21 @@ void tdps_split_alloc(const struct tdps_where *w, bool rcu)
 }
 
 /* S2: a table is taken apart; tables below it belong to the same removal. */
-void split_table_zap(struct tdps_ctx *ctx, const struct tdps_where *w)
+void split_table_zap(struct tdps_ctx *ctx, const struct tdps_where *w, bool mirror)
 {
 	if (ctx->gone.level > w->level)
 		return;
+	ctx->gone.mirror = mirror;
 	ctx->gone.level = w->level;
 	ctx->gone.gfn = w->gfn;
 	ctx->gone.leafs = 0;
 	ctx->gone.mixed = false;
+}
+
+/* An entry of the table that is being taken apart, which is a mirror's? */
+bool split_in_mirror(const struct tdps_ctx *ctx, const struct tdps_where *w)
+{
+	return ctx->gone.level >= w->level && ctx->gone.mirror;
 }
 
 static void leaf_gone(struct tdps_ctx *ctx, const struct tdps_change *c)
