@@ -150,9 +150,12 @@ static void count(const struct tdps_window *win, enum tdps_meet_op op)
 
 static bool touches(const struct tdps_window *win, u64 vm, u8 roots, u64 start, u64 end)
 {
+	/* a table stands for an entry of the level above */
+	u64 gfns = gfns_of(win->level + (win->kind == TDPS_EXT_FREE));
+
 	if (win->vm != vm || !(roots & TDPS_ROOTS_MIRROR))
 		return false;
-	return start == TDPS_NO_GFN || (win->gfn < end && start < win->gfn + gfns_of(win->level));
+	return start == TDPS_NO_GFN || (win->gfn < end && start < win->gfn + gfns);
 }
 
 /* Who waits for mmu_lock has met nobody; without the lock anybody can be met. */
