@@ -369,8 +369,11 @@ static void craft_leave(atomic_t *mode)
 	} while (!atomic_try_cmpxchg(mode, &old, new));
 }
 
-/* mmu_lock held, so that nobody of the other sizes comes between look and map. */
-static bool craft_fits(struct kvm *kvm, u64 gfn, int level)
+/*
+ * mmu_lock held, so that nobody of the other sizes comes between look and map. In
+ * TDPS_GIANT small leafs come only after a split: a table would never go again.
+ */
+static bool craft_fits(struct kvm *kvm, enum tdps_region id, u64 gfn, int level)
 {
 	enum tdps_seen seen, parent;
 	int at;
@@ -379,6 +382,8 @@ static bool craft_fits(struct kvm *kvm, u64 gfn, int level)
 	for (at = PG_LEVEL_1G; at >= level; at--) {
 		seen = tdps_look(kvm, gfn, at, &parent);
 		if (at > level ? seen == TDPS_SEEN_LEAF : seen == TDPS_SEEN_TABLE)
+			return false;
+		if (id == TDPS_GIANT && at > level && seen != TDPS_SEEN_TABLE)
 			return false;
 	}
 	return true;
@@ -437,7 +442,7 @@ static int craft_fault(struct tdps_vm *vm, struct own_vcpu *v, enum tdps_region 
 	guard(read_lock)(&kvm->mmu_lock);
 	if (mmu_invalidate_retry_gfn(kvm, seq, gfn))
 		return RET_PF_RETRY;
-	if (!craft_fits(kvm, gfn, level))
+	if (!craft_fits(kvm, id, gfn, level))
 		return RET_PF_RETRY;
 	return static_call(own_kvm_tdp_mmu_map)(vcpu, &fault);
 }

@@ -5,6 +5,7 @@
  * TDH.VP.ENTER, and tdx.c's handling of EPT violations. Does not know what the
  * guest does.
  */
+#include <linux/delay.h>
 #include <linux/static_call.h>
 #include <asm/shared/tdx.h>
 #include <asm/vmx.h>
@@ -16,6 +17,7 @@ DECLARE_STATIC_CALL(own_vcpu_load, vcpu_load);
 DECLARE_STATIC_CALL(own_vcpu_put, vcpu_put);
 
 #define RUN_ENTRIES	32	/* entries until other users of vcpu->mutex get a turn */
+#define RUN_SPINS	8
 #define RUN_RETRIES	64	/* of one fault, until the guest has its own try */
 
 /* A fault of a guest; retried here like tdx_handle_ept_violation() does. */
@@ -47,7 +49,11 @@ static enum tdps_result handle_violation(struct tdps_vm *vm, struct own_vcpu *v,
 		/* a request may be what it takes to get on */
 		if (res != TDPS_RETRY || kvm_request_pending(v->vcpu))
 			break;
-		cond_resched();
+		/* whoever is in the way may need this CPU */
+		if (tries < RUN_SPINS)
+			cond_resched();
+		else
+			usleep_range(20, 100);
 	}
 	return res;
 }

@@ -35,8 +35,7 @@ struct torture_op torture_ops[] = {
 	  MIRROR(TDPS_CRAFT, 1) },
 	{ "map_craft", "mirror", "2M", tdps_entry_map, TORTURE_MMU, NEED_CRAFT_HUGE, 24, SPAN_PAGE,
 	  MIRROR(TDPS_CRAFT, 2) },
-	/* a table in the place of a 1G leaf stays until roots go: mind the weights */
-	{ "map_giant", "mirror", "2M", tdps_entry_map, TORTURE_MMU, NEED_GIANT, 1, SPAN_PAGE,
+	{ "map_giant", "mirror", "2M", tdps_entry_map, TORTURE_MMU, NEED_GIANT, 4, SPAN_PAGE,
 	  MIRROR(TDPS_GIANT, 2) },
 	{ "map_giant", "mirror", "1G", tdps_entry_map, TORTURE_MMU, NEED_GIANT, 12, SPAN_PAGE,
 	  MIRROR(TDPS_GIANT, 3) },
@@ -62,7 +61,7 @@ struct torture_op torture_ops[] = {
 	  MIRROR(TDPS_PRIVATE, 0) },
 	{ "zap_leafs", "mirror", "2M", tdps_entry_zap_leafs, TORTURE_MMU, NEED_CRAFT, 8, SPAN_2M,
 	  MIRROR(TDPS_CRAFT, 0) },
-	{ "zap_leafs", "mirror", "1G", tdps_entry_zap_leafs, TORTURE_MMU, NEED_GIANT, 2, SPAN_ALL,
+	{ "zap_leafs", "mirror", "1G", tdps_entry_zap_leafs, TORTURE_MMU, NEED_GIANT, 1, SPAN_ALL,
 	  MIRROR(TDPS_GIANT, 0) },
 	{ "unmap", "direct", "-", tdps_entry_unmap, TORTURE_MMU, NEED_NOTHING, 8, SPAN_FEW,
 	  DIRECT(TDPS_SHARED, 0) },
@@ -107,9 +106,9 @@ struct torture_op torture_ops[] = {
 	  { .region = TDPS_CRAFT, .level = 1, .mirror = true, .shared = true } },
 	{ "split_write", "mirror", "2M", tdps_entry_split, TORTURE_MMU, NEED_CRAFT_HUGE, 12,
 	  SPAN_2M, { .region = TDPS_CRAFT, .level = 1, .mirror = true } },
-	{ "split_read", "mirror", "1G", tdps_entry_split, TORTURE_MMU, NEED_GIANT, 2, SPAN_ALL,
+	{ "split_read", "mirror", "1G", tdps_entry_split, TORTURE_MMU, NEED_GIANT, 4, SPAN_ALL,
 	  { .region = TDPS_GIANT, .level = 2, .mirror = true, .shared = true } },
-	{ "split_write", "mirror", "1G", tdps_entry_split, TORTURE_MMU, NEED_GIANT, 2, SPAN_ALL,
+	{ "split_write", "mirror", "1G", tdps_entry_split, TORTURE_MMU, NEED_GIANT, 4, SPAN_ALL,
 	  { .region = TDPS_GIANT, .level = 2, .mirror = true } },
 	{ "recover", "direct", "2M", tdps_entry_recover, TORTURE_MMU, NEED_SHARED_HUGE, 3, SPAN_ALL,
 	  DIRECT(TDPS_SHARED, 2) },
@@ -135,6 +134,10 @@ struct torture_op torture_ops[] = {
 	  SPAN_ALL, DIRECT(TDPS_SHARED, 0) },
 	{ "invalidate_all", "both", "-", tdps_entry_invalidate_all, TORTURE_SLOT, NEED_NOTHING, 2,
 	  SPAN_ALL, { .region = TDPS_PRIVATE, .both = true } },
+
+	/* the table in the place of a 1G leaf that was split goes only with its root */
+	{ "invalidate_all", "both", "1G", tdps_entry_invalidate_all, TORTURE_SLOT, NEED_GIANT, 12,
+	  SPAN_ALL, { .region = TDPS_GIANT, .both = true } },
 
 	/* The VM's life. */
 	{ "slot_make", "direct", "-", tdps_life_slot_make, TORTURE_SLOT, NEED_NOTHING, 4, SPAN_ALL,
