@@ -25,7 +25,10 @@
 #include <linux/types.h>
 #include <linux/vmalloc.h>
 #include <asm/page.h>
+/* 7.2 and newer; abi.h has what older kernels lack. */
+#if __has_include(<asm/shared/tdx_errno.h>)
 #include <asm/shared/tdx_errno.h>
+#endif
 
 #define tdxm_read(p)			READ_ONCE(*(p))
 #define tdxm_write(p, v)		WRITE_ONCE(*(p), (v))

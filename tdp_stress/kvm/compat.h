@@ -1,17 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
  * KVM's private headers, and what differs between kernels. Chosen by what the
- * tree's headers define (stress.mk looks), never by the version alone. What does
- * not fit fails to build, with the reason.
+ * tree's headers define, never by the version alone. What does not fit fails to
+ * build; stress.mk says so where it is a whole KVM that is too old.
  */
 #ifndef TDP_STRESS_KVM_COMPAT_H
 #define TDP_STRESS_KVM_COMPAT_H
 
 #include <linux/kvm_host.h>
-
-#ifdef TDPS_NO_MIRROR_ROOTS
-#error "tdp_stress: this KVM has no mirror roots as in 7.2 or newer (set_external_spte)"
-#endif
 
 #include "mmu.h"
 #include "mmu/mmu_internal.h"

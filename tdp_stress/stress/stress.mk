@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-# tdp_stress.ko: oracle/, kvm/ and stress/. KVM_SRC is the tree whose private KVM
+# tdp_stress.ko: oracle/, kvm/, torture/, stress/ and the core. KVM_SRC is the tree whose private KVM
 # headers fit the kernel; the tree that kbuild uses, unless that has only the
 # public ones.
 obj-m += tdp_stress.o
@@ -21,12 +21,15 @@ $(obj)/stress/core-%.o: $(src)/core/%.c FORCE
 
 stress-kvm-src := $(or $(KVM_SRC),$(srctree))
 
-# What the tree's headers define decides, not the version; compat.h uses it.
+# What the tree's headers define decides, not the version.
 stress-kvm-flags := -I$(stress-kvm-src)/arch/x86/kvm
 stress-kvm-host := $(stress-kvm-src)/arch/x86/include/asm/kvm_host.h
 stress-set-spte := (*set_external_spte)(struct kvm *kvm, gfn_t gfn, u64 old_spte
+# (a clean, which knows no CONFIG_, needs no KVM)
+ifdef CONFIG_X86
 ifeq ($(shell grep -cF '$(stress-set-spte)' $(stress-kvm-host) 2>/dev/null),0)
-stress-kvm-flags += -DTDPS_NO_MIRROR_ROOTS
+$(error tdp_stress: KVM of $(stress-kvm-src) has no mirror roots (set_external_spte): Linux 7.2 or newer is needed)
+endif
 endif
 
 # Only these files may see KVM's private headers.
