@@ -331,9 +331,10 @@ static void on_split(void *unused, u64 gfn, u64 spte, int level, int err)
 	struct tdps_place at;
 	bool linked;
 
-	/* of interest is what was undone, or not begun, as the external operation failed */
-	if (!err || !f || ctx->win.kind != TDPS_EXT_SPLIT || ctx->win.gfn != gfn ||
-	    ctx->win.level != level || tdps_id_vm(f->vm)->vm_bugged)
+	/* of interest is what becomes of it when the external operation has failed */
+	if (!f || !ctx->win.failed || ctx->win.kind != TDPS_EXT_SPLIT || ctx->win.gfn != gfn ||
+	    ctx->win.level != level || ctx->win.old_spte != spte ||
+	    tdps_id_vm(f->vm)->vm_bugged)
 		return;
 	rcu_read_lock();
 	tdps_look_at(tdps_id_vm(f->vm), gfn, level, &at);

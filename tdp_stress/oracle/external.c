@@ -166,18 +166,36 @@ static void check_order(const struct tdps_extop *x)
 	}
 }
 
+/* X2: what a promotion has merged is gone as it was. */
+static void check_merged(const struct tdps_ctx *ctx, const struct tdps_extop *x)
+{
+	u64 gfns = ctx->merged_level ? 1ULL << ((ctx->merged_level - 1) * 9) : 0;
+
+	if (x->where.level < ctx->merged_level && x->where.gfn - ctx->merged_gfn < gfns &&
+	    tdps_checking(TDPS_X2))
+		tdps_violation(TDPS_X2, &x->where,
+			       "leaf removed that a promotion has just merged into one of level %u",
+			       ctx->merged_level);
+}
+
 void external_extop_begin(struct tdps_ctx *ctx, const struct tdps_extop *x)
 {
 	check_lock(x);
 	check_order(x);
+	if (ctx && x->kind == TDPS_EXT_REMOVE)
+		check_merged(ctx, x);
 	if (ctx && x->kind != TDPS_EXT_FREE) {
 		ctx->blocked_gfn = TDPS_NO_GFN;
 		ctx->tracked = false;
 	}
 }
 
-void external_extop_end(const struct tdps_extop *x, int ret)
+void external_extop_end(struct tdps_ctx *ctx, const struct tdps_extop *x, int ret)
 {
+	if (x->kind == TDPS_EXT_PROMOTE && !ret) {
+		ctx->merged_gfn = x->where.gfn;
+		ctx->merged_level = x->where.level;
+	}
 	if (!tdps_wants(TDPS_X2) || !x->page || ret)
 		return;
 	if (x->kind == TDPS_EXT_LINK || x->kind == TDPS_EXT_SPLIT)

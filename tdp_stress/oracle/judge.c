@@ -74,6 +74,7 @@ struct tdps_ctx *tdps_op_begin(enum tdps_op op, const struct tdps_where *w, u64 
 	if (!ctx->depth) {
 		ctx->nr_ranges = 0;
 		ctx->gone.level = 0;
+		ctx->merged_level = 0;
 	}
 	ctx->depth++;
 	f = tdps_ctx_frame(ctx);
@@ -251,13 +252,14 @@ void tdps_extop_end(struct tdps_ctx *ctx, const struct tdps_extop *x, int ret)
 		tdps_count(ext_error);
 	tdps_record(TDPS_EV_EXT_END, x->kind, &x->where, 0, ns, ret);
 	ctx->active_ns = now;
-	external_extop_end(x, ret);
+	external_extop_end(ctx, x, ret);
 	if (x->kind == TDPS_EXT_FREE && !x->bugged)
 		frozen_table_freed(ctx, x);
 	else if (!x->bugged)
 		frozen_extop_end(ctx, x, ret, ns);
 	if (ret) {
 		ctx->win.paired = true;	/* no SPTE change will follow */
+		ctx->win.failed = true;
 		ext_failed(f, x);
 	}
 leave:

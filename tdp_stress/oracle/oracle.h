@@ -448,6 +448,7 @@ u64 tdps_record(enum tdps_event_type type, u8 kind, const struct tdps_where *w,
  * @reported: the watchdog has complained about it
  * @frozen: the SPTE is frozen meanwhile
  * @called: a SEAMCALL was made in it
+ * @failed: it has ended, and was refused
  * @kind: enum tdps_extop_kind
  * @level: 1 is 4K
  * @call: the last SEAMCALL in it
@@ -468,6 +469,7 @@ struct tdps_window {
 	bool reported;
 	bool frozen;
 	bool called;
+	bool failed;
 	u8 kind;
 	u8 level;
 	u8 call;
@@ -509,6 +511,8 @@ struct tdps_window {
  * @retry_gfn: GFN of the current run of retries
  * @retries: its length
  * @retry_since_ns: when it began
+ * @merged_gfn: first GFN of what a promotion has just merged
+ * @merged_level: its level, 0: none
  * @gone: the page table that is being taken apart, and what its leaves mapped
  * @nr_ranges: ranges in use
  * @range: GFN ranges of shared memory that this notifier call gives back
@@ -535,6 +539,8 @@ struct tdps_ctx {
 	u64 retry_gfn;
 	u32 retries;
 	u64 retry_since_ns;
+	u64 merged_gfn;
+	u8 merged_level;
 	struct {
 		u64 gfn;
 		u64 delta;	/* PFN minus GFN, of all leaves so far */
@@ -576,7 +582,10 @@ struct tdps_ctx *tdps_extop_begin(struct tdps_extop *x);
 void tdps_extop_end(struct tdps_ctx *ctx, const struct tdps_extop *x, int ret);
 void tdps_spte_changed(const struct tdps_change *c);
 void tdps_split_seen(const struct tdps_split *s);
-/* A split has failed; @linked: the table that it was to bring is there all the same. */
+/*
+ * The split of a mirror leaf has ended, and its external operation was refused.
+ * @err: what KVM makes of it; @linked: the table that it was to bring is there.
+ */
 void tdps_split_failed(const struct tdps_where *w, int err, bool linked);
 /* A split allocates a page table; @rcu: in an RCU read section. */
 void tdps_split_alloc(const struct tdps_where *w, bool rcu);
@@ -731,7 +740,7 @@ int external_init(void);
 void external_exit(void);
 bool external_is_lenient(const struct tdps_extop *x);
 void external_extop_begin(struct tdps_ctx *ctx, const struct tdps_extop *x);
-void external_extop_end(const struct tdps_extop *x, int ret);
+void external_extop_end(struct tdps_ctx *ctx, const struct tdps_extop *x, int ret);
 void external_seamcall(struct tdps_ctx *ctx, const struct tdps_seamcall *c);
 bool external_audit(struct tdps_audit *a, const struct tdps_audit_spte *s);
 bool tdps_status_busy(u64 status);

@@ -69,6 +69,9 @@ void tdps_split_failed(const struct tdps_where *w, int err, bool linked)
 {
 	if (!READ_ONCE(tdps_live))
 		return;
+	if (!err && tdps_checking(TDPS_F4))
+		tdps_violation(TDPS_F4, w,
+			       "the split succeeded although its external operation failed");
 	if (tdps_checking(TDPS_S1) && linked)
 		tdps_violation(TDPS_S1, w, "split failed (%d), and its page table is linked", err);
 }
@@ -165,4 +168,5 @@ void split_spte(struct tdps_ctx *ctx, const struct tdps_change *c)
 	if (c->new_spte.leaf && c->where.gfn == ctx->gone.gfn)
 		check_promotion(ctx, c);
 	ctx->gone.level = 0;
+	ctx->merged_level = 0;
 }
