@@ -425,4 +425,109 @@ TEST(a_planted_stale_private_translation_is_caught)
 	EXPECT_STREQ("L1", s.h.finding_id);
 }
 
+/*
+ * No model of KVM: one thread blocks and removes a page as soon as the module lets
+ * it, another begins new epochs all the time, a vCPU uses the page. Whatever their
+ * order, a page that could be removed is in nobody's TLB.
+ */
+static u64 use_page(struct host *h, struct tdxm_vcpu *vcpu, struct tdxm_regs *regs)
+{
+	u32 i, n = tdxm_vcpu_random(vcpu) % 1000;
+
+	for (i = 0; i < n; i++) {
+		if (tdxm_guest_access(h->m, vcpu, TEST_GPA, true, regs) == TDXM_ACCESS_PENDING)
+			tdxm_guest_accept(h->m, vcpu, TEST_GPA, regs);
+	}
+	return 77;
+}
+
+static void *enter_thread(void *arg)
+{
+	struct tdxm_regs regs;
+
+	tdxm_env_user_set_lp(1);
+	while (!__atomic_load_n(&s.stop, __ATOMIC_SEQ_CST)) {
+		seamcall_on(&s.h, &regs, TDH_VP_ENTER, s.td.vcpu[0].tdvpr, 0, 0);
+		sched_yield();
+	}
+	return NULL;
+}
+
+static void *track_thread(void *arg)
+{
+	tdxm_env_user_set_lp(2);
+	while (!__atomic_load_n(&s.stop, __ATOMIC_SEQ_CST)) {
+		call(TDH_MEM_TRACK, s.td.tdr, 0, 0);
+		sched_yield();
+	}
+	return NULL;
+}
+
+/* Until it is neither BUSY nor too early, or it is time to stop. */
+static u64 insist(u32 leaf, u64 r8)
+{
+	u64 status;
+
+	for (;;) {
+		status = call(leaf, TEST_GPA, s.td.tdr, r8);
+		if (!busy(status) && status != (TDX_TLB_TRACKING_NOT_DONE | TDX_OPERAND_ID_RCX))
+			break;
+		if (__atomic_load_n(&s.stop, __ATOMIC_SEQ_CST))
+			return status;
+		sched_yield();
+	}
+	if (status)
+		error(leaf, status);
+	return status;
+}
+
+static void *remove_thread(void *arg)
+{
+	int i;
+
+	tdxm_env_user_set_lp(3);
+	while (!__atomic_load_n(&s.stop, __ATOMIC_SEQ_CST)) {
+		if (insist(TDH_MEM_PAGE_AUG, s.page[0]))
+			break;
+		for (i = 0; i < 100 && td_state(&s.td, TEST_GPA) == SEPT_PENDING; i++)
+			sched_yield();
+		if (insist(TDH_MEM_RANGE_BLOCK, 0) || insist(TDH_MEM_PAGE_REMOVE, 0))
+			break;
+		memset(tdxm_env_va(s.page[0]), 0x33, PAGE_SIZE);
+		__atomic_fetch_add(&s.zaps, 1, __ATOMIC_RELAXED);
+	}
+	return NULL;
+}
+
+TEST(what_can_be_removed_is_in_no_tlb)
+{
+	void *(*threads[])(void *) = { enter_thread, track_thread, remove_thread };
+	struct timespec tick = { .tv_nsec = 10000000 };
+	pthread_t t[ARRAY_SIZE(threads)];
+	u32 i;
+	int ms;
+
+	ASSERT_EQ(0, setup(BUG_NONE, 0, 0));
+	s.h.guest = use_page;
+	for (i = 0; i < ARRAY_SIZE(threads); i++)
+		pthread_create(&t[i], NULL, threads[i], NULL);
+	for (ms = 0; ms < 30000; ms += 10) {
+		nanosleep(&tick, NULL);
+		if (__atomic_load_n(&s.errors, __ATOMIC_SEQ_CST) ||
+		    (ms >= STRESS_MS && __atomic_load_n(&s.zaps, __ATOMIC_RELAXED) > 50))
+			break;
+	}
+	__atomic_store_n(&s.stop, 1, __ATOMIC_SEQ_CST);
+	for (i = 0; i < ARRAY_SIZE(threads); i++)
+		pthread_join(t[i], NULL);
+	EXPECT_EQ(0, s.errors)
+		TH_LOG("first: leaf %u status %llx", s.first_leaf, s.first_error);
+	EXPECT_EQ(0, s.h.findings)
+		TH_LOG("first: %s %s", s.h.finding_id, s.h.finding.what);
+	EXPECT_GT(s.zaps, 50);
+	TH_LOG("%llu pages removed, %llu accepted, %llu TLB hits", s.zaps,
+	       host_counter(&s.h, "guest.accept"), host_counter(&s.h, "guest.tlb_hit"));
+	host_stop(&s.h);
+}
+
 TEST_HARNESS_MAIN

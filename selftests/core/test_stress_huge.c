@@ -218,7 +218,8 @@ static bool zap_pages(int i, int nr)
 	int j;
 
 	for (j = 0; j < nr; j++) {
-		if (r->mapped[j] == PAGE_PRESENT && !unreach(GPA_2M(i) + j * PAGE_SIZE, true, false, false))
+		if (r->mapped[j] == PAGE_PRESENT &&
+		    !unreach(GPA_2M(i) + j * PAGE_SIZE, true, false, false))
 			return false;
 	}
 	if (!unreach(0, false, true, true))
