@@ -459,6 +459,16 @@ static bool is_recovering(struct ext_vm *vm)
 	return recoverer(vm, current);
 }
 
+/* Put off only what there is: leaves that were promoted before are KVM's bug. */
+static bool can_put_off(struct ext_vm *vm, gfn_t gfn, int level)
+{
+	u8 state;
+	u64 pa;
+
+	return !tdxm_sept_read(ext.m, page_to_phys(vm->tdr), gfn_to_gpa(gfn), level - 1, &pa,
+			       &state) && is_leaf_state(state);
+}
+
 static int recovery_entry(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
 			  struct ftrace_regs *regs, void *data)
 {
@@ -587,7 +597,8 @@ int tdps_external_set_spte(struct kvm *kvm, u64 gfn, u64 old_spte, u64 new_spte,
 	if (!was)
 		return is_leaf ? map_leaf(vm, gfn, new_spte, level) :
 				 map_table(vm, gfn, new_spte, level);
-	if (!is && is_frozen_spte(new_spte) && is_recovering(vm) && !vm->broken)
+	if (!is && is_frozen_spte(new_spte) && !vm->broken && is_recovering(vm) &&
+	    can_put_off(vm, gfn, level))
 		return 0;
 	if (!is)
 		return remove_leaf(vm, gfn, spte_to_pfn(old_spte), level);
