@@ -46,7 +46,8 @@ def prepare(values, config_name=None):
     packages.need(bochs=values.machine == "bochs", mutants=bool(values.variant),
                   binary=values.kernel == "debian")
     if values.variant:
-        mutant.variant(values.variant)      # one that does not exist is refused now
+        # one that does not exist is refused now; it says what it is about
+        values.ops = values.ops or mutant.variant(values.variant).ops or None
     kernel = get_kernel(values, config_name)
     what = get_backend(values)
     built = ours.build(kernel, values.jobs, what.modules, what.programs)
