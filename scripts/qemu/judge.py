@@ -16,8 +16,8 @@ SUCCESS, FAILURE, UNSUPPORTED = "SUCCESS", "FAILURE", "UNSUPPORTED"
 
 #: page types that belong to the machine itself, not to a TD
 _PAMT_AT_REST = ("pamt.NDA", "pamt.RSVD")
-#: so much memory may be in caches of the kernel's own after a run
-_LEAK_KIB = 16 << 10
+#: so much memory may be in slabs of the kernel's own after a run; 1 MiB is usual
+_LEAK_KIB = 4 << 10
 #: how insmod and tdp_stress say that a parameter's value is wrong
 _BAD_PARAMETER = re.compile(r"Invalid argument: (tdp_stress: [a-z0-9_]+(?:=\S*)?: .*)")
 

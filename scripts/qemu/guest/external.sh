@@ -54,20 +54,22 @@ collect()
 	fi
 }
 
-# in KiB; what KVM or tdp_stress forget to free is missing here. Compaction brings
-# back what each CPU keeps for itself.
-free_memory()
+# $free, in KiB; what KVM or tdp_stress forget to free is missing here. What each
+# CPU keeps for its next allocations is as good as free.
+measure_memory()
 {
 	sleep 1
 	echo 3 > /proc/sys/vm/drop_caches
-	echo 1 > /proc/sys/vm/compact_memory
-	sed -n 's/^MemFree: *\([0-9]*\) kB/\1/p' /proc/meminfo
+	send_file "meminfo.$1" /proc/meminfo
+	free=$(sed -n 's/^MemFree: *\([0-9]*\) kB/\1/p' /proc/meminfo)
+	free=$((free + $(awk '$1 == "count:" { n += $2 } END { print 4 * n }' /proc/zoneinfo)))
 }
 
 mark begin
 follow
 if load_kvm; then
-	before=$(free_memory)
+	measure_memory before
+	before=$free
 	if step "load tdp_stress" load tdp_stress $STRESS_PARAMS; then
 		send "@cpu $cpu"
 		wait_until_done
@@ -75,7 +77,8 @@ if load_kvm; then
 		step "final audit" sh -c "echo 1 > $dir/audit"
 		collect
 		step "unload tdp_stress" unload tdp_stress
-		send "@memory $before $(free_memory)"
+		measure_memory after
+		send "@memory $before $free"
 	fi
 fi
 unload_all
