@@ -18,6 +18,7 @@ import run as front
 import selfcheck
 
 _CLEAN_SECONDS = 30
+_OPERATIONS_SECONDS = 60
 _SPLIT_SECONDS = 10
 _DEBIAN_SECONDS = 10
 _SYSTEM = cache.REPO / "selftests/system"
@@ -78,7 +79,7 @@ def debian(values, results, folder):
 def operations(guest, values, results):
     """Every operation that applies is reached, on every kind of root it applies to."""
     values = values.external(huge_1g=True, hugetlb=True)
-    outcome = selfcheck.clean(guest, values, results, _CLEAN_SECONDS)
+    outcome = selfcheck.clean(guest, values, results, _OPERATIONS_SECONDS)
     selfcheck.keep(guest.folder, "external")
     rows = judge.operations(outcome.files)
     not_run = judge.not_run(outcome.files)
