@@ -901,8 +901,12 @@ int tdps_recorder_init(unsigned int events_per_cpu);
 void tdps_recorder_exit(void);
 size_t tdps_recorder_bytes(void);
 void tdps_recorder_show(struct seq_file *m);
-/* The newest events of @pid, oldest first; returns how many. */
-int tdps_recorder_last(pid_t pid, struct tdps_event *ev, int max);
+/*
+ * The newest events of @pid, oldest first; or, with @others_at, of all others that
+ * may have to do with what is there. Returns how many.
+ */
+int tdps_recorder_last(pid_t pid, const struct tdps_where *others_at, struct tdps_event *ev,
+		       int max);
 void tdps_event_str(const struct tdps_event *ev, char *buf, size_t len);
 
 int tdps_verdict_init(void);

@@ -119,7 +119,22 @@ static bool ring_read(const struct tdps_event *slot, struct tdps_event *ev)
 	return READ_ONCE(slot->seq) == seq && ev->seq == seq;
 }
 
-int tdps_recorder_last(pid_t pid, struct tdps_event *out, int max)
+/* Others' events that may have to do with @w: operations around it, larger entries. */
+static bool concerns(const struct tdps_event *ev, const struct tdps_where *w)
+{
+	u64 first = w->gfn & ~511ULL, last = w->gfn | 511;
+
+	if (!ev->vm || ev->vm != w->vm)
+		return false;
+	if (ev->type == TDPS_EV_OP_BEGIN)
+		return ev->gfn == TDPS_NO_GFN || (ev->gfn <= last && ev->a > first);
+	if (ev->gfn == w->gfn)
+		return true;
+	return ev->level > 1 && ev->gfn >= first && ev->gfn <= last;
+}
+
+int tdps_recorder_last(pid_t pid, const struct tdps_where *others_at, struct tdps_event *out,
+		       int max)
 {
 	struct tdps_event ev;
 	int cpu, i, n = 0;
@@ -129,9 +144,11 @@ int tdps_recorder_last(pid_t pid, struct tdps_event *out, int max)
 		const struct ring *r = per_cpu_ptr(&rings, cpu);
 
 		for (slot = 0; slot <= ring_mask; slot++) {
-			if ((pid_t)READ_ONCE(r->ev[slot].pid) != pid)
+			if (((pid_t)READ_ONCE(r->ev[slot].pid) != pid) != !!others_at)
 				continue;
 			if (!ring_read(&r->ev[slot], &ev) || ev.type == TDPS_EV_VIOLATION)
+				continue;
+			if (others_at && !concerns(&ev, others_at))
 				continue;
 			/* insertion into a short array, newest last */
 			if (n == max && ev.ns <= out[0].ns)

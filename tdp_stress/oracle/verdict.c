@@ -15,6 +15,7 @@
 
 #define SHOWN_IN_FULL	5	/* violations of a kind that are printed */
 #define EVENTS_SHOWN	12	/* events of the thread that go with each */
+#define OTHERS_SHOWN	8	/* events of others at that place, likewise */
 #define LINES		128	/* violations kept for debugfs */
 #define LINE_LEN	256
 
@@ -136,18 +137,20 @@ static const char * const lock_names[] = {
 	[TDPS_LOCK_WRITE] = "write",
 };
 
-static void print_events(pid_t pid)
+static void print_events(pid_t pid, const struct tdps_where *others_at, int max)
 {
 	struct tdps_event ev[EVENTS_SHOWN];
 	u64 now = ktime_get_mono_fast_ns();
-	int i, n = tdps_recorder_last(pid, ev, EVENTS_SHOWN);
-	char line[160];
+	int i, n = tdps_recorder_last(pid, others_at, ev, max);
+	char line[160], by[24] = "";
 
 	for (i = 0; i < n; i++) {
 		u64 us = (now - min(ev[i].ns, now)) / NSEC_PER_USEC;
 
 		tdps_event_str(&ev[i], line, sizeof(line));
-		pr_err("  %llu us ago: %s\n", us, line);
+		if (others_at)
+			scnprintf(by, sizeof(by), " by pid %u", ev[i].pid);
+		pr_err("  %llu us ago%s: %s\n", us, by, line);
 	}
 }
 
@@ -182,7 +185,10 @@ static void report(enum tdps_check id, const struct tdps_where *w, const struct 
 		/* pairs with tdps_violations_show(): the rest of the line is there */
 		smp_store_release(&lines[slot][0], line[0]);
 	}
-	print_events(who->pid);
+	print_events(who->pid, NULL, EVENTS_SHOWN);
+	/* a race has two sides */
+	if (w->gfn != TDPS_NO_GFN)
+		print_events(who->pid, w, OTHERS_SHOWN);
 }
 
 /**
