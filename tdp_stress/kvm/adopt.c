@@ -84,6 +84,10 @@ static long adopt_vm(struct tdp_stress_adopt_vm __user *uarg)
 	struct kvm *kvm;
 	int err;
 
+	if (!TDPS_MIRROR_ROOTS) {
+		pr_err("adopt: this KVM has no mirror roots to give to a VM: Linux 7.2 or newer is needed\n");
+		return -EOPNOTSUPP;
+	}
 	err = get_args(&arg, sizeof(arg), ADOPT_MIN_SIZE, uarg);
 	if (err)
 		return err;

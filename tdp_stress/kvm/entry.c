@@ -17,13 +17,15 @@ typedef bool own_nx_worker_fn(void *data);
 
 DEFINE_STATIC_CALL_NULL(own_vcpu_load, vcpu_load);
 DEFINE_STATIC_CALL_NULL(own_vcpu_put, vcpu_put);
+#if TDPS_LOCKS_ALL_VCPUS
 DEFINE_STATIC_CALL_NULL(own_kvm_lock_all_vcpus, kvm_lock_all_vcpus);
 DEFINE_STATIC_CALL_NULL(own_kvm_unlock_all_vcpus, kvm_unlock_all_vcpus);
+#endif
 DEFINE_STATIC_CALL_NULL(own_kvm_make_all_cpus_request, kvm_make_all_cpus_request);
 DEFINE_STATIC_CALL_NULL(own_kvm_flush_remote_tlbs, kvm_flush_remote_tlbs);
 DEFINE_STATIC_CALL_NULL(own_kvm_flush_remote_tlbs_range, kvm_flush_remote_tlbs_range);
 DEFINE_STATIC_CALL_NULL(own_kvm_flush_remote_tlbs_memslot, kvm_flush_remote_tlbs_memslot);
-DEFINE_STATIC_CALL_NULL(own_kvm_mmu_invalidate_start, kvm_mmu_invalidate_start);
+DEFINE_STATIC_CALL_NULL(own_invalidate_start, TDPS_FN_INVALIDATE_START);
 DEFINE_STATIC_CALL_NULL(own_kvm_mmu_invalidate_range_add, kvm_mmu_invalidate_range_add);
 DEFINE_STATIC_CALL_NULL(own_kvm_mmu_invalidate_end, kvm_mmu_invalidate_end);
 DEFINE_STATIC_CALL_NULL(own_kvm_mmu_topup_memory_cache, kvm_mmu_topup_memory_cache);
@@ -37,7 +39,7 @@ DEFINE_STATIC_CALL_NULL(own_kvm_tdp_mmu_map, kvm_tdp_mmu_map);
 DEFINE_STATIC_CALL_NULL(own_kvm_tdp_mmu_zap_leafs, kvm_tdp_mmu_zap_leafs);
 DEFINE_STATIC_CALL_NULL(own_kvm_tdp_mmu_zap_all, kvm_tdp_mmu_zap_all);
 DEFINE_STATIC_CALL_NULL(own_kvm_tdp_mmu_put_root, kvm_tdp_mmu_put_root);
-DEFINE_STATIC_CALL_NULL(own_kvm_tdp_mmu_invalidate_roots, kvm_tdp_mmu_invalidate_roots);
+DEFINE_STATIC_CALL_NULL(own_invalidate_roots, TDPS_FN_INVALIDATE_ROOTS);
 DEFINE_STATIC_CALL_NULL(own_kvm_tdp_mmu_zap_invalidated_roots, kvm_tdp_mmu_zap_invalidated_roots);
 DEFINE_STATIC_CALL_NULL(own_kvm_tdp_mmu_unmap_gfn_range, kvm_tdp_mmu_unmap_gfn_range);
 DEFINE_STATIC_CALL_NULL(own_kvm_tdp_mmu_age_gfn_range, kvm_tdp_mmu_age_gfn_range);
@@ -45,7 +47,7 @@ DEFINE_STATIC_CALL_NULL(own_kvm_tdp_mmu_test_age_gfn, kvm_tdp_mmu_test_age_gfn);
 DEFINE_STATIC_CALL_NULL(own_kvm_tdp_mmu_wrprot_slot, kvm_tdp_mmu_wrprot_slot);
 DEFINE_STATIC_CALL_NULL(own_kvm_tdp_mmu_clear_dirty_slot, kvm_tdp_mmu_clear_dirty_slot);
 DEFINE_STATIC_CALL_NULL(own_kvm_tdp_mmu_clear_dirty_pt_masked, kvm_tdp_mmu_clear_dirty_pt_masked);
-DEFINE_STATIC_CALL_NULL(own_kvm_tdp_mmu_recover_huge_pages, kvm_tdp_mmu_recover_huge_pages);
+DEFINE_STATIC_CALL_NULL(own_recover, TDPS_FN_RECOVER);
 DEFINE_STATIC_CALL_NULL(own_kvm_tdp_mmu_write_protect_gfn, kvm_tdp_mmu_write_protect_gfn);
 DEFINE_STATIC_CALL_NULL(own_kvm_tdp_mmu_try_split_huge_pages, kvm_tdp_mmu_try_split_huge_pages);
 DEFINE_STATIC_CALL_NULL(own_kvm_tdp_mmu_get_walk, kvm_tdp_mmu_get_walk);
@@ -56,13 +58,15 @@ DEFINE_STATIC_CALL_NULL(own_kvm_nx_huge_page_recovery_worker, own_nx_worker_fn);
 static const struct own_call calls[] = {
 	OWN_CALL(vcpu_load),
 	OWN_CALL(vcpu_put),
+#if TDPS_LOCKS_ALL_VCPUS
 	OWN_CALL(kvm_lock_all_vcpus),
 	OWN_CALL(kvm_unlock_all_vcpus),
+#endif
 	OWN_CALL(kvm_make_all_cpus_request),
 	OWN_CALL(kvm_flush_remote_tlbs),
 	OWN_CALL(kvm_flush_remote_tlbs_range),
 	OWN_CALL(kvm_flush_remote_tlbs_memslot),
-	OWN_CALL(kvm_mmu_invalidate_start),
+	OWN_CALL_AS(invalidate_start, TDPS_FN_INVALIDATE_START),
 	OWN_CALL(kvm_mmu_invalidate_range_add),
 	OWN_CALL(kvm_mmu_invalidate_end),
 	OWN_CALL(kvm_mmu_topup_memory_cache),
@@ -76,7 +80,7 @@ static const struct own_call calls[] = {
 	OWN_CALL(kvm_tdp_mmu_zap_leafs),
 	OWN_CALL(kvm_tdp_mmu_zap_all),
 	OWN_CALL(kvm_tdp_mmu_put_root),
-	OWN_CALL(kvm_tdp_mmu_invalidate_roots),
+	OWN_CALL_AS(invalidate_roots, TDPS_FN_INVALIDATE_ROOTS),
 	OWN_CALL(kvm_tdp_mmu_zap_invalidated_roots),
 	OWN_CALL(kvm_tdp_mmu_unmap_gfn_range),
 	OWN_CALL(kvm_tdp_mmu_age_gfn_range),
@@ -84,7 +88,7 @@ static const struct own_call calls[] = {
 	OWN_CALL(kvm_tdp_mmu_wrprot_slot),
 	OWN_CALL(kvm_tdp_mmu_clear_dirty_slot),
 	OWN_CALL(kvm_tdp_mmu_clear_dirty_pt_masked),
-	OWN_CALL(kvm_tdp_mmu_recover_huge_pages),
+	OWN_CALL_AS(recover, TDPS_FN_RECOVER),
 	OWN_CALL(kvm_tdp_mmu_write_protect_gfn),
 	OWN_CALL(kvm_tdp_mmu_try_split_huge_pages),
 	OWN_CALL(kvm_tdp_mmu_get_walk),
@@ -155,6 +159,12 @@ const char *tdps_entry_missing_nx(void)
 	return nx_missing;
 }
 
+const char *tdps_entry_missing_zap_write(void)
+{
+	return TDPS_ZAPS_WITH_WRITE ? NULL :
+		"this KVM zaps invalid roots with mmu_lock for read only";
+}
+
 /* --- helpers --- */
 
 /*
@@ -185,6 +195,39 @@ static void unlock_mmu(struct kvm *kvm, bool shared)
 	else
 		write_unlock(&kvm->mmu_lock);
 }
+
+#if TDPS_LOCKS_ALL_VCPUS
+/* kvm->lock held */
+static int lock_all_vcpus(struct kvm *kvm)
+{
+	return static_call(own_kvm_lock_all_vcpus)(kvm);
+}
+
+static void unlock_all_vcpus(struct kvm *kvm)
+{
+	static_call(own_kvm_unlock_all_vcpus)(kvm);
+}
+#else
+/* kvm->lock held; as newer kernels have it */
+static int lock_all_vcpus(struct kvm *kvm)
+{
+	struct kvm_vcpu *vcpu;
+	unsigned long i;
+
+	kvm_for_each_vcpu(i, vcpu, kvm)
+		mutex_lock_nest_lock(&vcpu->mutex, &kvm->lock);
+	return 0;
+}
+
+static void unlock_all_vcpus(struct kvm *kvm)
+{
+	struct kvm_vcpu *vcpu;
+	unsigned long i;
+
+	kvm_for_each_vcpu(i, vcpu, kvm)
+		mutex_unlock(&vcpu->mutex);
+}
+#endif
 
 /* The region's memslot; slots_lock or SRCU held. NULL: not at the moment. */
 static struct kvm_memory_slot *slot_of(struct tdps_vm *vm, enum tdps_region r)
@@ -389,17 +432,22 @@ static bool craft_fits(struct kvm *kvm, enum tdps_region id, u64 gfn, int level)
 	return true;
 }
 
+static int topup(struct kvm_mmu_memory_cache *cache, int least)
+{
+	return static_call(own_kvm_mmu_topup_memory_cache)(cache, least);
+}
+
 static int topup_caches(struct kvm_vcpu *vcpu)
 {
 	struct kvm_mmu_memory_cache *cache[] = {
-		&vcpu->arch.mmu_external_spt_cache,
+		tdps_external_cache(vcpu),
 		&vcpu->arch.mmu_shadow_page_cache,
 		&vcpu->arch.mmu_page_header_cache,
 	};
 	int i, err = 0;
 
 	for (i = 0; i < ARRAY_SIZE(cache) && !err; i++)
-		err = static_call(own_kvm_mmu_topup_memory_cache)(cache[i], PT64_ROOT_MAX_LEVEL);
+		err = cache[i] ? topup(cache[i], PT64_ROOT_MAX_LEVEL) : 0;
 	return err;
 }
 
@@ -580,7 +628,7 @@ enum tdps_result tdps_entry_zap_leafs(struct tdps_vm *vm, const struct tdps_targ
 
 	guard(srcu)(&kvm->srcu);
 	lock_mmu(kvm, t, false);
-	static_call(own_kvm_mmu_invalidate_start)(kvm);
+	static_call(own_invalidate_start)(kvm);
 	static_call(own_kvm_mmu_invalidate_range_add)(kvm, t->gfn, t->gfn + t->nr);
 	flush = static_call(own_kvm_tdp_mmu_zap_leafs)(kvm, t->gfn, t->gfn + t->nr, false);
 	if (flush)
@@ -607,7 +655,7 @@ enum tdps_result tdps_entry_unmap(struct tdps_vm *vm, const struct tdps_target *
 	if (!range.slot)
 		return TDPS_NOTHING;
 	lock_mmu(kvm, t, false);
-	static_call(own_kvm_mmu_invalidate_start)(kvm);
+	static_call(own_invalidate_start)(kvm);
 	static_call(own_kvm_mmu_invalidate_range_add)(kvm, range.start, range.end);
 	flush = static_call(own_kvm_tdp_mmu_unmap_gfn_range)(kvm, &range, false);
 	if (flush)
@@ -627,7 +675,7 @@ enum tdps_result tdps_entry_zap_all(struct tdps_vm *vm, const struct tdps_target
 	struct kvm *kvm = vm->kvm;
 
 	mutex_lock(&kvm->lock);
-	if (static_call(own_kvm_lock_all_vcpus)(kvm)) {
+	if (lock_all_vcpus(kvm)) {
 		mutex_unlock(&kvm->lock);
 		return TDPS_RETRY;
 	}
@@ -635,9 +683,14 @@ enum tdps_result tdps_entry_zap_all(struct tdps_vm *vm, const struct tdps_target
 	static_call(own_kvm_tdp_mmu_zap_all)(kvm);
 	static_call(own_kvm_flush_remote_tlbs)(kvm);
 	unlock_mmu(kvm, false);
-	static_call(own_kvm_unlock_all_vcpus)(kvm);
+	unlock_all_vcpus(kvm);
 	mutex_unlock(&kvm->lock);
 	return TDPS_DID;
+}
+
+static void zap_invalidated(struct kvm *kvm, bool shared)
+{
+	TDPS_CALL_ZAP_INVALIDATED(static_call(own_kvm_tdp_mmu_zap_invalidated_roots), kvm, shared);
 }
 
 /*
@@ -653,10 +706,10 @@ enum tdps_result tdps_entry_invalidate(struct tdps_vm *vm, const struct tdps_tar
 	guard(rwsem_write)(&vm->roots_sem);
 	guard(mutex)(&kvm->slots_lock);
 	write_lock(&kvm->mmu_lock);
-	static_call(own_kvm_tdp_mmu_invalidate_roots)(kvm, KVM_DIRECT_ROOTS);
+	TDPS_CALL_INVALIDATE_ROOTS(static_call(own_invalidate_roots), kvm, KVM_DIRECT_ROOTS);
 	static_call(own_kvm_make_all_cpus_request)(kvm, KVM_REQ_MMU_FREE_OBSOLETE_ROOTS);
 	write_unlock(&kvm->mmu_lock);
-	static_call(own_kvm_tdp_mmu_zap_invalidated_roots)(kvm, t->shared);
+	zap_invalidated(kvm, t->shared);
 	return TDPS_DID;
 }
 
@@ -666,12 +719,12 @@ static void drop_roots(struct own_vcpu *v)
 	struct kvm *kvm = v->vcpu->kvm;
 
 	static_call(own_kvm_mmu_unload)(v->vcpu);
-	if (!VALID_PAGE(mmu->mirror_root_hpa))
+	if (!VALID_PAGE(tdps_mirror_root(mmu)))
 		return;
 	read_lock(&kvm->mmu_lock);
-	static_call(own_kvm_tdp_mmu_put_root)(kvm, root_to_sp(mmu->mirror_root_hpa));
+	static_call(own_kvm_tdp_mmu_put_root)(kvm, root_to_sp(tdps_mirror_root(mmu)));
 	read_unlock(&kvm->mmu_lock);
-	mmu->mirror_root_hpa = INVALID_PAGE;
+	tdps_drop_mirror_root(mmu);
 	v->flush_due = true;
 }
 
@@ -688,7 +741,7 @@ enum tdps_result tdps_entry_invalidate_all(struct tdps_vm *vm, const struct tdps
 
 	guard(rwsem_write)(&vm->roots_sem);
 	mutex_lock(&kvm->lock);
-	if (static_call(own_kvm_lock_all_vcpus)(kvm)) {
+	if (lock_all_vcpus(kvm)) {
 		mutex_unlock(&kvm->lock);
 		return TDPS_RETRY;
 	}
@@ -696,11 +749,11 @@ enum tdps_result tdps_entry_invalidate_all(struct tdps_vm *vm, const struct tdps
 	for (i = 0; i < vm->nr_vcpus + vm->nr_side; i++)
 		drop_roots(&vm->vcpu[i]);
 	write_lock(&kvm->mmu_lock);
-	static_call(own_kvm_tdp_mmu_invalidate_roots)(kvm, KVM_VALID_ROOTS);
+	TDPS_CALL_INVALIDATE_ROOTS(static_call(own_invalidate_roots), kvm, KVM_VALID_ROOTS);
 	write_unlock(&kvm->mmu_lock);
-	static_call(own_kvm_tdp_mmu_zap_invalidated_roots)(kvm, false);
+	zap_invalidated(kvm, false);
 	mutex_unlock(&kvm->slots_lock);
-	static_call(own_kvm_unlock_all_vcpus)(kvm);
+	unlock_all_vcpus(kvm);
 	mutex_unlock(&kvm->lock);
 	return TDPS_DID;
 }
@@ -708,7 +761,8 @@ enum tdps_result tdps_entry_invalidate_all(struct tdps_vm *vm, const struct tdps
 /* --- ages and dirt: direct roots --- */
 
 /*
- * kvm_mmu_notifier_clear_young(), test_young(): no lock but SRCU, no flush. Never
+ * kvm_mmu_notifier_clear_young(), test_young(): no lock but SRCU, or in older
+ * kernels mmu_lock for write, no flush. Never
  * private memory: the host's mm knows nothing of it, and KVM warns.
  */
 static bool age(struct tdps_vm *vm, const struct tdps_target *t, bool test)
@@ -717,16 +771,22 @@ static bool age(struct tdps_vm *vm, const struct tdps_target *t, bool test)
 		.start = t->gfn,
 		.end = t->gfn + t->nr,
 		.attr_filter = KVM_FILTER_SHARED,
-		.lockless = true,
 	};
+	struct kvm *kvm = vm->kvm;
+	bool young;
 
-	guard(srcu)(&vm->kvm->srcu);
+	guard(srcu)(&kvm->srcu);
 	range.slot = slot_of(vm, t->region);
 	if (!range.slot)
 		return false;
-	if (test)
-		return static_call(own_kvm_tdp_mmu_test_age_gfn)(vm->kvm, &range);
-	return static_call(own_kvm_tdp_mmu_age_gfn_range)(vm->kvm, &range);
+	tdps_age_lockless(&range);
+	if (!TDPS_AGE_LOCKLESS)
+		lock_mmu(kvm, t, false);
+	young = test ? static_call(own_kvm_tdp_mmu_test_age_gfn)(kvm, &range) :
+		       static_call(own_kvm_tdp_mmu_age_gfn_range)(kvm, &range);
+	if (!TDPS_AGE_LOCKLESS)
+		unlock_mmu(kvm, false);
+	return young;
 }
 
 enum tdps_result tdps_entry_age(struct tdps_vm *vm, const struct tdps_target *t)
@@ -859,7 +919,7 @@ static enum tdps_result recover(struct tdps_vm *vm, const struct tdps_target *t)
 		return TDPS_NOTHING;
 	before = leafs(kvm, PG_LEVEL_2M);
 	lock_mmu(kvm, t, true);
-	static_call(own_kvm_tdp_mmu_recover_huge_pages)(kvm, slot);
+	static_call(own_recover)(kvm, slot);
 	unlock_mmu(kvm, true);
 	/* others change the number, too: this says how it mostly went */
 	return leafs(kvm, PG_LEVEL_2M) > before ? TDPS_DID : TDPS_NOTHING;
@@ -925,13 +985,8 @@ u64 tdps_entry_nx_miscounted(void)
 /* KVM keeps a list of the tables, and how many there are. */
 static void compare_nx_books(struct kvm *kvm)
 {
-	struct kvm_possible_nx_huge_pages *nx = &kvm->arch.possible_nx_huge_pages[KVM_TDP_MMU];
-	u64 off;
+	u64 off = abs(tdps_nx_books_off(kvm));
 
-	guard(spinlock)(&kvm->arch.tdp_mmu_pages_lock);
-	off = nx->nr_pages - list_count_nodes(&nx->pages);
-	if ((s64)off < 0)
-		off = -off;
 	if (off <= nx_miscounted)
 		return;
 	if (!nx_miscounted)

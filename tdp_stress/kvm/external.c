@@ -480,6 +480,11 @@ u64 ext_shared_bit(void)
 	return BIT_ULL(min_t(unsigned int, boot_cpu_data.x86_phys_bits, 48) - 1);
 }
 
+u64 tdps_external_base_gfn(void)
+{
+	return TDPS_MIRROR_ROOTS ? 0 : gpa_to_gfn(ext_shared_bit());
+}
+
 /* For those who enter no vCPU: nobody comes here. */
 static u64 no_guest(struct tdxm *m, struct tdxm_vcpu *vcpu, struct tdxm_regs *regs)
 {

@@ -72,6 +72,13 @@ struct tdxm *tdps_external_module(void);
 /* What the hooks ask of a VM's end; only for VMs of ours. Both may sleep. */
 void tdps_external_pre_destroy(struct kvm *kvm);
 void tdps_external_destroy(struct kvm *kvm);
+/* Who destroys a VM of our own says so: KVM tells only where it has mirror roots. */
+void tdps_external_gone(struct kvm *kvm);
+/*
+ * Where a VM has its memory, GFN: 0, or without mirror roots the upper half of the
+ * module's GPAs, which it takes for shared ones and looks up as they are.
+ */
+u64 tdps_external_base_gfn(void);
 
 /*
  * Is this a VM of ours? Any context, lock-free, cheap enough for every external

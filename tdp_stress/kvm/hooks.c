@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Hooks: turns what KVM does into facts. External operations through their
- * static calls, SPTE changes and page tables through tracepoints, operations
- * and SEAMCALL wrappers through fprobes. Judges nothing.
+ * Hooks: turns what KVM does into facts. SPTE changes and page tables through
+ * tracepoints, operations and SEAMCALL wrappers through fprobes; external
+ * operations are extops.c's. Judges nothing.
  *
  * A hook is made only for a check that needs it, and none stays after
  * tdps_kvm_unhook(), whatever TDs are doing meanwhile.
@@ -10,270 +10,13 @@
 #define pr_fmt(fmt) "tdp_stress: " fmt
 
 #include <linux/debug_locks.h>
-#include <linux/delay.h>
-#include <linux/fprobe.h>
 #include <linux/rcupdate.h>
-#include <linux/static_call.h>
 #include <linux/tracepoint.h>
 
-#include "../torture/schedule.h"
 #include "external.h"
 #include "insight.h"
 #include "kvm.h"
-
-/* --- H1, H2: external operations --- */
-
-static int hook_set_external_spte(struct kvm *kvm, gfn_t gfn, u64 old_spte, u64 new_spte,
-				  enum pg_level level);
-static void hook_free_external_spt(struct kvm *kvm, struct kvm_mmu_page *sp);
-static void hook_vm_pre_destroy(struct kvm *kvm);
-static void hook_vm_destroy(struct kvm *kvm);
-
-static_assert(__same_type(((struct kvm_x86_ops *)0)->set_external_spte,
-			  &hook_set_external_spte));
-static_assert(__same_type(((struct kvm_x86_ops *)0)->free_external_spt,
-			  &hook_free_external_spt));
-static_assert(__same_type(((struct kvm_x86_ops *)0)->vm_pre_destroy, &hook_vm_pre_destroy));
-static_assert(__same_type(((struct kvm_x86_ops *)0)->vm_destroy, &hook_vm_destroy));
-
-/* What KVM would have called; on kvm_amd that is nothing. */
-DEFINE_STATIC_CALL_RET0(tdps_set_external_spte, hook_set_external_spte);
-DEFINE_STATIC_CALL_NULL(tdps_free_external_spt, hook_free_external_spt);
-DEFINE_STATIC_CALL_NULL(tdps_vm_pre_destroy, hook_vm_pre_destroy);
-DEFINE_STATIC_CALL_NULL(tdps_vm_destroy, hook_vm_destroy);
-
-/* Threads inside the hooks: entered minus left, summed over all CPUs. */
-static DEFINE_PER_CPU(unsigned long, hooks_entered);
-static DEFINE_PER_CPU(unsigned long, hooks_left);
-
-static enum tdps_extop_kind kind_of(u64 old_spte, u64 new_spte, int level)
-{
-	bool was = is_shadow_present_pte(old_spte), is = is_shadow_present_pte(new_spte);
-
-	bool was_leaf = was && is_last_spte(old_spte, level);
-	bool is_leaf = is && is_last_spte(new_spte, level);
-
-	if (!was && is)
-		return is_leaf ? TDPS_EXT_MAP : TDPS_EXT_LINK;
-	if (was_leaf && !is)
-		return TDPS_EXT_REMOVE;
-	if (was_leaf && !is_leaf)
-		return TDPS_EXT_SPLIT;
-	if (was && !was_leaf && is_leaf)
-		return TDPS_EXT_PROMOTE;
-	return TDPS_EXT_OTHER;
-}
-
-/* VMs of ours are the backend's; all others are answered as without this module. */
-static int answer_set(struct kvm *kvm, gfn_t gfn, u64 old_spte, u64 new_spte,
-		      enum pg_level level)
-{
-	if (tdps_external_owns(kvm))
-		return tdps_external_set_spte(kvm, gfn, old_spte, new_spte, level);
-	return static_call(tdps_set_external_spte)(kvm, gfn, old_spte, new_spte, level);
-}
-
-static void answer_free(struct kvm *kvm, struct kvm_mmu_page *sp)
-{
-	if (tdps_external_owns(kvm))
-		tdps_external_free_spt(kvm, sp);
-	else
-		static_call_cond(tdps_free_external_spt)(kvm, sp);
-}
-
-static void look_at_extop(struct kvm *kvm, struct tdps_extop *x, struct tdps_place *at)
-{
-	tdps_look_at(kvm, x->where.gfn, x->where.level, at);
-	x->seen = at->seen;
-	x->parent = at->parent;
-	if (at->sptep) {
-		x->root = (u64)(unsigned long)at->root;
-		x->table = (u64)(unsigned long)at->sptep & PAGE_MASK;
-	}
-	if ((x->kind == TDPS_EXT_LINK || x->kind == TDPS_EXT_SPLIT) &&
-	    spte_to_child_sp(x->new_spte)->external_spt)
-		x->page = __pa(spte_to_child_sp(x->new_spte)->external_spt);
-}
-
-/* Stretch the window, so that others come into it. */
-static void wait_before(const struct tdps_extop *x)
-{
-	if (x->kind == TDPS_EXT_FREE)
-		tdps_point(TDPS_POINT_FREE);
-	else if (x->where.lock == TDPS_LOCK_READ)
-		tdps_point(TDPS_POINT_FROZEN);
-	else if (x->kind == TDPS_EXT_REMOVE)
-		tdps_point(TDPS_POINT_ZAP);
-}
-
-static int hook_set_external_spte(struct kvm *kvm, gfn_t gfn, u64 old_spte, u64 new_spte,
-				  enum pg_level level)
-{
-	struct tdps_extop x = {
-		.where = {
-			.vm = tdps_vm_id(kvm), .gfn = gfn, .level = level,
-			.lock = tdps_lock_of(kvm),
-		},
-		.kind = kind_of(old_spte, new_spte, level),
-		.old_spte = old_spte,
-		.new_spte = new_spte,
-		.detached = is_frozen_spte(new_spte),
-		.ours = tdps_external_owns(kvm),
-		.bugged = kvm->vm_bugged,
-	};
-	bool merge = x.kind == TDPS_EXT_PROMOTE, shape = merge || x.kind == TDPS_EXT_SPLIT;
-	struct tdps_split split = {
-		.where = x.where, .merge = merge, .huge = merge ? new_spte : old_spte,
-	};
-	struct tdps_place at;
-	struct tdps_ctx *ctx;
-	int ret;
-
-	this_cpu_inc(hooks_entered);
-	/* of KVM's own, as a rule: keeps the SPTE where it is */
-	rcu_read_lock();
-	look_at_extop(kvm, &x, &at);
-	if (shape)
-		tdps_examine_split(merge ? old_spte : new_spte, &split);
-	ctx = tdps_extop_begin(&x);
-	wait_before(&x);
-	ret = answer_set(kvm, gfn, old_spte, new_spte, level);
-	if (x.where.lock == TDPS_LOCK_READ)
-		tdps_point(TDPS_POINT_UNFREEZE);
-	x.after = tdps_look_again(&at, level);
-	tdps_extop_end(ctx, &x, ret);
-	if (shape && !x.bugged) {
-		split.ours = x.ours;
-		split.ret = ret;
-		tdps_split_seen(&split);
-	}
-	rcu_read_unlock();
-	this_cpu_inc(hooks_left);
-	return ret;
-}
-
-static void hook_free_external_spt(struct kvm *kvm, struct kvm_mmu_page *sp)
-{
-	struct tdps_extop x = {
-		.where = {
-			.vm = tdps_vm_id(kvm), .gfn = sp->gfn, .level = sp->role.level,
-			.lock = tdps_lock_of(kvm),
-		},
-		.kind = TDPS_EXT_FREE,
-		.page = sp->external_spt ? __pa(sp->external_spt) : 0,
-		.table = (u64)(unsigned long)sp->spt,
-		.ours = tdps_external_owns(kvm),
-		.bugged = kvm->vm_bugged,
-	};
-	struct tdps_ctx *ctx;
-	u64 parent;
-	int i;
-
-	this_cpu_inc(hooks_entered);
-	for (i = 0; i < SPTE_ENT_PER_PAGE; i++)
-		x.children += is_shadow_present_pte(READ_ONCE(sp->spt[i]));
-	/* the parent table is freed after a grace period at the earliest */
-	rcu_read_lock();
-	parent = sp->ptep ? READ_ONCE(*rcu_dereference(sp->ptep)) : 0;
-	x.linked = is_shadow_present_pte(parent) && spte_to_child_sp(parent) == sp;
-	rcu_read_unlock();
-
-	ctx = tdps_extop_begin(&x);
-	wait_before(&x);
-	answer_free(kvm, sp);
-	tdps_extop_end(ctx, &x, 0);
-	this_cpu_inc(hooks_left);
-}
-
-/*
- * KVM's two calls at a VM's end: the first while vCPUs and tables are still
- * there, the second when both have gone. Nobody else uses the VM any more.
- */
-static void hook_vm_pre_destroy(struct kvm *kvm)
-{
-	this_cpu_inc(hooks_entered);
-	if (tdps_external_owns(kvm))
-		tdps_external_pre_destroy(kvm);
-	static_call_cond(tdps_vm_pre_destroy)(kvm);
-	this_cpu_inc(hooks_left);
-}
-
-static void hook_vm_destroy(struct kvm *kvm)
-{
-	this_cpu_inc(hooks_entered);
-	if (tdps_external_owns(kvm))
-		tdps_external_destroy(kvm);
-	static_call_cond(tdps_vm_destroy)(kvm);
-	this_cpu_inc(hooks_left);
-}
-
-/* KVM's static calls as they were, to be put back. */
-static struct {
-	void *set, *free, *pre_destroy, *destroy;
-	bool hooked, ends_hooked;
-} orig;
-
-static void hook_extops(void)
-{
-	orig.set = READ_ONCE(tdps_sym.set_key->func);
-	orig.free = READ_ONCE(tdps_sym.free_key->func);
-	static_call_update(tdps_set_external_spte, orig.set);
-	static_call_update(tdps_free_external_spt, orig.free);
-	__static_call_update(tdps_sym.set_key, tdps_sym.set_tramp, hook_set_external_spte);
-	__static_call_update(tdps_sym.free_key, tdps_sym.free_tramp, hook_free_external_spt);
-	orig.hooked = true;
-	if (tdps_kvm_backend() != TDPS_BACKEND_EXTERNAL)
-		return;
-	orig.pre_destroy = READ_ONCE(tdps_sym.pre_destroy_key->func);
-	orig.destroy = READ_ONCE(tdps_sym.destroy_key->func);
-	static_call_update(tdps_vm_pre_destroy, orig.pre_destroy);
-	static_call_update(tdps_vm_destroy, orig.destroy);
-	__static_call_update(tdps_sym.pre_destroy_key, tdps_sym.pre_destroy_tramp,
-			     hook_vm_pre_destroy);
-	__static_call_update(tdps_sym.destroy_key, tdps_sym.destroy_tramp, hook_vm_destroy);
-	orig.ends_hooked = true;
-}
-
-static bool hooks_busy(void)
-{
-	unsigned long n = 0;
-	int cpu;
-
-	/* left before entered: a thread in between is seen as busy */
-	for_each_possible_cpu(cpu)
-		n -= READ_ONCE(*per_cpu_ptr(&hooks_left, cpu));
-	/* who is counted as left has been counted as entered */
-	smp_rmb();
-	for_each_possible_cpu(cpu)
-		n += READ_ONCE(*per_cpu_ptr(&hooks_entered, cpu));
-	return n;
-}
-
-static void unhook_extops(void)
-{
-	if (!orig.hooked)
-		return;
-	__static_call_update(tdps_sym.set_key, tdps_sym.set_tramp, orig.set);
-	__static_call_update(tdps_sym.free_key, tdps_sym.free_tramp, orig.free);
-	if (orig.ends_hooked) {
-		__static_call_update(tdps_sym.pre_destroy_key, tdps_sym.pre_destroy_tramp,
-				     orig.pre_destroy);
-		__static_call_update(tdps_sym.destroy_key, tdps_sym.destroy_tramp, orig.destroy);
-	}
-	/*
-	 * KVM changes its tables in an RCU read section: after a grace period
-	 * nobody is on the way into those hooks. The ends of a VM may sleep and
-	 * be preempted on the first and last instructions of a hook, where the
-	 * count does not see them: wait for all tasks, too.
-	 */
-	synchronize_rcu();
-	while (hooks_busy())
-		msleep(20);
-	if (orig.ends_hooked)
-		synchronize_rcu_tasks();
-	orig.hooked = false;
-	orig.ends_hooked = false;
-}
+#include "probe.h"
 
 /* --- H3: tracepoints --- */
 
@@ -464,25 +207,25 @@ struct op_data {
 	bool closed;	/* nobody can map in the range meanwhile */
 };
 
-static_assert(sizeof(struct op_data) <= MAX_FPROBE_DATA_SIZE);
+static_assert(sizeof(struct op_data) <= TDPS_PROBE_DATA_MAX);
 
 struct op_hook {
 	const char *symbol;
 	enum tdps_op op;
-	void (*args)(struct ftrace_regs *regs, struct op_data *d);
+	void (*args)(struct tdps_regs *regs, struct op_data *d);
 	unsigned long need;	/* checks that cannot do without */
 	struct fprobe fp;
 	bool hooked;
 };
 
-#define ARG(regs, n)	ftrace_regs_get_argument(regs, n)
+#define ARG(regs, n)	tdps_arg(regs, n)
 
-static void args_kvm(struct ftrace_regs *regs, struct op_data *d)
+static void args_kvm(struct tdps_regs *regs, struct op_data *d)
 {
 	d->kvm = (struct kvm *)ARG(regs, 0);
 }
 
-static void args_map(struct ftrace_regs *regs, struct op_data *d)
+static void args_map(struct tdps_regs *regs, struct op_data *d)
 {
 	struct kvm_vcpu *vcpu = (struct kvm_vcpu *)ARG(regs, 0);
 	struct kvm_page_fault *fault = (struct kvm_page_fault *)ARG(regs, 1);
@@ -515,7 +258,7 @@ static void use_slot(struct op_data *d, const struct kvm_memory_slot *slot)
 	d->as_id = slot->as_id;
 }
 
-static void args_unmap(struct ftrace_regs *regs, struct op_data *d)
+static void args_unmap(struct tdps_regs *regs, struct op_data *d)
 {
 	struct kvm_gfn_range *range = (struct kvm_gfn_range *)ARG(regs, 1);
 
@@ -525,11 +268,14 @@ static void args_unmap(struct ftrace_regs *regs, struct op_data *d)
 	d->as_id = range->slot->as_id;
 	d->closed = !range->may_block || invalid_slot(range->slot) ||
 		    announced(d->kvm, d->start, d->end);
-	d->roots = (range->attr_filter & KVM_FILTER_PRIVATE ? TDPS_ROOTS_MIRROR : 0) |
-		   (range->attr_filter & KVM_FILTER_SHARED ? TDPS_ROOTS_DIRECT : 0);
+	if (!TDPS_MIRROR_ROOTS)
+		d->roots = TDPS_ROOTS_DIRECT;
+	else
+		d->roots = (range->attr_filter & KVM_FILTER_PRIVATE ? TDPS_ROOTS_MIRROR : 0) |
+			   (range->attr_filter & KVM_FILTER_SHARED ? TDPS_ROOTS_DIRECT : 0);
 }
 
-static void args_zap_leafs(struct ftrace_regs *regs, struct op_data *d)
+static void args_zap_leafs(struct tdps_regs *regs, struct op_data *d)
 {
 	d->kvm = (struct kvm *)ARG(regs, 0);
 	d->start = ARG(regs, 1);
@@ -537,13 +283,13 @@ static void args_zap_leafs(struct ftrace_regs *regs, struct op_data *d)
 	d->closed = announced(d->kvm, d->start, d->end);
 }
 
-static void args_zap_invalid(struct ftrace_regs *regs, struct op_data *d)
+static void args_zap_invalid(struct tdps_regs *regs, struct op_data *d)
 {
 	d->kvm = (struct kvm *)ARG(regs, 0);
 	d->lock = (bool)(ARG(regs, 1) & 0xff) ? TDPS_LOCK_READ : TDPS_LOCK_WRITE;
 }
 
-static void args_zap_nx(struct ftrace_regs *regs, struct op_data *d)
+static void args_zap_nx(struct tdps_regs *regs, struct op_data *d)
 {
 	struct kvm_mmu_page *sp = (struct kvm_mmu_page *)ARG(regs, 1);
 
@@ -553,34 +299,34 @@ static void args_zap_nx(struct ftrace_regs *regs, struct op_data *d)
 	d->roots = is_mirror_sp(sp) ? TDPS_ROOTS_MIRROR : TDPS_ROOTS_DIRECT;
 }
 
-static void args_split(struct ftrace_regs *regs, struct op_data *d)
+static void args_split(struct tdps_regs *regs, struct op_data *d)
 {
 	d->kvm = (struct kvm *)ARG(regs, 0);
 	d->start = ARG(regs, 2);
 	d->end = ARG(regs, 3);
 }
 
-static void args_slot(struct ftrace_regs *regs, struct op_data *d)
+static void args_slot(struct tdps_regs *regs, struct op_data *d)
 {
 	d->kvm = (struct kvm *)ARG(regs, 0);
 	use_slot(d, (const struct kvm_memory_slot *)ARG(regs, 1));
 }
 
-static void args_slot_gfn(struct ftrace_regs *regs, struct op_data *d)
+static void args_slot_gfn(struct tdps_regs *regs, struct op_data *d)
 {
 	d->kvm = (struct kvm *)ARG(regs, 0);
 	d->start = ARG(regs, 2);
 	d->end = d->start + 1;
 }
 
-static void args_slot_masked(struct ftrace_regs *regs, struct op_data *d)
+static void args_slot_masked(struct tdps_regs *regs, struct op_data *d)
 {
 	args_slot_gfn(regs, d);
 	d->end = d->start + BITS_PER_LONG;
 }
 
 /* Lockless, of direct roots only. */
-static void args_walk(struct ftrace_regs *regs, struct op_data *d)
+static void args_walk(struct tdps_regs *regs, struct op_data *d)
 {
 	d->kvm = ((struct kvm_vcpu *)ARG(regs, 0))->kvm;
 	d->start = gpa_to_gfn(ARG(regs, 1)) & ~kvm_gfn_direct_bits(d->kvm);
@@ -589,7 +335,7 @@ static void args_walk(struct ftrace_regs *regs, struct op_data *d)
 	d->lock = TDPS_LOCK_NONE;
 }
 
-static void args_last_sptep(struct ftrace_regs *regs, struct op_data *d)
+static void args_last_sptep(struct tdps_regs *regs, struct op_data *d)
 {
 	d->kvm = ((struct kvm_vcpu *)ARG(regs, 0))->kvm;
 	d->start = ARG(regs, 1);
@@ -598,13 +344,14 @@ static void args_last_sptep(struct ftrace_regs *regs, struct op_data *d)
 	d->lock = TDPS_LOCK_NONE;
 }
 
-static void args_alloc_root(struct ftrace_regs *regs, struct op_data *d)
+static void args_alloc_root(struct tdps_regs *regs, struct op_data *d)
 {
 	d->kvm = ((struct kvm_vcpu *)ARG(regs, 0))->kvm;
-	d->roots = (bool)(ARG(regs, 1) & 0xff) ? TDPS_ROOTS_MIRROR : TDPS_ROOTS_DIRECT;
+	d->roots = TDPS_MIRROR_ROOTS && (bool)(ARG(regs, 1) & 0xff) ? TDPS_ROOTS_MIRROR :
+								      TDPS_ROOTS_DIRECT;
 }
 
-static void args_zap_all(struct ftrace_regs *regs, struct op_data *d)
+static void args_zap_all(struct tdps_regs *regs, struct op_data *d)
 {
 	d->kvm = (struct kvm *)ARG(regs, 0);
 	d->roots = TDPS_ROOTS_DIRECT;
@@ -612,7 +359,7 @@ static void args_zap_all(struct ftrace_regs *regs, struct op_data *d)
 	d->closed = true;
 }
 
-static void args_notifier(struct ftrace_regs *regs, struct op_data *d)
+static void args_notifier(struct tdps_regs *regs, struct op_data *d)
 {
 	d->kvm = container_of((struct mmu_notifier *)ARG(regs, 0), struct kvm, mmu_notifier);
 	d->roots = TDPS_ROOTS_DIRECT;
@@ -625,10 +372,10 @@ static struct op_hook op_hooks[] = {
 	{ "kvm_tdp_mmu_zap_leafs", TDPS_OP_ZAP_LEAFS, args_zap_leafs, 0 },
 	{ "kvm_tdp_mmu_zap_all", TDPS_OP_ZAP_ALL, args_zap_all, 0 },
 	{ "kvm_tdp_mmu_zap_invalidated_roots", TDPS_OP_ZAP_INVALID, args_zap_invalid, 0 },
-	{ "kvm_tdp_mmu_zap_possible_nx_huge_page", TDPS_OP_ZAP_NX, args_zap_nx, 0 },
-	{ "kvm_tdp_mmu_invalidate_roots", TDPS_OP_INVALIDATE, args_kvm, 0 },
+	{ __stringify(TDPS_FN_ZAP_NX), TDPS_OP_ZAP_NX, args_zap_nx, 0 },
+	{ __stringify(TDPS_FN_INVALIDATE_ROOTS), TDPS_OP_INVALIDATE, args_kvm, 0 },
 	{ "kvm_tdp_mmu_try_split_huge_pages", TDPS_OP_SPLIT, args_split, BIT(TDPS_S1) },
-	{ "kvm_tdp_mmu_recover_huge_pages", TDPS_OP_RECOVER, args_slot, 0 },
+	{ __stringify(TDPS_FN_RECOVER), TDPS_OP_RECOVER, args_slot, 0 },
 	{ "kvm_tdp_mmu_age_gfn_range", TDPS_OP_AGE, args_unmap, 0 },
 	{ "kvm_tdp_mmu_test_age_gfn", TDPS_OP_TEST_AGE, args_unmap, 0 },
 	{ "kvm_tdp_mmu_wrprot_slot", TDPS_OP_WRPROT_SLOT, args_slot, 0 },
@@ -645,7 +392,7 @@ static struct op_hook op_hooks[] = {
 };
 
 static int op_entry(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
-		    struct ftrace_regs *regs, void *data)
+		    struct tdps_regs *regs, void *data)
 {
 	struct op_hook *h = container_of(fp, struct op_hook, fp);
 	struct op_data *d = data;
@@ -657,8 +404,8 @@ static int op_entry(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
 		.roots = TDPS_ROOTS_DIRECT | TDPS_ROOTS_MIRROR,
 	};
 	h->args(regs, d);
-	if (!kvm_has_mirrored_tdp(d->kvm))
-		return 1;	/* not a TD: leave its exit alone */
+	if (!tdps_watched(d->kvm))
+		return 1;	/* not one of those: leave its exit alone */
 	w = (struct tdps_where) {
 		.vm = tdps_vm_id(d->kvm), .gfn = d->start,
 		.lock = d->lock ?: tdps_lock_of(d->kvm),
@@ -693,11 +440,11 @@ static void facts_uninit(struct op_data *d, struct tdps_op_end *e)
 }
 
 static void op_exit(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
-		    struct ftrace_regs *regs, void *data)
+		    struct tdps_regs *regs, void *data)
 {
 	struct op_hook *h = container_of(fp, struct op_hook, fp);
 	struct op_data *d = data;
-	unsigned long ret = ftrace_regs_get_return_value(regs);
+	unsigned long ret = tdps_ret(regs);
 	struct tdps_op_end e = {
 		.where = {
 			.vm = tdps_vm_id(d->kvm), .gfn = d->start,
@@ -738,22 +485,22 @@ static void op_exit(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
 /* --- H4: flushes and kicks --- */
 
 static int flush_entry(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
-		       struct ftrace_regs *regs, void *data)
+		       struct tdps_regs *regs, void *data)
 {
 	struct kvm *kvm = (struct kvm *)ARG(regs, 0);
 
-	if (kvm_has_mirrored_tdp(kvm))
+	if (tdps_watched(kvm))
 		tdps_flush(tdps_vm_id(kvm), false);
 	return 0;
 }
 
 static int kick_entry(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
-		      struct ftrace_regs *regs, void *data)
+		      struct tdps_regs *regs, void *data)
 {
 	struct kvm *kvm = (struct kvm *)ARG(regs, 0);
 	unsigned int req = ARG(regs, 1);
 
-	if (!kvm_has_mirrored_tdp(kvm))
+	if (!tdps_watched(kvm))
 		return 0;
 	if (req == KVM_REQ_OUTSIDE_GUEST_MODE)
 		tdps_kick(tdps_vm_id(kvm));
@@ -763,11 +510,11 @@ static int kick_entry(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
 }
 
 static int marked_entry(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
-			struct ftrace_regs *regs, void *data)
+			struct tdps_regs *regs, void *data)
 {
 	struct kvm *kvm = (struct kvm *)ARG(regs, 0);
 
-	if (kvm_has_mirrored_tdp(kvm))
+	if (tdps_watched(kvm))
 		tdps_page_marked(tdps_vm_id(kvm), ARG(regs, 2));
 	return 0;
 }
@@ -802,7 +549,7 @@ struct call_data {
 	int level;
 };
 
-static_assert(sizeof(struct call_data) <= MAX_FPROBE_DATA_SIZE);
+static_assert(sizeof(struct call_data) <= TDPS_PROBE_DATA_MAX);
 
 static struct call_hook {
 	const char *symbol;
@@ -845,7 +592,7 @@ static struct call_hook {
 #define CALL_CHECKS	(BIT(TDPS_X2) | BIT(TDPS_X3) | BIT(TDPS_X4) | BIT(TDPS_F4))
 
 static int call_entry(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
-		      struct ftrace_regs *regs, void *data)
+		      struct tdps_regs *regs, void *data)
 {
 	struct call_hook *h = container_of(fp, struct call_hook, fp);
 	struct call_data *d = data;
@@ -874,7 +621,7 @@ static struct kvm *subject_of(const struct call_hook *h, const struct call_data 
 }
 
 static void call_exit(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
-		      struct ftrace_regs *regs, void *data)
+		      struct tdps_regs *regs, void *data)
 {
 	struct call_hook *h = container_of(fp, struct call_hook, fp);
 	struct call_data *d = data;
@@ -886,7 +633,7 @@ static void call_exit(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
 			.level = d->level,
 		},
 		.call = h->call,
-		.status = ftrace_regs_get_return_value(regs),
+		.status = tdps_ret(regs),
 	};
 
 	/* the caller's variables, on the stack it is about to return to */
@@ -911,6 +658,7 @@ static int add_probe(struct fprobe *fp, const char *symbol)
 
 	if (!addr)
 		return -ENOENT;
+	tdps_probe_room(fp);
 	err = register_fprobe_ips(fp, &addr, 1);
 	if (err)
 		pr_err("cannot probe %s (%d): is it traceable (CONFIG_FPROBE)?\n", symbol, err);
@@ -975,6 +723,7 @@ static int hook_probes(void)
 		h->fp.entry_handler = h->fn;
 		err = hook_probe(&h->fp, h->symbol, h->need, &h->hooked);
 	}
+	tdps_recover_zaps = TDPS_RECOVER_ZAPS;
 	tdps_kicks_visible = entry_hooks[KICK_HOOK].hooked;
 	/* the external backend reports its calls itself */
 	if (!(tdps_enabled & CALL_CHECKS) || tdps_kvm_backend() == TDPS_BACKEND_EXTERNAL)
@@ -1035,7 +784,7 @@ int tdps_kvm_hook(void)
 		tdps_kvm_unhook();
 		return err;
 	}
-	hook_extops();
+	tdps_extops_hook();
 	WRITE_ONCE(tdps_live, tdps_enabled);
 	return 0;
 }
@@ -1051,7 +800,7 @@ void tdps_kvm_unhook(void)
 	/* wait for judgements on what was still seen in full */
 	WRITE_ONCE(tdps_live, false);
 	synchronize_rcu();
-	unhook_extops();
+	tdps_extops_unhook();
 	unhook_traces();
 	unhook_probes();
 }

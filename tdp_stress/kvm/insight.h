@@ -109,4 +109,18 @@ int tdps_direct_roots(struct kvm *kvm, int *invalid);
 void tdps_examine_split(u64 table_spte, struct tdps_split *s);
 u32 tdps_children_left(u64 table_spte);
 
+/* extops.c */
+#if TDPS_MIRROR_ROOTS
+void tdps_extops_hook(void);
+void tdps_extops_unhook(void);
+#else
+static inline void tdps_extops_hook(void)
+{
+}
+
+static inline void tdps_extops_unhook(void)
+{
+}
+#endif
+
 #endif

@@ -22,6 +22,8 @@ int tdps_kvm_open(enum tdps_backend wanted);
 /* What was chosen, never AUTO; after tdps_kvm_open(). */
 enum tdps_backend tdps_kvm_backend(void);
 const char *tdps_kvm_backend_name(void);
+/* "this KVM has no mirror roots", or NULL. */
+const char *tdps_kvm_only_direct(void);
 void tdps_kvm_close(void);
 int tdps_kvm_hook(void);
 void tdps_kvm_unhook(void);

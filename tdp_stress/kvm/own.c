@@ -20,6 +20,7 @@
 #include <linux/vmalloc.h>
 
 #include "external.h"
+#include "kvm.h"
 #include "own_vm.h"
 
 /*
@@ -452,6 +453,24 @@ static int make_scratch(struct tdps_vm *vm, u64 log_pages)
 	return 0;
 }
 
+/* What is mapped by mirror roots. */
+static int make_mirrored(struct tdps_vm *vm, u64 pages, bool giant)
+{
+	const char *why = tdps_kvm_only_direct();
+	int err;
+
+	if (!TDPS_MIRROR_ROOTS) {
+		missing(&vm->region[TDPS_PRIVATE], "private memory", why);
+		missing(&vm->region[TDPS_CRAFT], "crafted leafs", why);
+		vm->region[TDPS_GIANT].missing = why;
+		return 0;
+	}
+	err = make_private(vm, pages);
+	if (!err)
+		err = make_craft(vm, pages);
+	return err ?: make_giant(vm, giant);
+}
+
 static int make_memory(struct tdps_vm *vm, const struct tdps_own_config *cfg)
 {
 	u64 quarter = max(round_down(cfg->mem_bytes / 4 >> PAGE_SHIFT, HUGE_PAGES), HUGE_PAGES);
@@ -459,14 +478,10 @@ static int make_memory(struct tdps_vm *vm, const struct tdps_own_config *cfg)
 
 	quarter = min(quarter, GIB_PAGES);
 	for (i = 0; i < TDPS_NR_REGIONS; i++)
-		vm->region[i].gfn = REGION_GFN(i);
+		vm->region[i].gfn = tdps_external_base_gfn() | REGION_GFN(i);
 	err = make_scratch(vm, quarter);
 	if (!err)
-		err = make_private(vm, quarter);
-	if (!err)
-		err = make_craft(vm, quarter);
-	if (!err)
-		err = make_giant(vm, cfg->giant);
+		err = make_mirrored(vm, quarter, cfg->giant);
 	if (!err)
 		err = make_plain(vm, TDPS_SHARED, quarter, "shared");
 	if (!err)
@@ -542,12 +557,14 @@ struct tdps_vm *tdps_own_create(const struct tdps_own_config *cfg)
 {
 	struct tdps_vm *vm = kzalloc(sizeof(*vm), GFP_KERNEL);
 	struct file *file;
-	int err;
+	int err, i;
 
 	if (!vm)
 		return ERR_PTR(-ENOMEM);
 	mutex_init(&vm->slot_lock);
 	init_rwsem(&vm->roots_sem);
+	for (i = 0; i < TDPS_NR_REGIONS; i++)
+		init_rwsem(&vm->region[i].zap_sem);
 	file = make_kvm();
 	if (IS_ERR(file)) {
 		err = PTR_ERR(file);
@@ -616,6 +633,7 @@ void tdps_own_destroy(struct tdps_vm *vm)
 	flush_delayed_fput();
 	wait_for_others(vm->kvm);
 	__fput_sync(vm->file);
+	tdps_external_gone(vm->kvm);
 	for (i = 0; i < TDPS_NR_REGIONS; i++)
 		give_back(&vm->region[i], i);
 	if (vm->scratch_len && vm->scratch_hva)
@@ -660,6 +678,7 @@ u64 tdps_own_shared_bit(const struct tdps_vm *vm)
 
 enum tdps_region own_region_of(const struct tdps_vm *vm, u64 gfn)
 {
+	gfn &= ~tdps_external_base_gfn();
 	return gfn < REGION_GFN(0) ? TDPS_NR_REGIONS :
 		min_t(u64, (gfn - REGION_GFN(0)) / GIB_PAGES, TDPS_NR_REGIONS);
 }

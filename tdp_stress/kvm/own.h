@@ -119,6 +119,8 @@ typedef enum tdps_result (*tdps_entry_fn)(struct tdps_vm *vm, const struct tdps_
 int tdps_entry_open(void);
 void tdps_entry_close(void);
 const char *tdps_entry_missing_nx(void);	/* NULL: NX huge pages can be had */
+/* NULL: invalid roots can be zapped with mmu_lock held for write, too. */
+const char *tdps_entry_missing_zap_write(void);
 /* Most that KVM's count of tables to recover was ever off from its list of them. */
 u64 tdps_entry_nx_miscounted(void);
 
@@ -139,6 +141,7 @@ enum tdps_result tdps_entry_wrprot_gfn(struct tdps_vm *vm, const struct tdps_tar
 enum tdps_result tdps_entry_clear_dirty_slot(struct tdps_vm *vm, const struct tdps_target *t);
 enum tdps_result tdps_entry_clear_dirty_masked(struct tdps_vm *vm, const struct tdps_target *t);
 enum tdps_result tdps_entry_recover(struct tdps_vm *vm, const struct tdps_target *t);
+enum tdps_result tdps_entry_recover_race(struct tdps_vm *vm, const struct tdps_target *t);
 enum tdps_result tdps_entry_split(struct tdps_vm *vm, const struct tdps_target *t);
 enum tdps_result tdps_entry_nx_recover(struct tdps_vm *vm, const struct tdps_target *t);
 enum tdps_result tdps_entry_walk(struct tdps_vm *vm, const struct tdps_target *t);

@@ -25,6 +25,8 @@
  * @pfn: TDPS_CRAFT, TDPS_GIANT: page frame of each page, or of the first
  * @page: TDPS_CRAFT: the pinned pages
  * @mode: TDPS_CRAFT, TDPS_GIANT: who is at work on each 2M (see craft_enter())
+ * @zap_sem: zaps, for reading, against what maps without a look at invalidations in
+ *	progress, for writing (see tdps_entry_recover())
  */
 struct own_region {
 	const char *missing;
@@ -37,6 +39,7 @@ struct own_region {
 	u64 pfn;
 	struct page **page;
 	atomic_t *mode;
+	struct rw_semaphore zap_sem;
 };
 
 /**
@@ -115,6 +118,9 @@ struct own_call {
 
 #define OWN_CALL(fn) \
 	{ #fn, &STATIC_CALL_KEY(own_##fn), STATIC_CALL_TRAMP_ADDR(own_##fn), false }
+/* Likewise, where its name depends on the kernel: @fn is expanded. */
+#define OWN_CALL_AS(call, fn) \
+	{ __stringify(fn), &STATIC_CALL_KEY(own_##call), STATIC_CALL_TRAMP_ADDR(own_##call), false }
 #define OWN_CALL_IF(fn) \
 	{ #fn, &STATIC_CALL_KEY(own_##fn), STATIC_CALL_TRAMP_ADDR(own_##fn), true }
 

@@ -10,9 +10,8 @@
  */
 #define pr_fmt(fmt) "tdp_stress: " fmt
 
-#include <linux/fprobe.h>
-
 #include "insight.h"
+#include "probe.h"
 #include "td.h"
 
 #define TRIES_READ	10000	/* under mmu_lock held for read */
@@ -470,9 +469,9 @@ static bool can_put_off(struct ext_vm *vm, gfn_t gfn, int level)
 }
 
 static int recovery_entry(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
-			  struct ftrace_regs *regs, void *data)
+			  struct tdps_regs *regs, void *data)
 {
-	struct ext_vm *vm = ext_find((struct kvm *)ftrace_regs_get_argument(regs, 0));
+	struct ext_vm *vm = ext_find((struct kvm *)tdps_arg(regs, 0));
 	int i;
 
 	if (!vm)
@@ -485,7 +484,7 @@ static int recovery_entry(struct fprobe *fp, unsigned long ip, unsigned long ret
 }
 
 static void recovery_exit(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
-			  struct ftrace_regs *regs, void *data)
+			  struct tdps_regs *regs, void *data)
 {
 	struct task_struct **r = recoverer(*(struct ext_vm **)data, current);
 

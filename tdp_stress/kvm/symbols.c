@@ -215,6 +215,7 @@ static int find_symbols(void)
 		{ "mmu_page_header_cache", (void **)&tdps_sym.mmu_page_header_cache },
 		{ "shadow_mmio_mask", (void **)&tdps_sym.shadow_mmio_mask },
 		{ "enable_mmio_caching", (void **)&tdps_sym.enable_mmio_caching },
+#if TDPS_MIRROR_ROOTS
 		{ "__SCK__kvm_x86_set_external_spte", (void **)&tdps_sym.set_key },
 		{ "__SCT__kvm_x86_set_external_spte", &tdps_sym.set_tramp },
 		{ "__SCK__kvm_x86_free_external_spt", (void **)&tdps_sym.free_key },
@@ -223,6 +224,7 @@ static int find_symbols(void)
 		{ "__SCT__kvm_x86_vm_pre_destroy", &tdps_sym.pre_destroy_tramp },
 		{ "__SCK__kvm_x86_vm_destroy", (void **)&tdps_sym.destroy_key },
 		{ "__SCT__kvm_x86_vm_destroy", &tdps_sym.destroy_tramp },
+#endif
 	};
 	int i;
 
@@ -287,4 +289,15 @@ enum tdps_backend tdps_kvm_backend(void)
 const char *tdps_kvm_backend_name(void)
 {
 	return backend == TDPS_BACKEND_TDX ? "tdx" : "external";
+}
+
+/**
+ * tdps_kvm_only_direct() - has this KVM no mirror roots?
+ *
+ * Return: why everything about mirror roots is out of reach, a static clause;
+ * NULL: it has them.
+ */
+const char *tdps_kvm_only_direct(void)
+{
+	return TDPS_MIRROR_ROOTS ? NULL : "this KVM has no mirror roots";
 }

@@ -248,17 +248,15 @@ static int may_adopt(struct kvm *kvm)
 
 /*
  * What tells KVM that the VM has mirror roots, private memory, and where shared
- * memory begins. Nothing has looked at these yet: there are no roots without
- * vCPUs, and no memslots. Pre-faulting is how user space maps private memory.
+ * memory begins, if it knows such things. Nothing has looked at these yet: there
+ * are no roots without vCPUs, and no memslots. Pre-faulting is how user space maps
+ * private memory.
  */
 static void turn_into_td(struct kvm *kvm)
 {
-	kvm->arch.vm_type = KVM_X86_TDX_VM;
-	kvm->arch.has_private_mem = true;
-	kvm->arch.pre_fault_allowed = true;
-	kvm->arch.gfn_direct_bits = gpa_to_gfn(ext_shared_bit());
+	tdps_give_mirror_roots(kvm, gpa_to_gfn(ext_shared_bit()));
 	/* as a TD's: MMIO is a #VE, not a misconfigured EPT entry */
-	if (boot_cpu_has(X86_FEATURE_VMX))
+	if (TDPS_MIRROR_ROOTS && boot_cpu_has(X86_FEATURE_VMX))
 		kvm->arch.shadow_mmio_value = 0;
 }
 
@@ -688,4 +686,21 @@ void tdps_external_destroy(struct kvm *kvm)
 	kvfree_rcu(vm, rcu);
 	if (pinned)
 		module_put(THIS_MODULE);
+}
+
+/**
+ * tdps_external_gone() - KVM has destroyed a VM of our own
+ * @kvm: VM; only its address is of interest
+ *
+ * Where KVM has mirror roots its last word was heard before. Without, there is
+ * nothing to be done while it lives: the TD has no private memory.
+ *
+ * Context: may sleep.
+ */
+void tdps_external_gone(struct kvm *kvm)
+{
+	if (TDPS_MIRROR_ROOTS || !ext_find(kvm))
+		return;
+	tdps_external_pre_destroy(kvm);
+	tdps_external_destroy(kvm);
 }

@@ -163,8 +163,23 @@ int ext_td_start(void);
 void ext_td_stop(void);
 
 /* sept.c */
+#if TDPS_MIRROR_ROOTS
 int ext_sept_start(void);
 void ext_sept_stop(void);
 void ext_sweep(struct ext_vm *vm);
+#else
+static inline int ext_sept_start(void)
+{
+	return 0;
+}
+
+static inline void ext_sept_stop(void)
+{
+}
+
+static inline void ext_sweep(struct ext_vm *vm)
+{
+}
+#endif
 
 #endif

@@ -93,7 +93,7 @@ static void fill(const struct audit *au, struct tdps_audit_spte *s, u64 raw, gfn
 	};
 	tdps_decode(kvm, raw, level, &s->spte);
 	if (s->spte.present && !s->spte.leaf && s->mirror)
-		s->child_page = __pa(spte_to_child_sp(raw)->external_spt);
+		s->child_page = __pa(tdps_external_spt(spte_to_child_sp(raw)));
 }
 
 static bool audit_entry(struct tdps_walk *w, u64 *sptep, u64 raw, gfn_t gfn, int level)
@@ -163,7 +163,7 @@ static u32 users_of(struct kvm *kvm, struct kvm_mmu_page *root)
 
 	kvm_for_each_vcpu(i, vcpu, kvm)
 		n += READ_ONCE(vcpu->arch.root_mmu.root.hpa) == hpa ||
-		     READ_ONCE(vcpu->arch.root_mmu.mirror_root_hpa) == hpa;
+		     tdps_mirror_root(&vcpu->arch.root_mmu) == hpa;
 	return n;
 }
 
@@ -295,7 +295,7 @@ void tdps_kvm_audit(void)
 	guard(mutex)(&audit_mutex);
 	mutex_lock(tdps_sym.kvm_lock);
 	list_for_each_entry(kvm, tdps_sym.vm_list, vm_list) {
-		if (kvm_has_mirrored_tdp(kvm))
+		if (tdps_watched(kvm))
 			audit_vm(kvm);
 		cond_resched();
 	}

@@ -230,8 +230,8 @@ void tdps_examine_split(u64 table_spte, struct tdps_split *s)
 
 	s->mirror = is_mirror_sp(sp);
 	s->table_level = sp->role.level;
-	if (s->mirror && sp->external_spt)
-		s->page = __pa(sp->external_spt);
+	if (s->mirror && tdps_external_spt(sp))
+		s->page = __pa(tdps_external_spt(sp));
 	for (i = 0; i < SPTE_ENT_PER_PAGE; i++) {
 		child = READ_ONCE(sp->spt[i]);
 		want = small_spte(s->huge, s->table_level, i);

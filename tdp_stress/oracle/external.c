@@ -11,6 +11,11 @@
 #include "../stub/view.h"
 #include "oracle.h"
 
+/* younger than the rest of the header */
+#ifndef TDX_KEY_GENERATION_FAILED
+#define TDX_KEY_GENERATION_FAILED	0x8000080000000000ULL
+#endif
+
 #define STATUS(s)	((s) & TDX_SEAMCALL_STATUS_MASK)
 
 bool tdps_status_busy(u64 status)

@@ -18,6 +18,7 @@ bool tdps_live;
 int tdps_plant = TDPS_NO_CHECK;
 struct tdps_limits tdps_limits;
 bool tdps_kicks_visible;
+bool tdps_recover_zaps;
 DEFINE_PER_CPU(struct tdps_counters, tdps_counters);
 
 /*
@@ -280,6 +281,23 @@ static bool is_mirror_change(struct tdps_ctx *ctx, const struct tdps_where *w,
 	return true;
 }
 
+/* A table goes in a recovery, see tdps_recover_zaps; tables in it went with it. */
+static void table_zapped(struct tdps_frame *f, const struct tdps_change *c)
+{
+	u64 gfn = c->where.gfn, pages = 1ull << 9 * (c->where.level - 1);
+
+	if (gfn >= f->flushed_start && gfn < f->flushed_end)
+		return;
+	f->flushed_start = gfn;
+	f->flushed_end = f->flushed ? gfn + pages : gfn;
+	f->flushed = false;
+}
+
+static bool was_flushed(const struct tdps_frame *f, const struct tdps_change *c)
+{
+	return c->where.gfn >= f->flushed_start && c->where.gfn < f->flushed_end;
+}
+
 /**
  * tdps_spte_changed() - the TDP MMU has changed an SPTE
  * @c: the change
@@ -304,13 +322,16 @@ void tdps_spte_changed(const struct tdps_change *c)
 		return;
 	ctx->active_ns = now;
 	split_spte(ctx, c);
+	if (f && tdps_recover_zaps && f->op == TDPS_OP_RECOVER && c->old_spte.present &&
+	    !c->old_spte.leaf && !c->new_spte.present)
+		table_zapped(f, c);
 	if (!f || !c->old_spte.leaf || c->new_spte.present)
 		return;
 	if (mirror) {
 		f->mirror_zapped++;
 	} else {
 		f->direct_zapped++;
-		f->unflushed += !c->unused;
+		f->unflushed += !c->unused && !was_flushed(f, c);
 	}
 }
 
@@ -422,8 +443,10 @@ void tdps_flush(u64 vm, bool request)
 		return;
 	ctx->flushing = !request;
 	for (i = 0; i < min(ctx->depth, TDPS_DEPTH); i++)
-		if (ctx->frame[i].vm == vm)
+		if (ctx->frame[i].vm == vm) {
 			ctx->frame[i].unflushed = 0;
+			ctx->frame[i].flushed = true;
+		}
 }
 
 void tdps_kick(u64 vm)

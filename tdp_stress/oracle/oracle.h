@@ -160,6 +160,10 @@ enum tdps_op {
  * @mirror_zapped: leaves removed from a mirror root by it so far
  * @direct_zapped: leaves removed from direct roots by it so far
  * @unflushed: of these, since the last TLB flush
+ * @flushed: there was a TLB flush since the last table that was zapped in it
+ * @flushed_start: first GFN of a table whose leaves were flushed before they are
+ *	told of, see tdps_recover_zaps
+ * @flushed_end: GFN after its last
  * @ext_failed: an external operation in it failed
  * @ext_refused: the backend refused one that this kernel cannot ask for properly
  * @token: D1's clock when it began
@@ -181,6 +185,9 @@ struct tdps_frame {
 	u32 mirror_zapped;
 	u32 direct_zapped;
 	u32 unflushed;
+	bool flushed;
+	u64 flushed_start;
+	u64 flushed_end;
 	bool ext_failed;
 	bool ext_refused;
 	u64 token;
@@ -744,6 +751,11 @@ void external_extop_end(struct tdps_ctx *ctx, const struct tdps_extop *x, int re
 void external_seamcall(struct tdps_ctx *ctx, const struct tdps_seamcall *c);
 bool external_audit(struct tdps_audit *a, const struct tdps_audit_spte *s);
 bool tdps_status_busy(u64 status);
+/*
+ * Recovery of huge pages zaps tables on this kernel: it unhooks a table, flushes
+ * the TLBs, and only then tells of the leaves in it.
+ */
+extern bool tdps_recover_zaps;
 extern bool tdps_kicks_visible;	/* kicks of vCPUs can be seen on this kernel */
 
 void zap_op_end(struct tdps_frame *f, enum tdps_op op, const struct tdps_op_end *e);

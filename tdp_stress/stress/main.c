@@ -124,6 +124,19 @@ static int open_rooms(void)
 	return err;
 }
 
+/* What is about mirror roots: with none of them these are not looked at. */
+static void forget_mirror_roots(void)
+{
+	static const enum tdps_check about[] = {
+		TDPS_F2, TDPS_F3, TDPS_F4, TDPS_X1, TDPS_X2, TDPS_X3, TDPS_X4, TDPS_H1,
+	};
+	const char *why = tdps_kvm_only_direct();
+	int i;
+
+	for (i = 0; why && i < ARRAY_SIZE(about); i++)
+		tdps_not_possible(about[i], why);
+}
+
 static void decide_checks(void)
 {
 	tdps_limits.progress_ns = stress_params.progress_ms * (u64)NSEC_PER_MSEC;
@@ -131,6 +144,7 @@ static void decide_checks(void)
 	tdps_limits.retry_max = stress_params.retry_max;
 	tdps_enabled = stress_params.checks;
 	tdps_verdict_asked(stress_params.checks, stress_params.all_checks);
+	forget_mirror_roots();
 	if (!tdps_view)
 		tdps_not_possible(TDPS_X1, "needs tdx_stub, which is not loaded");
 }
@@ -320,7 +334,8 @@ static int __init stress_init(void)
 	if (err)
 		goto not_live;
 	stress_params_str(text, sizeof(text));
-	pr_info("watching KVM, backend %s: %s\n", tdps_kvm_backend_name(), text);
+	pr_info("watching KVM, backend %s%s: %s\n", tdps_kvm_backend_name(),
+		tdps_kvm_only_direct() ? ", direct roots only" : "", text);
 	tdps_not_checked(text, sizeof(text));
 	/* with VMs of our own most of that is about what has not happened yet */
 	if (*text && !stress_params.vms)

@@ -5,8 +5,26 @@
 obj-m += tdp_stress.o
 
 stress-kvm-objs := kvm/symbols.o kvm/hooks.o kvm/walk.o kvm/vm.o kvm/external.o kvm/td.o \
-		   kvm/sept.o kvm/adopt.o \
-		   kvm/own.o kvm/life.o kvm/entry.o kvm/run.o
+		   kvm/adopt.o kvm/own.o kvm/life.o kvm/entry.o kvm/run.o
+
+stress-kvm-src := $(or $(KVM_SRC),$(srctree))
+stress-kvm-host := $(stress-kvm-src)/arch/x86/include/asm/kvm_host.h
+# What the tree's headers define decides, not the version: 1, mirror roots; 0, none
+# at all (6.12); else those of a kernel between, or no KVM.
+stress-set-spte := (*set_external_spte)(struct kvm *kvm, gfn_t gfn, u64 old_spte
+stress-has = $(filter-out 0,$(shell grep -cF '$(1)' $(stress-kvm-host) 2>/dev/null))
+stress-mirror := $(if $(call stress-has,$(stress-set-spte)),1,$(if \
+		   $(call stress-has,external_spt),other,$(if \
+		   $(call stress-has,pre_fault_allowed),0,other)))
+# (a clean, which knows no CONFIG_, needs no KVM)
+ifdef CONFIG_X86
+ifeq ($(stress-mirror),other)
+$(error tdp_stress: KVM of $(stress-kvm-src) does not fit: Linux 7.2 or newer is needed (set_external_spte), or 6.12, which has direct roots only)
+endif
+endif
+# Direct roots only: no external page tables, no operations on them.
+stress-kvm-objs += $(if $(filter 1,$(stress-mirror)),kvm/extops.o kvm/sept.o)
+
 tdp_stress-y := stress/main.o stress/params.o stress/debugfs.o \
 		oracle/judge.o oracle/ctx.o oracle/recorder.o oracle/verdict.o \
 		oracle/frozen.o oracle/external.o oracle/zap.o oracle/transition.o \
@@ -19,18 +37,7 @@ tdp_stress-y := stress/main.o stress/params.o stress/debugfs.o \
 $(obj)/stress/core-%.o: $(src)/core/%.c FORCE
 	$(call if_changed_rule,cc_o_c)
 
-stress-kvm-src := $(or $(KVM_SRC),$(srctree))
-
-# What the tree's headers define decides, not the version.
-stress-kvm-flags := -I$(stress-kvm-src)/arch/x86/kvm
-stress-kvm-host := $(stress-kvm-src)/arch/x86/include/asm/kvm_host.h
-stress-set-spte := (*set_external_spte)(struct kvm *kvm, gfn_t gfn, u64 old_spte
-# (a clean, which knows no CONFIG_, needs no KVM)
-ifdef CONFIG_X86
-ifeq ($(shell grep -cF '$(stress-set-spte)' $(stress-kvm-host) 2>/dev/null),0)
-$(error tdp_stress: KVM of $(stress-kvm-src) has no mirror roots (set_external_spte): Linux 7.2 or newer is needed)
-endif
-endif
+stress-kvm-flags := -I$(stress-kvm-src)/arch/x86/kvm -DTDPS_MIRROR_ROOTS=$(stress-mirror)
 
 # Only these files may see KVM's private headers.
 $(foreach o,$(stress-kvm-objs),$(eval CFLAGS_$(o) := $$(stress-kvm-flags)))

@@ -130,10 +130,10 @@ struct torture_op torture_ops[] = {
 	  DIRECT(TDPS_SHARED, 0) },
 	{ "invalidate_read", "direct", "-", tdps_entry_invalidate, TORTURE_SLOT, NEED_NOTHING, 1,
 	  SPAN_ALL, { .region = TDPS_SHARED, .shared = true } },
-	{ "invalidate_write", "direct", "-", tdps_entry_invalidate, TORTURE_SLOT, NEED_NOTHING, 1,
+	{ "invalidate_write", "direct", "-", tdps_entry_invalidate, TORTURE_SLOT, NEED_ZAP_WRITE, 1,
 	  SPAN_ALL, DIRECT(TDPS_SHARED, 0) },
 	{ "invalidate_all", "both", "-", tdps_entry_invalidate_all, TORTURE_SLOT, NEED_NOTHING, 2,
-	  SPAN_ALL, { .region = TDPS_PRIVATE, .both = true } },
+	  SPAN_ALL, { .region = TDPS_SHARED, .both = true } },
 
 	/* the table in the place of a 1G leaf that was split goes only with its root */
 	{ "invalidate_all", "both", "1G", tdps_entry_invalidate_all, TORTURE_SLOT, NEED_GIANT, 12,
@@ -197,6 +197,8 @@ static const char *why_not(const struct tdps_vm *vm, enum torture_need need)
 		return tdps_own_missing(vm, TDPS_HUGETLB);
 	case NEED_NX:
 		return tdps_entry_missing_nx();
+	case NEED_ZAP_WRITE:
+		return tdps_entry_missing_zap_write();
 	default:
 		return NULL;
 	}

@@ -5,10 +5,10 @@
  */
 #define pr_fmt(fmt) "tdp_stress: " fmt
 
-#include <linux/fprobe.h>
 #include <linux/math64.h>
 #include <linux/string.h>
 
+#include "../kvm/probe.h"
 #include "../oracle/oracle.h"
 #include "worker.h"
 
@@ -23,11 +23,11 @@ static const char * const yield_symbols[] = {
 };
 
 static void yield_exit(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
-		       struct ftrace_regs *regs, void *data)
+		       struct tdps_regs *regs, void *data)
 {
 	struct torture_worker *w;
 
-	if (!(int)ftrace_regs_get_return_value(regs))
+	if (!(int)tdps_ret(regs))
 		return;
 	w = torture_current();
 	if (w && w->op)
@@ -43,6 +43,7 @@ int torture_stats_start(void)
 	int err;
 
 	memcpy(symbols, yield_symbols, sizeof(symbols));
+	tdps_probe_room(&yield_probe);
 	err = register_fprobe_syms(&yield_probe, symbols, ARRAY_SIZE(symbols));
 
 	counts_yields = !err;

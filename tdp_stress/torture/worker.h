@@ -30,6 +30,7 @@ enum torture_need {
 	NEED_SHARED_HUGE,
 	NEED_HUGETLB,
 	NEED_NX,
+	NEED_ZAP_WRITE,
 };
 
 /* Pages that an operation is done to. */

@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * External operations: KVM's static calls for mirror roots and for a VM's end,
+ * turned into facts and, for VMs of ours, handed to the backend. Judges nothing.
+ * Built where KVM has mirror roots.
+ */
+#include <linux/delay.h>
+#include <linux/rcupdate.h>
+#include <linux/static_call.h>
+
+#include "../torture/schedule.h"
+#include "external.h"
+#include "insight.h"
+#include "kvm.h"
+
+static int hook_set_external_spte(struct kvm *kvm, gfn_t gfn, u64 old_spte, u64 new_spte,
+				  enum pg_level level);
+static void hook_free_external_spt(struct kvm *kvm, struct kvm_mmu_page *sp);
+static void hook_vm_pre_destroy(struct kvm *kvm);
+static void hook_vm_destroy(struct kvm *kvm);
+
+static_assert(__same_type(((struct kvm_x86_ops *)0)->set_external_spte,
+			  &hook_set_external_spte));
+static_assert(__same_type(((struct kvm_x86_ops *)0)->free_external_spt,
+			  &hook_free_external_spt));
+static_assert(__same_type(((struct kvm_x86_ops *)0)->vm_pre_destroy, &hook_vm_pre_destroy));
+static_assert(__same_type(((struct kvm_x86_ops *)0)->vm_destroy, &hook_vm_destroy));
+
+/* What KVM would have called; on kvm_amd that is nothing. */
+DEFINE_STATIC_CALL_RET0(tdps_set_external_spte, hook_set_external_spte);
+DEFINE_STATIC_CALL_NULL(tdps_free_external_spt, hook_free_external_spt);
+DEFINE_STATIC_CALL_NULL(tdps_vm_pre_destroy, hook_vm_pre_destroy);
+DEFINE_STATIC_CALL_NULL(tdps_vm_destroy, hook_vm_destroy);
+
+/* Threads inside the hooks: entered minus left, summed over all CPUs. */
+static DEFINE_PER_CPU(unsigned long, hooks_entered);
+static DEFINE_PER_CPU(unsigned long, hooks_left);
+
+static enum tdps_extop_kind kind_of(u64 old_spte, u64 new_spte, int level)
+{
+	bool was = is_shadow_present_pte(old_spte), is = is_shadow_present_pte(new_spte);
+
+	bool was_leaf = was && is_last_spte(old_spte, level);
+	bool is_leaf = is && is_last_spte(new_spte, level);
+
+	if (!was && is)
+		return is_leaf ? TDPS_EXT_MAP : TDPS_EXT_LINK;
+	if (was_leaf && !is)
+		return TDPS_EXT_REMOVE;
+	if (was_leaf && !is_leaf)
+		return TDPS_EXT_SPLIT;
+	if (was && !was_leaf && is_leaf)
+		return TDPS_EXT_PROMOTE;
+	return TDPS_EXT_OTHER;
+}
+
+/* VMs of ours are the backend's; all others are answered as without this module. */
+static int answer_set(struct kvm *kvm, gfn_t gfn, u64 old_spte, u64 new_spte,
+		      enum pg_level level)
+{
+	if (tdps_external_owns(kvm))
+		return tdps_external_set_spte(kvm, gfn, old_spte, new_spte, level);
+	return static_call(tdps_set_external_spte)(kvm, gfn, old_spte, new_spte, level);
+}
+
+static void answer_free(struct kvm *kvm, struct kvm_mmu_page *sp)
+{
+	if (tdps_external_owns(kvm))
+		tdps_external_free_spt(kvm, sp);
+	else
+		static_call_cond(tdps_free_external_spt)(kvm, sp);
+}
+
+static void look_at_extop(struct kvm *kvm, struct tdps_extop *x, struct tdps_place *at)
+{
+	tdps_look_at(kvm, x->where.gfn, x->where.level, at);
+	x->seen = at->seen;
+	x->parent = at->parent;
+	if (at->sptep) {
+		x->root = (u64)(unsigned long)at->root;
+		x->table = (u64)(unsigned long)at->sptep & PAGE_MASK;
+	}
+	if ((x->kind == TDPS_EXT_LINK || x->kind == TDPS_EXT_SPLIT) &&
+	    tdps_external_spt(spte_to_child_sp(x->new_spte)))
+		x->page = __pa(tdps_external_spt(spte_to_child_sp(x->new_spte)));
+}
+
+/* Stretch the window, so that others come into it. */
+static void wait_before(const struct tdps_extop *x)
+{
+	if (x->kind == TDPS_EXT_FREE)
+		tdps_point(TDPS_POINT_FREE);
+	else if (x->where.lock == TDPS_LOCK_READ)
+		tdps_point(TDPS_POINT_FROZEN);
+	else if (x->kind == TDPS_EXT_REMOVE)
+		tdps_point(TDPS_POINT_ZAP);
+}
+
+static int hook_set_external_spte(struct kvm *kvm, gfn_t gfn, u64 old_spte, u64 new_spte,
+				  enum pg_level level)
+{
+	struct tdps_extop x = {
+		.where = {
+			.vm = tdps_vm_id(kvm), .gfn = gfn, .level = level,
+			.lock = tdps_lock_of(kvm),
+		},
+		.kind = kind_of(old_spte, new_spte, level),
+		.old_spte = old_spte,
+		.new_spte = new_spte,
+		.detached = is_frozen_spte(new_spte),
+		.ours = tdps_external_owns(kvm),
+		.bugged = kvm->vm_bugged,
+	};
+	bool merge = x.kind == TDPS_EXT_PROMOTE, shape = merge || x.kind == TDPS_EXT_SPLIT;
+	struct tdps_split split = {
+		.where = x.where, .merge = merge, .huge = merge ? new_spte : old_spte,
+	};
+	struct tdps_place at;
+	struct tdps_ctx *ctx;
+	int ret;
+
+	this_cpu_inc(hooks_entered);
+	/* of KVM's own, as a rule: keeps the SPTE where it is */
+	rcu_read_lock();
+	look_at_extop(kvm, &x, &at);
+	if (shape)
+		tdps_examine_split(merge ? old_spte : new_spte, &split);
+	ctx = tdps_extop_begin(&x);
+	wait_before(&x);
+	ret = answer_set(kvm, gfn, old_spte, new_spte, level);
+	if (x.where.lock == TDPS_LOCK_READ)
+		tdps_point(TDPS_POINT_UNFREEZE);
+	x.after = tdps_look_again(&at, level);
+	tdps_extop_end(ctx, &x, ret);
+	if (shape && !x.bugged) {
+		split.ours = x.ours;
+		split.ret = ret;
+		tdps_split_seen(&split);
+	}
+	rcu_read_unlock();
+	this_cpu_inc(hooks_left);
+	return ret;
+}
+
+static void hook_free_external_spt(struct kvm *kvm, struct kvm_mmu_page *sp)
+{
+	struct tdps_extop x = {
+		.where = {
+			.vm = tdps_vm_id(kvm), .gfn = sp->gfn, .level = sp->role.level,
+			.lock = tdps_lock_of(kvm),
+		},
+		.kind = TDPS_EXT_FREE,
+		.page = sp->external_spt ? __pa(sp->external_spt) : 0,
+		.table = (u64)(unsigned long)sp->spt,
+		.ours = tdps_external_owns(kvm),
+		.bugged = kvm->vm_bugged,
+	};
+	struct tdps_ctx *ctx;
+	u64 parent;
+	int i;
+
+	this_cpu_inc(hooks_entered);
+	for (i = 0; i < SPTE_ENT_PER_PAGE; i++)
+		x.children += is_shadow_present_pte(READ_ONCE(sp->spt[i]));
+	/* the parent table is freed after a grace period at the earliest */
+	rcu_read_lock();
+	parent = sp->ptep ? READ_ONCE(*rcu_dereference(sp->ptep)) : 0;
+	x.linked = is_shadow_present_pte(parent) && spte_to_child_sp(parent) == sp;
+	rcu_read_unlock();
+
+	ctx = tdps_extop_begin(&x);
+	wait_before(&x);
+	answer_free(kvm, sp);
+	tdps_extop_end(ctx, &x, 0);
+	this_cpu_inc(hooks_left);
+}
+
+/*
+ * KVM's two calls at a VM's end: the first while vCPUs and tables are still
+ * there, the second when both have gone. Nobody else uses the VM any more.
+ */
+static void hook_vm_pre_destroy(struct kvm *kvm)
+{
+	this_cpu_inc(hooks_entered);
+	if (tdps_external_owns(kvm))
+		tdps_external_pre_destroy(kvm);
+	static_call_cond(tdps_vm_pre_destroy)(kvm);
+	this_cpu_inc(hooks_left);
+}
+
+static void hook_vm_destroy(struct kvm *kvm)
+{
+	this_cpu_inc(hooks_entered);
+	if (tdps_external_owns(kvm))
+		tdps_external_destroy(kvm);
+	static_call_cond(tdps_vm_destroy)(kvm);
+	this_cpu_inc(hooks_left);
+}
+
+/* KVM's static calls as they were, to be put back. */
+static struct {
+	void *set, *free, *pre_destroy, *destroy;
+	bool hooked, ends_hooked;
+} orig;
+
+/**
+ * tdps_extops_hook() - answer KVM's external operations, or follow them
+ *
+ * Context: may sleep; KVM has been found.
+ */
+void tdps_extops_hook(void)
+{
+	orig.set = READ_ONCE(tdps_sym.set_key->func);
+	orig.free = READ_ONCE(tdps_sym.free_key->func);
+	static_call_update(tdps_set_external_spte, orig.set);
+	static_call_update(tdps_free_external_spt, orig.free);
+	__static_call_update(tdps_sym.set_key, tdps_sym.set_tramp, hook_set_external_spte);
+	__static_call_update(tdps_sym.free_key, tdps_sym.free_tramp, hook_free_external_spt);
+	orig.hooked = true;
+	if (tdps_kvm_backend() != TDPS_BACKEND_EXTERNAL)
+		return;
+	orig.pre_destroy = READ_ONCE(tdps_sym.pre_destroy_key->func);
+	orig.destroy = READ_ONCE(tdps_sym.destroy_key->func);
+	static_call_update(tdps_vm_pre_destroy, orig.pre_destroy);
+	static_call_update(tdps_vm_destroy, orig.destroy);
+	__static_call_update(tdps_sym.pre_destroy_key, tdps_sym.pre_destroy_tramp,
+			     hook_vm_pre_destroy);
+	__static_call_update(tdps_sym.destroy_key, tdps_sym.destroy_tramp, hook_vm_destroy);
+	orig.ends_hooked = true;
+}
+
+static bool hooks_busy(void)
+{
+	unsigned long n = 0;
+	int cpu;
+
+	/* left before entered: a thread in between is seen as busy */
+	for_each_possible_cpu(cpu)
+		n -= READ_ONCE(*per_cpu_ptr(&hooks_left, cpu));
+	/* who is counted as left has been counted as entered */
+	smp_rmb();
+	for_each_possible_cpu(cpu)
+		n += READ_ONCE(*per_cpu_ptr(&hooks_entered, cpu));
+	return n;
+}
+
+/**
+ * tdps_extops_unhook() - put KVM's own back
+ *
+ * Context: may sleep. On return no thread is in these hooks.
+ */
+void tdps_extops_unhook(void)
+{
+	if (!orig.hooked)
+		return;
+	__static_call_update(tdps_sym.set_key, tdps_sym.set_tramp, orig.set);
+	__static_call_update(tdps_sym.free_key, tdps_sym.free_tramp, orig.free);
+	if (orig.ends_hooked) {
+		__static_call_update(tdps_sym.pre_destroy_key, tdps_sym.pre_destroy_tramp,
+				     orig.pre_destroy);
+		__static_call_update(tdps_sym.destroy_key, tdps_sym.destroy_tramp, orig.destroy);
+	}
+	/*
+	 * KVM changes its tables in an RCU read section: after a grace period
+	 * nobody is on the way into those hooks. The ends of a VM may sleep and
+	 * be preempted on the first and last instructions of a hook, where the
+	 * count does not see them: wait for all tasks, too.
+	 */
+	synchronize_rcu();
+	while (hooks_busy())
+		msleep(20);
+	if (orig.ends_hooked)
+		synchronize_rcu_tasks();
+	orig.hooked = false;
+	orig.ends_hooked = false;
+}
