@@ -99,7 +99,8 @@ _choice("KERNEL", "own", ("own", "debian"),
         "own (a debug kernel, built) or debian (Debian's binary, nothing is compiled)")
 _path("KSRC", "kernel tree to test; never written to (default: Debian's linux-source)")
 Setting("KVER", None, lambda t: t if t in ("6.12", "7.2", "7.3") else None,
-        "version of Debian's kernel, when KSRC is not given", "7.2 or 7.3")
+        "version of Debian's kernel, when KSRC is not given",
+        "7.2 or 7.3, or with KERNEL=debian also 6.12")
 Setting("VARIANT", None, _name,
         "build KVM with this change, one of scripts/variants/ (mirror-split, ...)",
         "a name from scripts/variants/")

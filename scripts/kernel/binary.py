@@ -26,7 +26,10 @@ from kernel.failure import failure
 _SUITES = {
     "7.3": ("trixie-backports", "forky", "sid"),
     "7.2": ("trixie-backports", "forky", "sid"),
+    "6.12": ("trixie",),
 }
+#: taken if asked for by name only: direct roots are all that it has
+_OLD = ("6.12",)
 _NEED_MIB = 1100
 #: what neither modules_prepare nor KVM's private headers need: 1.5 GiB of 1.8
 _NOT_UNPACKED = ("*/Documentation/*.rst", "*/Documentation/*.txt", "*/Documentation/*.yaml",
@@ -104,10 +107,9 @@ def get(version=None):
     What was fetched before is used as it is.
     """
     if version and version not in _SUITES:
-        raise usage("KVER=%s: KERNEL=debian takes %s; older kernels have no mirror roots" %
-                    (version, " or ".join(_SUITES)))
+        raise usage("KVER=%s: KERNEL=debian takes %s" % (version, " or ".join(_SUITES)))
     start = time.monotonic()
-    wanted = [version] if version else list(_SUITES)
+    wanted = [version] if version else [v for v in _SUITES if v not in _OLD]
     base = cache.folder("binary")
     with cache.lock(base):
         folder = _here(base, wanted[0])

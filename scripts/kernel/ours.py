@@ -5,6 +5,7 @@ Knows our own build files; must not know the kernel's.
 """
 
 import hashlib
+import shutil
 
 from common import cache, command
 from common.say import Step
@@ -51,6 +52,21 @@ def _up_to_date(stamp, digest, products):
         return False
 
 
+def _where(kernel, out):
+    """What tells make where our sources are and where to build; before Linux 6.13
+    that is one folder, so @out gets a copy.
+    """
+    if "KBUILD_EXTMOD_OUTPUT" in (kernel.tree.path / "Makefile").read_text():
+        return ["M=%s" % cache.REPO, "MO=%s" % out]
+    for name in _MODULE_SOURCES:
+        source = cache.REPO / name
+        if source.is_dir():
+            shutil.copytree(source, out / name, dirs_exist_ok=True)
+        else:
+            shutil.copy2(source, out / name)
+    return ["M=%s" % out]
+
+
 def modules(kernel, jobs, names):
     """{name: path} of our modules @names for @kernel."""
     out = home(kernel) / "modules"
@@ -63,8 +79,8 @@ def modules(kernel, jobs, names):
         if not _up_to_date(stamp, digest, products.values()):
             log.write_text("")
             step = Step("build " + " and ".join(names))
-            argv = ["make", "-C", kernel.out, "M=%s" % cache.REPO, "MO=%s" % out,
-                    *kernel.make_args, "-j%d" % jobs, "modules"]
+            argv = ["make", "-C", kernel.out, *_where(kernel, out), *kernel.make_args,
+                    "-j%d" % jobs, "modules"]
             if command.logged(argv, log, tick=lambda: step.progress("building")):
                 step.failed()
                 raise failure(out, log, "the modules do not build")

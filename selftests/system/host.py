@@ -130,7 +130,6 @@ def backends():
              {"KERNEL": "debian", "FLAVOUR": "plain"}),
             ("VARIANT=mirror-split goes with a kernel that is built",
              {"KERNEL": "debian", "VARIANT": "mirror-split"}),
-            ("KVER=6.12: KERNEL=debian takes 7.3 or 7.2", {"KERNEL": "debian", "KVER": "6.12"}),
             ("KVER=6.12: a kernel that is built here", {"KVER": "6.12"})):
         refused(" ".join("%s=%s" % v for v in variables_.items()), 2, words, **variables_)
 
