@@ -87,6 +87,8 @@ enum tdps_result tdps_life_log_toggle(struct tdps_vm *vm, const struct tdps_targ
 	int err;
 
 	guard(mutex)(&vm->slot_lock);
+	/* KVM recovers huge pages when the log goes off: see tdps_entry_recover() */
+	guard(rwsem_write)(&r->zap_sem);
 	on = !vm->logging;
 	if (on) {
 		vm->manual = t->random & 1;
@@ -160,8 +162,9 @@ enum tdps_result tdps_life_punch(struct tdps_vm *vm, const struct tdps_target *t
 
 static enum tdps_result advise(struct tdps_vm *vm, const struct tdps_target *t, int behavior)
 {
-	const struct own_region *r = &vm->region[t->region];
+	struct own_region *r = &vm->region[t->region];
 
+	guard(rwsem_read)(&r->zap_sem);
 	return result_of(own_madvise(r->hva + ((t->gfn - r->gfn) << PAGE_SHIFT),
 				     t->nr << PAGE_SHIFT, behavior));
 }
@@ -188,10 +191,11 @@ enum tdps_result tdps_life_collapse(struct tdps_vm *vm, const struct tdps_target
 
 enum tdps_result tdps_life_mprotect(struct tdps_vm *vm, const struct tdps_target *t)
 {
-	const struct own_region *r = &vm->region[t->region];
+	struct own_region *r = &vm->region[t->region];
 	unsigned long hva = r->hva + ((t->gfn - r->gfn) << PAGE_SHIFT);
 	int err;
 
+	guard(rwsem_read)(&r->zap_sem);
 	err = own_mprotect(hva, t->nr << PAGE_SHIFT, PROT_READ);
 	if (!err)
 		err = own_mprotect(hva, t->nr << PAGE_SHIFT, PROT_READ | PROT_WRITE);

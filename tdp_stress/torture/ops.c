@@ -114,6 +114,9 @@ struct torture_op torture_ops[] = {
 	  DIRECT(TDPS_SHARED, 2) },
 	{ "recover", "mirror", "2M", tdps_entry_recover, TORTURE_MMU, NEED_CRAFT_HUGE, 6, SPAN_ALL,
 	  MIRROR(TDPS_CRAFT, 2) },
+	/* a recovery that meets a zap ends in KVM's BUG(): only if asked for */
+	{ "recover_race", "direct", "2M", tdps_entry_recover_race, TORTURE_MMU, NEED_SHARED_HUGE,
+	  0, SPAN_ALL, DIRECT(TDPS_SHARED, 2) },
 
 	/* KVM looks without a lock at direct roots only: where the CPU walks, too. */
 	{ "get_walk", "direct", "-", tdps_entry_walk, TORTURE_MMU, NEED_NOTHING, 6, SPAN_PAGE,
