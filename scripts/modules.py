@@ -8,7 +8,7 @@ boots nothing, installs nothing, loads nothing.
 from common import cache, command, packages
 from common.say import Step, build_failed, lacking, main, say
 from common.settings import Values
-from kernel import installed
+from kernel import installed, ours
 from kernel.failure import failure
 from qemu import initramfs
 
@@ -30,8 +30,8 @@ def modules():
         log = out / "build.log"
         log.write_text("")
         step = Step("build " + " and ".join(names))
-        if command.logged(["make", "-C", kernel.kdir, "M=%s" % cache.REPO, "MO=%s" % out,
-                           "KVM_SRC=%s" % tree, "-j%d" % values.jobs, "modules"], log,
+        if command.logged(["make", "-C", kernel.kdir, *ours.where(tree, out), "KVM_SRC=%s" % tree,
+                           "-j%d" % values.jobs, "modules"], log,
                           tick=lambda: step.progress("building")):
             step.failed()
             raise failure(out, log, "the modules do not build")

@@ -52,11 +52,11 @@ def _up_to_date(stamp, digest, products):
         return False
 
 
-def _where(kernel, out):
+def where(tree, out):
     """What tells make where our sources are and where to build; before Linux 6.13
     that is one folder, so @out gets a copy.
     """
-    if "KBUILD_EXTMOD_OUTPUT" in (kernel.tree.path / "Makefile").read_text():
+    if "KBUILD_EXTMOD_OUTPUT" in (tree / "Makefile").read_text():
         return ["M=%s" % cache.REPO, "MO=%s" % out]
     for name in _MODULE_SOURCES:
         source = cache.REPO / name
@@ -79,7 +79,7 @@ def modules(kernel, jobs, names):
         if not _up_to_date(stamp, digest, products.values()):
             log.write_text("")
             step = Step("build " + " and ".join(names))
-            argv = ["make", "-C", kernel.out, *_where(kernel, out), *kernel.make_args,
+            argv = ["make", "-C", kernel.out, *where(kernel.tree.path, out), *kernel.make_args,
                     "-j%d" % jobs, "modules"]
             if command.logged(argv, log, tick=lambda: step.progress("building")):
                 step.failed()

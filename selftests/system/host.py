@@ -147,8 +147,8 @@ def modules(tree):
                  KDIR=folder)
         (kdir / "include/config").mkdir(parents=True)
         release = kdir / "include/config/kernel.release"
-        release.write_text("6.12.1\n")
-        refused_("KDIR of an unsupported version", 2, "this is Linux 6.12.1; tdp_stress supports",
+        release.write_text("6.11.1\n")
+        refused_("KDIR of an unsupported version", 2, "this is Linux 6.11.1; tdp_stress supports",
                  KDIR=folder)
         release.write_text("7.3.99-custom\n")
         refused_("KDIR that was never built", 2, "no Module.symvers", KDIR=folder)

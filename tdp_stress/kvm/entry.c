@@ -582,7 +582,7 @@ enum tdps_result tdps_entry_fast_pf(struct tdps_vm *vm, const struct tdps_target
  * KVM_PRE_FAULT_MEMORY of one page: kvm_vcpu_pre_fault_memory(). If the vCPU's root
  * is invalidated while it runs, 7.2 and 7.3 never come back: the fault is stale, is
  * retried, and nobody answers the request for a new root (only a signal ends it).
- * See Documentation/torture.rst.
+ * See Documentation/findings.rst.
  */
 enum tdps_result tdps_entry_prefault_race(struct tdps_vm *vm, const struct tdps_target *t)
 {
@@ -931,7 +931,7 @@ static enum tdps_result recover(struct tdps_vm *vm, const struct tdps_target *t)
  * kvm_mmu_recover_huge_pages(): slots_lock, mmu_lock for read; it flushes by itself.
  * 7.2 and 7.3 map again what a zap that has yielded has passed, and if that is split
  * before the zap goes on, the notifier's pages stay mapped and KVM calls BUG() later.
- * See Documentation/torture.rst.
+ * See Documentation/findings.rst.
  */
 enum tdps_result tdps_entry_recover_race(struct tdps_vm *vm, const struct tdps_target *t)
 {
