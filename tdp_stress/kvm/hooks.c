@@ -152,7 +152,7 @@ static struct trace_hook {
 	{ "__tracepoint_kvm_mmu_split_huge_page", on_split, BIT(TDPS_S1), false },
 	{ "__tracepoint_kvm_mmu_get_page", on_get_page, BIT(TDPS_F3), true },
 	{ "__tracepoint_kvm_mmu_prepare_zap_page", on_zap_page, BIT(TDPS_R1) | BIT(TDPS_S2), true },
-	{ "__tracepoint_kmem_cache_free", on_cache_free, BIT(TDPS_R1), false },
+	{ "__tracepoint_kmem_cache_free", on_cache_free, BIT(TDPS_R1) | BIT(TDPS_Z2), false },
 	{ "__tracepoint_kmem_cache_alloc", on_cache_alloc, BIT(TDPS_S1), false },
 };
 
@@ -421,9 +421,10 @@ static void facts_zap(struct op_data *d, enum tdps_op op, struct tdps_op_end *e)
 	/* else others may map behind the zap's back */
 	if (tdps_wants(TDPS_Z1) && d->closed && e->where.lock != TDPS_LOCK_READ &&
 	    e->where.lock != TDPS_LOCK_NONE)
-		e->leafs_left = tdps_count_leafs(d->kvm, d->roots, op != TDPS_OP_ZAP_LEAFS,
-						 d->as_id, all ? 0 : d->start,
-						 all ? TDPS_LAST_GFN : d->end, &e->left_gfn);
+		e->leafs_left = tdps_count_leafs(d->kvm, d->ctx, d->roots,
+						 op != TDPS_OP_ZAP_LEAFS, d->as_id,
+						 all ? 0 : d->start, all ? TDPS_LAST_GFN : d->end,
+						 &e->left_gfn);
 }
 
 static void facts_uninit(struct op_data *d, struct tdps_op_end *e)

@@ -85,8 +85,8 @@ struct tdps_walk {
 
 void tdps_walk(struct tdps_walk *w);
 enum tdps_seen tdps_look(struct kvm *kvm, gfn_t gfn, int level, enum tdps_seen *parent);
-u64 tdps_count_leafs(struct kvm *kvm, u8 roots, bool invalid_too, int as_id, gfn_t start,
-		     gfn_t end, gfn_t *first);
+u64 tdps_count_leafs(struct kvm *kvm, struct tdps_ctx *ctx, u8 roots, bool invalid_too, int as_id,
+		     gfn_t start, gfn_t end, gfn_t *first);
 
 /**
  * struct tdps_place - an entry of a mirror root

@@ -256,15 +256,36 @@ u32 tdps_children_left(u64 table_spte)
 }
 
 struct leafs {
+	struct tdps_ctx *ctx;
+	struct kvm *kvm;
+	gfn_t start;
+	gfn_t end;
 	u64 count;
 	gfn_t first;
 };
+
+/* A huge leaf that reaches out of the range, and that others have mapped since. */
+static bool is_others(const struct leafs *l, gfn_t gfn, int level)
+{
+	struct tdps_where w = {
+		.vm = tdps_vm_id(l->kvm), .level = level,
+		.gfn = gfn & ~kvm_gfn_direct_bits(l->kvm) & -KVM_PAGES_PER_HPAGE(level),
+	};
+
+	if (w.gfn >= l->start && w.gfn + KVM_PAGES_PER_HPAGE(level) <= l->end)
+		return false;
+	return tdps_mapped_since(l->ctx, &w);
+}
 
 static bool count_leaf(struct tdps_walk *w, u64 *sptep, u64 raw, gfn_t gfn, int level)
 {
 	struct leafs *l = w->arg;
 
-	if (is_shadow_present_pte(raw) && is_last_spte(raw, level) && !l->count++)
+	if (!is_shadow_present_pte(raw) || !is_last_spte(raw, level))
+		return true;
+	if (level > PG_LEVEL_4K && is_others(l, gfn, level))
+		return true;
+	if (!l->count++)
 		l->first = gfn;
 	return true;
 }
@@ -272,6 +293,7 @@ static bool count_leaf(struct tdps_walk *w, u64 *sptep, u64 raw, gfn_t gfn, int 
 /**
  * tdps_count_leafs() - present leaves of a GFN range
  * @kvm: VM
+ * @ctx: the current thread's, in the operation that zaps
  * @roots: kinds of root, TDPS_ROOTS_*
  * @invalid_too: look at invalid ones, too
  * @as_id: address space, or -1 for all
@@ -283,18 +305,19 @@ static bool count_leaf(struct tdps_walk *w, u64 *sptep, u64 raw, gfn_t gfn, int 
  *
  * Return: how many.
  */
-u64 tdps_count_leafs(struct kvm *kvm, u8 roots, bool invalid_too, int as_id, gfn_t start,
-		     gfn_t end, gfn_t *first)
+u64 tdps_count_leafs(struct kvm *kvm, struct tdps_ctx *ctx, u8 roots, bool invalid_too, int as_id,
+		     gfn_t start, gfn_t end, gfn_t *first)
 {
 	gfn_t bits = kvm_gfn_direct_bits(kvm);
 	struct kvm_mmu_page *root;
-	struct leafs l = {};
+	struct leafs l = { .ctx = ctx, .kvm = kvm, .start = start };
 
 	/* an alias bit is no part of the GFN: nothing is mapped at or above it */
 	if (bits)
 		end = min(end, bits);
 	if (end <= start)
 		return 0;
+	l.end = end;
 	list_for_each_entry(root, &kvm->arch.tdp_mmu_roots, link) {
 		struct tdps_walk w = {
 			.root = root,

@@ -314,6 +314,8 @@ void tdps_spte_changed(const struct tdps_change *c)
 	now = tdps_record(TDPS_EV_SPTE, 0, &c->where, c->old_spte.raw, c->new_spte.raw, 0);
 	transition_spte(c);
 	frozen_spte(c);
+	if (c->new_spte.leaf && !c->old_spte.present && c->where.level > 1)
+		zap_mapped(&c->where);
 	mirror = ctx && (is_mirror_change(ctx, &c->where, &c->old_spte) ||
 			 split_in_mirror(ctx, &c->where));
 	if (c->old_spte.leaf && !mirror)
@@ -414,6 +416,7 @@ void tdps_table_free(u64 table)
 {
 	if (!READ_ONCE(tdps_live))
 		return;
+	zap_root_free(table);
 	/* most frees of this cache are of tables that were never linked */
 	if (rcu_table_free(table))
 		tdps_record(TDPS_EV_TABLE_FREE, 0, NULL, table, 0, 0);

@@ -596,6 +596,8 @@ void tdps_split_seen(const struct tdps_split *s);
 void tdps_split_failed(const struct tdps_where *w, int err, bool linked);
 /* A split allocates a page table; @rcu: in an RCU read section. */
 void tdps_split_alloc(const struct tdps_where *w, bool rcu);
+/* See zap.c. */
+bool tdps_mapped_since(struct tdps_ctx *ctx, const struct tdps_where *w);
 /* The current thread splits huge pages, of that VM; else 0. */
 u64 tdps_splitting(void);
 void tdps_seamcall(const struct tdps_seamcall *c);
@@ -760,6 +762,8 @@ extern bool tdps_kicks_visible;	/* kicks of vCPUs can be seen on this kernel */
 
 void zap_op_end(struct tdps_frame *f, enum tdps_op op, const struct tdps_op_end *e);
 void zap_audit_root(struct tdps_audit *a, const struct tdps_audit_root *r);
+void zap_mapped(const struct tdps_where *w);
+void zap_root_free(u64 id);
 
 void transition_spte(const struct tdps_change *c);
 void transition_audit_spte(struct tdps_audit *a, const struct tdps_audit_spte *s);

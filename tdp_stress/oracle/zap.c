@@ -28,6 +28,47 @@ static bool zaps_nothing(enum tdps_op op)
 	}
 }
 
+/*
+ * A fault beside the range of a zap may map a huge leaf that overlaps it, while the
+ * zap has yielded: KVM compares the fault's own GFN only, because whoever takes
+ * away a part of a huge page splits it first, which is a zap of all of it. So this
+ * is when each huge leaf was mapped. Overwritten without a lock: a torn slot does
+ * not match.
+ */
+#define MAPPED_BITS	8
+
+static struct {
+	u64 vm, gfn, ns;
+	int level;
+} mapped[1 << MAPPED_BITS];
+
+/* A huge leaf appears where there was nothing. */
+void zap_mapped(const struct tdps_where *w)
+{
+	unsigned int i = hash_64(w->gfn ^ w->level, MAPPED_BITS);
+
+	WRITE_ONCE(mapped[i].vm, w->vm);
+	WRITE_ONCE(mapped[i].gfn, w->gfn);
+	WRITE_ONCE(mapped[i].level, w->level);
+	WRITE_ONCE(mapped[i].ns, ktime_get_mono_fast_ns());
+}
+
+/**
+ * tdps_mapped_since() - was this huge leaf mapped since the zap in progress began?
+ * @ctx: the current thread's, in the operation that zaps
+ * @w: VM, GFN and level of the leaf
+ *
+ * Context: mmu_lock held for write: who has mapped has said so.
+ */
+bool tdps_mapped_since(struct tdps_ctx *ctx, const struct tdps_where *w)
+{
+	unsigned int i = hash_64(w->gfn ^ w->level, MAPPED_BITS);
+	struct tdps_frame *f = tdps_ctx_frame(ctx);
+
+	return f && READ_ONCE(mapped[i].vm) == w->vm && READ_ONCE(mapped[i].gfn) == w->gfn &&
+	       READ_ONCE(mapped[i].level) == w->level && READ_ONCE(mapped[i].ns) > f->ns;
+}
+
 /* Z1: roots of a kind that the operation is not about stay as they are. */
 static void check_kind(const struct tdps_frame *f, const struct tdps_where *w)
 {
@@ -133,6 +174,15 @@ static void check_age(struct tdps_audit *a, const struct tdps_audit_root *r)
 	tdps_violation(TDPS_Z2, &w,
 		       "invalid root that no vCPU uses still has %u references after %llu ms",
 		       r->count, (now - aged[i].ns) / NSEC_PER_MSEC);
+}
+
+/* It is gone; a root that comes to lie at the same address is another one. */
+void zap_root_free(u64 id)
+{
+	unsigned int i = hash_64(id, ilog2(AGED));
+
+	if (READ_ONCE(aged[i].id) == id)
+		WRITE_ONCE(aged[i].id, 0);
 }
 
 void zap_audit_root(struct tdps_audit *a, const struct tdps_audit_root *r)
