@@ -389,6 +389,8 @@ static atomic_t *craft_mode(struct own_region *r, enum tdps_region id, u64 gfn)
 	return &r->mode[id == TDPS_GIANT ? 0 : (gfn - r->gfn) >> KVM_HPAGE_GFN_SHIFT(PG_LEVEL_2M)];
 }
 
+#define GIANT_TRIES	200
+
 static bool craft_enter(atomic_t *mode, int level)
 {
 	int old = atomic_read(mode), new;
@@ -399,6 +401,19 @@ static bool craft_enter(atomic_t *mode, int level)
 		new = (old ?: level << 16) + 1;
 	} while (!atomic_try_cmpxchg(mode, &old, new));
 	return true;
+}
+
+/* TDPS_GIANT is one piece, and seldom left alone: wait for a gap. May sleep. */
+static bool craft_enter_wait(atomic_t *mode, int level)
+{
+	int tries;
+
+	for (tries = 0; tries < GIANT_TRIES; tries++) {
+		if (craft_enter(mode, level))
+			return true;
+		usleep_range(10, 40);
+	}
+	return false;
 }
 
 static void craft_leave(atomic_t *mode)
@@ -972,6 +987,20 @@ static enum tdps_result split(struct tdps_vm *vm, const struct tdps_target *t)
 	return leafs(kvm, t->level) > before ? TDPS_DID : TDPS_NOTHING;
 }
 
+/* A leaf of 1G seldom lives until somebody else comes to split it. */
+static void map_giant(struct tdps_vm *vm, const struct tdps_target *t)
+{
+	struct own_region *r = &vm->region[TDPS_GIANT];
+	atomic_t *mode = craft_mode(r, TDPS_GIANT, r->gfn);
+	struct own_vcpu *v = own_side(vm, t->side);
+
+	if (!get_vcpu(v) && craft_enter_wait(mode, PG_LEVEL_1G)) {
+		craft_fault(vm, v, TDPS_GIANT, r->gfn, PG_LEVEL_1G);
+		craft_leave(mode);
+	}
+	put_vcpu(v);
+}
+
 /*
  * kvm_mmu_slot_try_split_huge_pages() (mmu_lock for read) and
  * kvm_mmu_try_split_huge_pages() (for write): slots_lock, no flush.
@@ -983,8 +1012,10 @@ enum tdps_result tdps_entry_split(struct tdps_vm *vm, const struct tdps_target *
 
 	if (!t->mirror)
 		return split(vm, t);
+	if (t->region == TDPS_GIANT)
+		map_giant(vm, t);
 	mode = craft_mode(&vm->region[t->region], t->region, t->gfn);
-	if (!craft_enter(mode, t->level))
+	if (!(t->region == TDPS_GIANT ? craft_enter_wait : craft_enter)(mode, t->level))
 		return TDPS_NOTHING;
 	res = split(vm, t);
 	craft_leave(mode);

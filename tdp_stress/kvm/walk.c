@@ -264,15 +264,19 @@ struct leafs {
 	gfn_t first;
 };
 
-/* A huge leaf that reaches out of the range, and that others have mapped since. */
+/*
+ * A huge leaf that reaches out of the range, and that others have mapped since; or
+ * what it was split into.
+ */
 static bool is_others(const struct leafs *l, gfn_t gfn, int level)
 {
 	struct tdps_where w = {
-		.vm = tdps_vm_id(l->kvm), .level = level,
-		.gfn = gfn & ~kvm_gfn_direct_bits(l->kvm) & -KVM_PAGES_PER_HPAGE(level),
+		.vm = tdps_vm_id(l->kvm), .level = max(level, (int)PG_LEVEL_2M),
 	};
+	gfn_t size = KVM_PAGES_PER_HPAGE(w.level);
 
-	if (w.gfn >= l->start && w.gfn + KVM_PAGES_PER_HPAGE(level) <= l->end)
+	w.gfn = gfn & ~kvm_gfn_direct_bits(l->kvm) & -size;
+	if (w.gfn >= l->start && w.gfn + size <= l->end)
 		return false;
 	return tdps_mapped_since(l->ctx, &w);
 }
@@ -283,7 +287,7 @@ static bool count_leaf(struct tdps_walk *w, u64 *sptep, u64 raw, gfn_t gfn, int 
 
 	if (!is_shadow_present_pte(raw) || !is_last_spte(raw, level))
 		return true;
-	if (level > PG_LEVEL_4K && is_others(l, gfn, level))
+	if (is_others(l, gfn, level))
 		return true;
 	if (!l->count++)
 		l->first = gfn;

@@ -102,6 +102,19 @@ void tlb_unmapped(struct tdps_ctx *ctx, const struct tdps_frame *f)
 	ctx->range[ctx->nr_ranges++].end = f->end;
 }
 
+/*
+ * A huge leaf that reaches out of the range was mapped while it was being given
+ * back (see zap.c): its translations are good until the host splits its huge page.
+ */
+static bool is_mapped_anew(struct tdps_ctx *ctx, u64 vm, u64 start, u64 end)
+{
+	struct tdps_where first = { .vm = vm, .gfn = start & ~511ULL, .level = 2 };
+	struct tdps_where last = { .vm = vm, .gfn = (end - 1) & ~511ULL, .level = 2 };
+
+	return (start != first.gfn && tdps_mapped_since(ctx, &first)) ||
+	       (end & 511 && tdps_mapped_since(ctx, &last));
+}
+
 static void give_back(struct tdps_ctx *ctx, const struct tdps_op_end *e)
 {
 	u32 i;
@@ -111,6 +124,8 @@ static void give_back(struct tdps_ctx *ctx, const struct tdps_op_end *e)
 	for (i = 0; i < ctx->nr_ranges; i++) {
 		u64 start = ctx->range[i].start, end = ctx->range[i].end;
 
+		if (is_mapped_anew(ctx, e->where.vm, start, end))
+			continue;
 		tdps_checking(TDPS_L1);
 		tdps_view->shared_given_back(e->tdr, (start | e->shared_bits) << PAGE_SHIFT,
 					     (end - start) << PAGE_SHIFT);
