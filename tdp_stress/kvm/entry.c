@@ -969,13 +969,13 @@ enum tdps_result tdps_entry_recover(struct tdps_vm *vm, const struct tdps_target
 	return tdps_entry_recover_race(vm, t);
 }
 
+/* slots_lock held */
 static enum tdps_result split(struct tdps_vm *vm, const struct tdps_target *t)
 {
 	struct kvm *kvm = vm->kvm;
 	struct kvm_memory_slot *slot;
 	s64 before;
 
-	guard(mutex)(&kvm->slots_lock);
 	slot = slot_of(vm, t->region);
 	if (!slot)
 		return TDPS_NOTHING;
@@ -1002,23 +1002,48 @@ static void map_giant(struct tdps_vm *vm, const struct tdps_target *t)
 }
 
 /*
+ * slots_lock, with a leaf of 1G mapped just before, if that can be had: invalidations
+ * of all roots hold the lock for long, and take the leaf with them.
+ */
+static void lock_giant(struct tdps_vm *vm, const struct tdps_target *t)
+{
+	int tries;
+
+	for (tries = 0; tries < GIANT_TRIES; tries++) {
+		map_giant(vm, t);
+		if (mutex_trylock(&vm->kvm->slots_lock))
+			return;
+		usleep_range(100, 1000);
+	}
+	mutex_lock(&vm->kvm->slots_lock);
+}
+
+static enum tdps_result split_mirror(struct tdps_vm *vm, const struct tdps_target *t)
+{
+	atomic_t *mode = craft_mode(&vm->region[t->region], t->region, t->gfn);
+	enum tdps_result res;
+
+	if (!(t->region == TDPS_GIANT ? craft_enter_wait : craft_enter)(mode, t->level))
+		return TDPS_NOTHING;
+	res = split(vm, t);
+	craft_leave(mode);
+	return res;
+}
+
+/*
  * kvm_mmu_slot_try_split_huge_pages() (mmu_lock for read) and
  * kvm_mmu_try_split_huge_pages() (for write): slots_lock, no flush.
  */
 enum tdps_result tdps_entry_split(struct tdps_vm *vm, const struct tdps_target *t)
 {
 	enum tdps_result res;
-	atomic_t *mode;
 
-	if (!t->mirror)
-		return split(vm, t);
 	if (t->region == TDPS_GIANT)
-		map_giant(vm, t);
-	mode = craft_mode(&vm->region[t->region], t->region, t->gfn);
-	if (!(t->region == TDPS_GIANT ? craft_enter_wait : craft_enter)(mode, t->level))
-		return TDPS_NOTHING;
-	res = split(vm, t);
-	craft_leave(mode);
+		lock_giant(vm, t);
+	else
+		mutex_lock(&vm->kvm->slots_lock);
+	res = t->mirror ? split_mirror(vm, t) : split(vm, t);
+	mutex_unlock(&vm->kvm->slots_lock);
 	return res;
 }
 
