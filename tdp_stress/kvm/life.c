@@ -133,7 +133,8 @@ enum tdps_result tdps_life_log_harvest(struct tdps_vm *vm, const struct tdps_tar
 		return TDPS_NOTHING;
 	tdps_log_begin(tdps_own_id(vm), r->gfn, r->pages);
 	err = read_log(vm, t->bitmap, BITS_TO_LONGS(r->pages) * sizeof(long));
-	tdps_log_end(tdps_own_id(vm), r->gfn, r->pages, t->bitmap);
+	/* of a VM that KVM has given up nothing is read */
+	tdps_log_end(tdps_own_id(vm), r->gfn, r->pages, err ? NULL : t->bitmap);
 	return result_of(err);
 }
 
