@@ -35,8 +35,8 @@ static void dirtied_hook(struct tdxm *m, struct tdxm_vcpu *vcpu, u64 gpa)
 {
 	struct host *h = tdxm_priv(m);
 
-	h->dirtied++;
-	h->dirtied_gpa = gpa;
+	__atomic_fetch_add(&h->dirtied, 1, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&h->dirtied_gpa, gpa, __ATOMIC_SEQ_CST);
 }
 
 int host_start(struct host *h, const struct tdxm_config *cfg)
