@@ -389,8 +389,6 @@ static atomic_t *craft_mode(struct own_region *r, enum tdps_region id, u64 gfn)
 	return &r->mode[id == TDPS_GIANT ? 0 : (gfn - r->gfn) >> KVM_HPAGE_GFN_SHIFT(PG_LEVEL_2M)];
 }
 
-#define GIANT_TRIES	200
-
 static bool craft_enter(atomic_t *mode, int level)
 {
 	int old = atomic_read(mode), new;
@@ -401,19 +399,6 @@ static bool craft_enter(atomic_t *mode, int level)
 		new = (old ?: level << 16) + 1;
 	} while (!atomic_try_cmpxchg(mode, &old, new));
 	return true;
-}
-
-/* TDPS_GIANT is one piece, and seldom left alone: wait for a gap. May sleep. */
-static bool craft_enter_wait(atomic_t *mode, int level)
-{
-	int tries;
-
-	for (tries = 0; tries < GIANT_TRIES; tries++) {
-		if (craft_enter(mode, level))
-			return true;
-		usleep_range(10, 40);
-	}
-	return false;
 }
 
 static void craft_leave(atomic_t *mode)
@@ -969,9 +954,22 @@ enum tdps_result tdps_entry_recover(struct tdps_vm *vm, const struct tdps_target
 	return tdps_entry_recover_race(vm, t);
 }
 
-/* slots_lock held */
+/* mmu_lock held */
+static bool giant_is(struct kvm *kvm, u64 gfn, enum tdps_seen what)
+{
+	enum tdps_seen parent;
+
+	guard(rcu)();
+	return tdps_look(kvm, gfn, PG_LEVEL_1G, &parent) == what;
+}
+
+/*
+ * slots_lock held. Whether it split something is told by the number of leafs, which
+ * others change meanwhile; the one leaf of TDPS_GIANT can be looked at.
+ */
 static enum tdps_result split(struct tdps_vm *vm, const struct tdps_target *t)
 {
+	bool giant = t->region == TDPS_GIANT, was, is;
 	struct kvm *kvm = vm->kvm;
 	struct kvm_memory_slot *slot;
 	s64 before;
@@ -981,41 +979,13 @@ static enum tdps_result split(struct tdps_vm *vm, const struct tdps_target *t)
 		return TDPS_NOTHING;
 	before = leafs(kvm, t->level);
 	lock_mmu(kvm, t, t->shared);
+	was = giant && giant_is(kvm, t->gfn, TDPS_SEEN_LEAF);
 	static_call(own_kvm_tdp_mmu_try_split_huge_pages)(kvm, slot, t->gfn, t->gfn + t->nr,
 							  t->level, t->shared);
+	is = giant ? was && giant_is(kvm, t->gfn, TDPS_SEEN_TABLE) :
+		     leafs(kvm, t->level) > before;
 	unlock_mmu(kvm, t->shared);
-	return leafs(kvm, t->level) > before ? TDPS_DID : TDPS_NOTHING;
-}
-
-/* A leaf of 1G seldom lives until somebody else comes to split it. */
-static void map_giant(struct tdps_vm *vm, const struct tdps_target *t)
-{
-	struct own_region *r = &vm->region[TDPS_GIANT];
-	atomic_t *mode = craft_mode(r, TDPS_GIANT, r->gfn);
-	struct own_vcpu *v = own_side(vm, t->side);
-
-	if (!get_vcpu(v) && craft_enter_wait(mode, PG_LEVEL_1G)) {
-		craft_fault(vm, v, TDPS_GIANT, r->gfn, PG_LEVEL_1G);
-		craft_leave(mode);
-	}
-	put_vcpu(v);
-}
-
-/*
- * slots_lock, with a leaf of 1G mapped just before, if that can be had: invalidations
- * of all roots hold the lock for long, and take the leaf with them.
- */
-static void lock_giant(struct tdps_vm *vm, const struct tdps_target *t)
-{
-	int tries;
-
-	for (tries = 0; tries < GIANT_TRIES; tries++) {
-		map_giant(vm, t);
-		if (mutex_trylock(&vm->kvm->slots_lock))
-			return;
-		usleep_range(100, 1000);
-	}
-	mutex_lock(&vm->kvm->slots_lock);
+	return is ? TDPS_DID : TDPS_NOTHING;
 }
 
 static enum tdps_result split_mirror(struct tdps_vm *vm, const struct tdps_target *t)
@@ -1023,7 +993,7 @@ static enum tdps_result split_mirror(struct tdps_vm *vm, const struct tdps_targe
 	atomic_t *mode = craft_mode(&vm->region[t->region], t->region, t->gfn);
 	enum tdps_result res;
 
-	if (!(t->region == TDPS_GIANT ? craft_enter_wait : craft_enter)(mode, t->level))
+	if (!craft_enter(mode, t->level))
 		return TDPS_NOTHING;
 	res = split(vm, t);
 	craft_leave(mode);
@@ -1036,15 +1006,8 @@ static enum tdps_result split_mirror(struct tdps_vm *vm, const struct tdps_targe
  */
 enum tdps_result tdps_entry_split(struct tdps_vm *vm, const struct tdps_target *t)
 {
-	enum tdps_result res;
-
-	if (t->region == TDPS_GIANT)
-		lock_giant(vm, t);
-	else
-		mutex_lock(&vm->kvm->slots_lock);
-	res = t->mirror ? split_mirror(vm, t) : split(vm, t);
-	mutex_unlock(&vm->kvm->slots_lock);
-	return res;
+	guard(mutex)(&vm->kvm->slots_lock);
+	return t->mirror ? split_mirror(vm, t) : split(vm, t);
 }
 
 static u64 nx_miscounted;

@@ -260,9 +260,10 @@ int own_set_slot(struct tdps_vm *vm, enum tdps_region r, u64 gfn, u32 flags)
 
 /* --- memory --- */
 
-static int map_region(struct own_region *r, u64 pages, unsigned long flags)
+/* KVM maps huge only what the host's address allows: @align pages */
+static int map_region(struct own_region *r, u64 pages, u64 align, unsigned long flags)
 {
-	size_t len = (pages + HUGE_PAGES) << PAGE_SHIFT;
+	size_t len = (pages + align) << PAGE_SHIFT;
 	unsigned long hva;
 
 	hva = static_call(own_ksys_mmap_pgoff)(0, len, PROT_READ | PROT_WRITE,
@@ -271,7 +272,7 @@ static int map_region(struct own_region *r, u64 pages, unsigned long flags)
 		return hva;
 	r->map_hva = hva;
 	r->map_len = len;
-	r->hva = ALIGN(hva, PMD_SIZE);
+	r->hva = ALIGN(hva, align << PAGE_SHIFT);
 	r->pages = pages;
 	return 0;
 }
@@ -301,7 +302,7 @@ static void make_huge(struct own_region *r, const char *name)
 static int make_plain(struct tdps_vm *vm, enum tdps_region id, u64 pages, const char *name)
 {
 	struct own_region *r = &vm->region[id];
-	int err = map_region(r, pages, 0);
+	int err = map_region(r, pages, HUGE_PAGES, 0);
 
 	if (!err)
 		make_huge(r, name);
@@ -332,7 +333,7 @@ static int make_private(struct tdps_vm *vm, u64 pages)
 		return 0;
 	}
 	vm->gmem = gmem;
-	err = map_region(r, pages, 0);
+	err = map_region(r, pages, HUGE_PAGES, 0);
 	if (!err)
 		err = own_set_slot(vm, TDPS_PRIVATE, r->gfn, 0);
 	if (!err)
@@ -390,7 +391,7 @@ static int make_giant(struct tdps_vm *vm, bool wanted)
 	r->huge = true;
 	r->mode = kvcalloc(GIB_PAGES / HUGE_PAGES, sizeof(*r->mode), GFP_KERNEL);
 	/* the slot's own memory is never touched: the frames are handed in */
-	err = r->mode ? map_region(r, GIB_PAGES, MAP_NORESERVE) : -ENOMEM;
+	err = r->mode ? map_region(r, GIB_PAGES, GIB_PAGES, MAP_NORESERVE) : -ENOMEM;
 	if (!err)
 		err = own_set_slot(vm, TDPS_GIANT, r->gfn, 0);
 	if (err)
@@ -407,7 +408,7 @@ static int make_hugetlb(struct tdps_vm *vm, bool wanted)
 		r->missing = "not asked for (hugetlb=1)";
 		return 0;
 	}
-	err = map_region(r, HUGETLB_PAGES, MAP_HUGETLB | MAP_HUGE_2MB);
+	err = map_region(r, HUGETLB_PAGES, HUGE_PAGES, MAP_HUGETLB | MAP_HUGE_2MB);
 	if (!err)
 		err = own_madvise(r->hva, r->pages << PAGE_SHIFT, MADV_POPULATE_WRITE);
 	if (err) {

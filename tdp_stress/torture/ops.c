@@ -139,7 +139,7 @@ struct torture_op torture_ops[] = {
 	  SPAN_ALL, { .region = TDPS_SHARED, .both = true } },
 
 	/* the table in the place of a 1G leaf that was split goes only with its root */
-	{ "invalidate_all", "both", "1G", tdps_entry_invalidate_all, TORTURE_SLOT, NEED_GIANT, 12,
+	{ "invalidate_all", "both", "1G", tdps_entry_invalidate_all, TORTURE_SLOT, NEED_GIANT, 3,
 	  SPAN_ALL, { .region = TDPS_GIANT, .both = true } },
 
 	/* The VM's life. */
