@@ -6,6 +6,10 @@
 #ifndef TDP_STRESS_KVM_PROBE_H
 #define TDP_STRESS_KVM_PROBE_H
 
+#ifdef CONFIG_UML
+/* No code is patched there: functions that can be probed tell it themselves. */
+#include "../../kunit/um/stress/probe.h"
+#else
 #include <linux/fprobe.h>
 
 #ifdef MAX_FPROBE_DATA_SIZE
@@ -31,5 +35,6 @@ static inline void tdps_probe_room(struct fprobe *fp)
 	fp->nr_maxactive = TDPS_PROBE_CALLS;
 }
 #endif
+#endif /* CONFIG_UML */
 
 #endif
