@@ -18,7 +18,11 @@
 
 struct bed;
 
-/* For KUnit's suite_init and suite_exit. May sleep. home_open() says why it fails. */
+/*
+ * For KUnit's suite_init and suite_exit. May sleep. home_open() finds KVM and starts
+ * the external backend (tdps_external_start(): lenient, leafs up to 1G, BED_VCPUS
+ * vCPUs, the bed's memory as frames of its own); it says why it fails.
+ */
 int home_open(void);
 void home_close(void);
 
