@@ -58,6 +58,8 @@ TEST_F(config, each_field_is_checked)
 	REFUSED(nr_cpuid_config, 1);
 	REFUSED(nr_cpuid_config, 49);
 	REFUSED(max_leaf_level, 3);
+	REFUSED(extra_pages, HOST_PAGES + 1);
+	REFUSED(extra_pfn, HOST_PAGES + 1);
 	REFUSED(shared_format, 2);
 	REFUSED(shared_bit, BIT_ULL(31));
 	REFUSED(shared_bit, BIT_ULL(48));
@@ -132,6 +134,29 @@ TEST_F(config, memory_of_heads)
 	EXPECT_EQ(without + HOST_PAGES / 512 * sizeof(struct pamt_head) + sizeof(struct pamt_head),
 		  tdxm_mem_bytes(&self->cfg));
 	EXPECT_EQ(20, sizeof(struct pamt_head));
+}
+
+static u64 type_of(struct tdxm *m, u64 pfn)
+{
+	struct tdxm_regs regs = { .rax = TDH_PHYMEM_PAGE_RDMD, .rcx = pfn << PAGE_SHIFT };
+
+	tdxm_seamcall(m, &regs);
+	return regs.rcx;
+}
+
+TEST_F(config, extra_frames_count_as_ram)
+{
+	struct tdxm *m;
+
+	self->cfg.extra_pfn = HOST_HOLE + 1;
+	self->cfg.extra_pages = 2;
+	m = tdxm_create(&self->cfg, &hooks, NULL);
+	ASSERT_NE(NULL, m);
+	EXPECT_EQ(PT_RSVD, type_of(m, HOST_HOLE));
+	EXPECT_EQ(PT_NDA, type_of(m, HOST_HOLE + 1));
+	EXPECT_EQ(PT_NDA, type_of(m, HOST_HOLE + 2));
+	EXPECT_EQ(PT_RSVD, type_of(m, HOST_HOLE + 3));
+	EXPECT_EQ(0, tdxm_destroy(m));
 }
 
 TEST_F(config, destroy_tells_of_pages_that_were_not_given_back)

@@ -425,6 +425,11 @@ void tdxm_page_merge(struct tdxm_call *c, u64 pa, int level)
 	}
 }
 
+static bool is_extra(const struct tdxm *m, u64 pfn)
+{
+	return pfn >= m->cfg.extra_pfn && pfn - m->cfg.extra_pfn < m->cfg.extra_pages;
+}
+
 /* What is no RAM is reserved: no TDMR covers it. */
 void tdxm_pamt_init(struct tdxm *m)
 {
@@ -432,7 +437,8 @@ void tdxm_pamt_init(struct tdxm *m)
 	u32 type;
 
 	while (pfn < m->cfg.nr_pages) {
-		type = tdxm_env_is_ram(pfn, &nr) ? PT_NDA : PT_RSVD;
+		nr = 1;
+		type = is_extra(m, pfn) || tdxm_env_is_ram(pfn, &nr) ? PT_NDA : PT_RSVD;
 		for (; nr && pfn < m->cfg.nr_pages; nr--, pfn++) {
 			m->pamt[pfn].type = type;
 			if (type == PT_RSVD)

@@ -41,6 +41,8 @@ const char *tdxm_config_error(const struct tdxm_config *cfg)
 		return "nr_cpuid_config must be 0 to 48, with cpuid_config";
 	if (cfg->max_leaf_level > ARRAY_SIZE(((struct tdxm *)0)->heads))
 		return "max_leaf_level must be 0 to 2";
+	if (cfg->extra_pages > cfg->nr_pages || cfg->extra_pfn > cfg->nr_pages - cfg->extra_pages)
+		return "extra_pfn and extra_pages must be 0 or within nr_pages";
 	if (cfg->shared_format > TDXM_SHARED_NPT)
 		return "shared_format must be 0 (EPT) or 1 (NPT)";
 	return NULL;

@@ -58,6 +58,9 @@ enum tdxm_shared_format {
  *		    there to reach the TDP MMU's code for it. 0 is what today's
  *		    tdx.c uses, and all that tdx_stub allows.
  * @shared_format: enum tdxm_shared_format
+ * @extra_pfn: first of the frames that count as RAM although the machine has none
+ *	       there: a test's own, mapped by TDs and never touched
+ * @extra_pages: how many; they end at or before @nr_pages
  * @shared_bit: the GPA bit that makes an address shared, where the host cannot
  *		address bit 47: one of bits 32 to 47; 0: as the ABI has it, by GPAW
  * @attributes_fixed0: bits that TD attributes may have set; 0: any
@@ -82,6 +85,8 @@ struct tdxm_config {
 	const u64 *cpuid_config;
 	u32 max_leaf_level;
 	u32 shared_format;
+	u64 extra_pfn;
+	u64 extra_pages;
 	u64 shared_bit;
 	u64 attributes_fixed0, attributes_fixed1;
 	u64 xfam_fixed0, xfam_fixed1;

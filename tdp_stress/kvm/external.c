@@ -531,6 +531,8 @@ int tdps_external_start(const struct tdps_external_config *cfg)
 		.shared_bit = ext_shared_bit(),
 		.nr_packages = topology_max_packages(),
 		.max_leaf_level = cfg->max_leaf_level,
+		.extra_pfn = cfg->extra_pfn,
+		.extra_pages = cfg->extra_pages,
 		.shared_format = boot_cpu_has(X86_FEATURE_SVM) ? TDXM_SHARED_NPT :
 								 TDXM_SHARED_EPT,
 	};
@@ -545,6 +547,7 @@ int tdps_external_start(const struct tdps_external_config *cfg)
 	err = find_symbols(&mcfg.nr_pages);
 	if (err)
 		return err;
+	mcfg.nr_pages = max(mcfg.nr_pages, cfg->extra_pfn + cfg->extra_pages);
 	why = tdxm_config_error(&mcfg);
 	if (why) {
 		pr_err("backend=external does not fit this machine: %s\n", why);

@@ -39,6 +39,8 @@ enum tdps_split_mode {
  * @max_vcpus: of each VM
  * @max_leaf_level: see struct tdxm_config
  * @split: enum tdps_split_mode
+ * @extra_pfn: first of the frames that are no RAM of this machine, but may be mapped
+ * @extra_pages: how many
  * @guest: plays a vCPU's guest, see struct tdxm_hooks; NULL if no vCPU is entered
  * @dirtied: see struct tdxm_hooks, may be NULL
  */
@@ -49,6 +51,8 @@ struct tdps_external_config {
 	u32 max_vcpus;
 	u32 max_leaf_level;
 	enum tdps_split_mode split;
+	u64 extra_pfn;
+	u64 extra_pages;
 	u64 (*guest)(struct tdxm *m, struct tdxm_vcpu *vcpu, struct tdxm_regs *regs);
 	void (*dirtied)(struct tdxm *m, struct tdxm_vcpu *vcpu, u64 gpa);
 };
