@@ -80,6 +80,14 @@ static inline void tdxm_env_free(void *p)
 	vfree(p);
 }
 
+#ifdef CONFIG_UML
+/* User Mode Linux keeps no map of its memory: what is there is RAM. */
+static inline bool tdxm_env_is_ram(u64 pfn, u64 *nr)
+{
+	*nr = 1;
+	return pfn_valid(pfn);
+}
+#else
 #define TDXM_ENV_RAM_CHUNK	512	/* pages looked at together */
 
 static inline bool tdxm_env_chunk_is_ram(u64 pfn)
@@ -100,6 +108,7 @@ static inline bool tdxm_env_is_ram(u64 pfn, u64 *nr)
 	*nr = TDXM_ENV_RAM_CHUNK;
 	return true;
 }
+#endif
 
 #else /* user space */
 

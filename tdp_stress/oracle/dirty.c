@@ -503,6 +503,8 @@ int dirty_init(void)
 		return -ENOMEM;
 	for (i = 0; i < 1 << REGION_BITS; i++)
 		raw_spin_lock_init(&regions[i].lock);
+	told = false;
+	forgotten = 0;
 	tdps_mem_account(sizeof(*regions) << REGION_BITS);
 	return 0;
 }

@@ -6,7 +6,6 @@
  */
 #include <linux/hash.h>
 #include <linux/vmalloc.h>
-#include <asm/tdx.h>
 
 #include "../stub/view.h"
 #include "oracle.h"

@@ -607,6 +607,7 @@ void tdps_table_free(u64 table);
 void tdps_flush(u64 vm, bool request);
 void tdps_kick(u64 vm);
 void tdps_bugged(u64 vm);
+void tdps_console(const char *text, size_t len);
 
 /* --- audits: a VM's tables, mmu_lock held for write --- */
 
@@ -715,6 +716,17 @@ void tdps_log_end(u64 vm, u64 start, u64 npages, const unsigned long *bitmap);
 /* For kvm/: KVM marks a page dirty; does anybody tell dirty bits? */
 void tdps_page_marked(u64 vm, u64 gfn);
 bool tdps_dirty_told(void);
+
+/* --- life --- */
+
+/*
+ * open: memory for all of the above, all counts and violations forgotten. After that
+ * tdps_enabled, tdps_limits and tdps_verdict_asked() are the caller's to set, then
+ * tdps_live. @own: see tlb_init(). -ENOMEM: smaller rings need less; or what
+ * tlb_init() says. close: no fact may come any more. Both may sleep.
+ */
+int tdps_oracle_open(unsigned int events_per_cpu, const struct tdxm_view *own);
+void tdps_oracle_close(void);
 
 /* --- families, called by judge.c --- */
 
@@ -909,6 +921,12 @@ void tdps_violation_by(enum tdps_check id, const struct tdps_where *w,
 /* For contexts where nothing may be printed; @text is copied. */
 void tdps_violation_deferred(enum tdps_check id, const struct tdps_where *w, const char *text);
 void tdps_who_is_current(struct tdps_who *who);
+/*
+ * Where violations go instead of the log and debugfs, counted all the same: for tests
+ * of the checks. @line is as in the log. NULL: as usual.
+ */
+typedef void (*tdps_violation_fn)(enum tdps_check id, const char *line);
+extern tdps_violation_fn tdps_violation_to;
 
 const char *tdps_check_name(enum tdps_check id);
 enum tdps_check tdps_check_by_name(const char *name, size_t len);

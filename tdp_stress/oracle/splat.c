@@ -72,8 +72,14 @@ static enum tdps_check splat_id(const char *text, size_t len)
 	return TDPS_NO_CHECK;
 }
 
-/* Any context, printk's locks may be held: look, note, leave. */
-static void on_console(void *unused, const char *text, size_t len)
+/**
+ * tdps_console() - the kernel prints a line
+ * @text: the line, with or without newline
+ * @len: its length
+ *
+ * Context: any, printk's locks may be held: look, note, leave.
+ */
+void tdps_console(const char *text, size_t len)
 {
 	enum tdps_check id = splat_id(text, len);
 	struct tdps_where w = { .gfn = TDPS_NO_GFN };
@@ -107,6 +113,11 @@ static void on_console(void *unused, const char *text, size_t len)
 	memcpy(line, text, len);
 	line[len] = '\0';
 	tdps_violation_deferred(id, &w, line);
+}
+
+static void on_console(void *unused, const char *text, size_t len)
+{
+	tdps_console(text, len);
 }
 
 int splat_init(void)

@@ -50,6 +50,7 @@ static const char * const seldom[TDPS_NR_CHECKS] = {
 };
 
 bool tdps_verbose;
+tdps_violation_fn tdps_violation_to;
 
 static atomic64_t violations[TDPS_NR_CHECKS];
 static const char *impossible[TDPS_NR_CHECKS];
@@ -162,7 +163,7 @@ static void report(enum tdps_check id, const struct tdps_where *w, const struct 
 	int slot;
 
 	tdps_record(TDPS_EV_VIOLATION, id, w, 0, 0, 0);
-	if (n > SHOWN_IN_FULL && !READ_ONCE(tdps_verbose)) {
+	if (!tdps_violation_to && n > SHOWN_IN_FULL && !READ_ONCE(tdps_verbose)) {
 		/* 10, 100, 1000, ...: still going on */
 		u64 p = 10;
 
@@ -178,6 +179,10 @@ static void report(enum tdps_check id, const struct tdps_where *w, const struct 
 		scnprintf(at, sizeof(at), ", gfn 0x%llx", w->gfn);
 	scnprintf(line, sizeof(line), "%s: %pV%s, by %s/%d (mmu_lock %s)", names[id], vaf, at,
 		  who->comm, who->pid, lock_names[w->lock]);
+	if (tdps_violation_to) {
+		tdps_violation_to(id, line);
+		return;
+	}
 	pr_err("%s\n", line);
 	slot = atomic_fetch_inc(&next_line);
 	if (slot < LINES) {
@@ -292,8 +297,25 @@ void tdps_violation_deferred(enum tdps_check id, const struct tdps_where *w, con
 	irq_work_queue(&deferred_work);
 }
 
+/* Nothing was seen yet, whatever was seen in an earlier life. */
+static void forget(void)
+{
+	int i;
+
+	for (i = 0; i < TDPS_NR_CHECKS; i++) {
+		atomic64_set(&violations[i], 0);
+		impossible[i] = NULL;
+	}
+	for_each_possible_cpu(i)
+		memset(per_cpu_ptr(&tdps_counters, i), 0, sizeof(struct tdps_counters));
+	atomic_set(&next_line, 0);
+	td_seen = false;
+	unsupported = 0;
+}
+
 int tdps_verdict_init(void)
 {
+	forget();
 	lines = vcalloc(LINES, LINE_LEN);
 	if (!lines)
 		return -ENOMEM;
@@ -348,11 +370,16 @@ static u64 checks_made(enum tdps_check id)
  *
  * Success takes a TD that was seen and every check asked for made at least
  * once; of "all", those that are possible here and that the load gave cause for.
+ * Violations on their way are waited for.
+ *
+ * Context: may sleep.
  */
 void tdps_verdict(char *buf, size_t len)
 {
 	size_t n = 0;
 	int id;
+
+	irq_work_sync(&deferred_work);
 
 	for (id = 0; id < TDPS_NR_CHECKS; id++)
 		if (atomic64_read(&violations[id]))

@@ -89,38 +89,12 @@ static void stop_work(void)
 	wq = NULL;
 }
 
-static void close_rooms(void)
+static int open_oracle(void)
 {
-	tlb_exit();
-	dirty_exit();
-	tdps_verdict_exit();
-	rcu_exit_table();
-	external_exit();
-	tdps_ctx_exit();
-	tdps_recorder_exit();
-}
+	int err = tdps_oracle_open(stress_params.flight, tdps_external_view());
 
-static int open_rooms(void)
-{
-	int err;
-
-	err = tdps_recorder_init(stress_params.flight);
-	if (!err)
-		err = tdps_ctx_init();
-	if (!err)
-		err = external_init();
-	if (!err)
-		err = rcu_init_table();
-	if (!err)
-		err = dirty_init();
-	if (!err)
-		err = tdps_verdict_init();
-	if (err)
+	if (err == -ENOMEM)
 		pr_err("not enough memory: a smaller flight= needs less\n");
-	else
-		err = tlb_init(tdps_external_view());
-	if (err)
-		close_rooms();
 	return err;
 }
 
@@ -316,13 +290,13 @@ static int __init stress_init(void)
 	err = start_backend();
 	if (err)
 		goto close_kvm;
-	err = open_rooms();
+	err = open_oracle();
 	if (err)
 		goto stop_backend;
 	decide_checks();
 	err = start_watching();
 	if (err)
-		goto close_rooms;
+		goto close_oracle;
 	err = stress_debugfs_init();
 	if (err)
 		goto stop;
@@ -352,8 +326,8 @@ no_debugfs:
 	stress_debugfs_exit();
 stop:
 	stop_watching();
-close_rooms:
-	close_rooms();
+close_oracle:
+	tdps_oracle_close();
 stop_backend:
 	if (is_external())
 		tdps_external_stop();
@@ -370,7 +344,7 @@ static void __exit stress_exit(void)
 	stress_debugfs_exit();
 	finish();
 	stop_watching();
-	close_rooms();
+	tdps_oracle_close();
 	if (is_external())
 		tdps_external_stop();
 	tdps_kvm_close();

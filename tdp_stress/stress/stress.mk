@@ -26,10 +26,7 @@ endif
 stress-kvm-objs += $(if $(filter 1,$(stress-mirror)),kvm/extops.o kvm/sept.o)
 
 tdp_stress-y := stress/main.o stress/params.o stress/debugfs.o \
-		oracle/judge.o oracle/ctx.o oracle/recorder.o oracle/verdict.o \
-		oracle/frozen.o oracle/external.o oracle/zap.o oracle/transition.o \
-		oracle/rcu.o oracle/tlb.o oracle/accounting.o oracle/progress.o \
-		oracle/splat.o oracle/meet.o oracle/split.o oracle/dirty.o \
+		$(addprefix oracle/,$(oracle-objs)) \
 		torture/ops.o torture/worker.o torture/schedule.o torture/guest.o torture/stats.o \
 		$(stress-kvm-objs) $(addprefix stress/core-,$(core-objs))
 
@@ -42,6 +39,4 @@ stress-kvm-flags := -I$(stress-kvm-src)/arch/x86/kvm -DTDPS_MIRROR_ROOTS=$(stres
 # Only these files may see KVM's private headers.
 $(foreach o,$(stress-kvm-objs),$(eval CFLAGS_$(o) := $$(stress-kvm-flags)))
 
-# The state of a grace period has been renamed.
-stress-rcutree := $(srctree)/include/linux/rcutree.h
-CFLAGS_oracle/rcu.o := -DTDPS_GP_STATE=$(if $(shell grep -w rcu_gp_seq $(stress-rcutree)),rcu_gp_seq,rcu_gp_oldstate)
+CFLAGS_oracle/rcu.o := $(oracle-rcu-flags)
