@@ -21,6 +21,8 @@ _CLEAN_SECONDS = 30
 _OPERATIONS_SECONDS = 60
 _SPLIT_SECONDS = 10
 _DEBIAN_SECONDS = 10
+_DEBIAN = ("7.3", "7.2", "6.12")
+_INSTALLED = "7.3"
 _SYSTEM = cache.REPO / "selftests/system"
 
 
@@ -66,14 +68,17 @@ def installed(kernel, values, results, folder):
                                kernel.tree.path, folder / "dkms"])
 
 
-def debian(values, results, folder):
-    """Debian's own kernel, as in make try."""
-    values = values.external(kernel="debian", kver="7.3", duration=_DEBIAN_SECONDS)
+def debian(values, results, folder, kver):
+    """Debian's own kernel, as in make try; 6.12 has direct roots only."""
+    values = values.external(kernel="debian", kver=kver, duration=_DEBIAN_SECONDS)
     kernel, built = front.prepare(values)
     guest = session.Session(values, kernel, built, front.get_machine(values, kernel), folder)
-    selfcheck.clean(guest, values, results, _DEBIAN_SECONDS)
-    selfcheck.keep(folder, "debian")
-    installed(kernel, values, results, folder)
+    selfcheck.ends_with(guest, values, results,
+                        "clean run of %d s on Debian's Linux %s is a SUCCESS" %
+                        (_DEBIAN_SECONDS, kver), judge.SUCCESS)
+    selfcheck.keep(folder, "debian-%s" % kver)
+    if kver == _INSTALLED:
+        installed(kernel, values, results, folder)
 
 
 def operations(guest, values, results):
@@ -189,7 +194,8 @@ def check():
     operations(external, values, results)
     refuses_to_split(external, values, results)
     selfcheck.variants(external, values, results)
-    debian(values, results, folder)
+    for kver in _DEBIAN:
+        debian(values, results, folder, kver)
     results.check("the kernel tree was not written to",
                   not source.changes(before, source.scan(kernel.tree)))
     say("  check took %.0f s; files: %s" % (time.monotonic() - start, folder))
