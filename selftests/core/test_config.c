@@ -18,6 +18,8 @@ FIXTURE_SETUP(config)
 {
 	ASSERT_EQ(0, tdxm_env_user_init(HOST_PAGES, HOST_HOLE, HOST_HOLE_PAGES));
 	self->cfg = host_config;
+	self->cfg.nr_pages = HOST_PAGES;
+	self->cfg.nr_lps = HOST_LPS;
 }
 
 FIXTURE_TEARDOWN(config)

@@ -1,18 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * A host for the core's tests: a small fake machine with one TDX module, and
- * TDs built on it by SEAMCALLs in the order KVM uses. Knows the ABI and, to set
- * up states that no leaf leads to, the core's internals; knows no KVM.
+ * A host for the core's tests, in user space and in the kernel: a machine with one
+ * TDX module, and TDs built on it by SEAMCALLs in the order KVM uses. Knows the ABI
+ * and, to set up states that no leaf leads to, the core's internals; knows no KVM.
+ * What the machine is made of only machine_user.c or machine_kernel.c knows.
  */
-#ifndef SELFTESTS_CORE_TDHOST_H
-#define SELFTESTS_CORE_TDHOST_H
+#ifndef TDP_STRESS_CORE_TESTS_TDHOST_H
+#define TDP_STRESS_CORE_TESTS_TDHOST_H
 
-#include "internal.h"
+#include "../internal.h"
 
-#define HOST_PAGES	16384u
-#define HOST_HOLE	8192u	/* no RAM here */
-#define HOST_HOLE_PAGES	16u
-#define HOST_LPS	8u
 #define HOST_KEYID	32u
 #define HOST_NR_KEYIDS	4u
 #define HOST_TDCS_PAGES	4u
@@ -24,8 +21,16 @@
 #define GPA_4K(i)	(TEST_GPA + (u64)(i) * PAGE_SIZE)
 #define SHARED_BIT	BIT_ULL(47)
 
+#ifndef __KERNEL__
+/* The machine in user space; its memory begins at physical address 0. */
+#define HOST_PAGES	16384u
+#define HOST_HOLE	8192u	/* no RAM here */
+#define HOST_HOLE_PAGES	16u
+#define HOST_LPS	8u
 /* 2M pages that host_page() does not come to. */
 #define HUGE_PA(i)	((8ULL + (i)) << 21)
+#endif
+
 #define SIZE_2M		BIT_ULL(21)
 #define SIZE_1G		BIT_ULL(30)
 
@@ -64,6 +69,11 @@ struct test_td {
  * struct host - the machine
  * @guest: plays the guest in TDH.VP.ENTER; NULL: exits at once with status 77
  * @last: registers of the last call on the thread that owns the host
+ * @first_pfn: first page that host_page() gives
+ * @next_pfn: next one
+ * @end_pfn: page after the last
+ * @huge: a 2M page that host_page() does not come to
+ * @memory: the machine's own
  * @findings: number of findings by id, and the last one
  * @dirtied: calls of tdxm_hooks.dirtied, and the last one's GPA
  */
@@ -71,7 +81,9 @@ struct host {
 	struct tdxm *m;
 	u64 (*guest)(struct host *h, struct tdxm_vcpu *vcpu, struct tdxm_regs *regs);
 	struct tdxm_regs last;
-	u64 next_pfn;
+	u64 first_pfn, next_pfn, end_pfn;
+	u64 huge;
+	void *memory;
 	u32 findings;
 	char finding_id[4];
 	struct tdxm_finding finding;
@@ -82,9 +94,13 @@ struct host {
 
 extern const struct tdxm_config host_config;
 
+/* @cfg: NULL: host_config; where it leaves something to the machine, it decides. */
 int host_start(struct host *h, const struct tdxm_config *cfg);
 int host_stop(struct host *h);
+/* A page that nobody uses, full of something that is no canary; ~0: none is left. */
 u64 host_page(struct host *h);
+/* No TD lives any more: all pages are free again, no finding was seen. */
+void host_reset(struct host *h);
 u64 host_counter(struct host *h, const char *name);
 
 u64 seamcall4(struct host *h, u64 leaf, u64 rcx, u64 rdx, u64 r8, u64 r9);
@@ -126,6 +142,16 @@ u64 td_free_hkid(struct test_td *td);
 u64 reclaim(struct host *h, u64 pa);
 /* All of it: flush, free the HKID, reclaim everything, the TDR last. */
 u64 td_stop(struct test_td *td);
+
+/*
+ * The machine. up: memory for @h, @cfg completed (nr_pages, nr_lps); 0 or -errno.
+ * call: SEAMCALL as a CPU executes it. set_lp: go on as logical processor @lp; may
+ * sleep, and nobody moves the caller away from it.
+ */
+int machine_up(struct host *h, struct tdxm_config *cfg);
+void machine_down(struct host *h);
+void machine_call(struct tdxm *m, struct tdxm_regs *regs);
+void machine_set_lp(u32 lp);
 
 /* KVM's direct root: map @gpa (without the SHARED bit) to @pa, 4K. */
 void shared_map(struct test_td *td, u64 gpa, u64 spte);

@@ -3,8 +3,6 @@
 #include "tdhost.h"
 
 const struct tdxm_config host_config = {
-	.nr_pages = HOST_PAGES,
-	.nr_lps = HOST_LPS,
 	.tdcs_pages = HOST_TDCS_PAGES,
 	.tdvps_pages = HOST_TDVPS_PAGES,
 	.max_vcpus = HOST_MAX_VCPUS,
@@ -25,7 +23,7 @@ static void finding_hook(struct tdxm *m, const struct tdxm_finding *f)
 {
 	struct host *h = tdxm_priv(m);
 
-	if (__atomic_fetch_add(&h->findings, 1, __ATOMIC_SEQ_CST))
+	if (tdxm_fetch_add(&h->findings, 1))
 		return;
 	h->finding = *f;
 	snprintf(h->finding_id, sizeof(h->finding_id), "%s", f->id);
@@ -35,8 +33,8 @@ static void dirtied_hook(struct tdxm *m, struct tdxm_vcpu *vcpu, u64 gpa)
 {
 	struct host *h = tdxm_priv(m);
 
-	__atomic_fetch_add(&h->dirtied, 1, __ATOMIC_SEQ_CST);
-	__atomic_store_n(&h->dirtied_gpa, gpa, __ATOMIC_SEQ_CST);
+	tdxm_fetch_add(&h->dirtied, 1);
+	tdxm_write(&h->dirtied_gpa, gpa);
 }
 
 int host_start(struct host *h, const struct tdxm_config *cfg)
@@ -44,31 +42,45 @@ int host_start(struct host *h, const struct tdxm_config *cfg)
 	static const struct tdxm_hooks hooks = {
 		.guest = guest_hook, .finding = finding_hook, .dirtied = dirtied_hook,
 	};
+	struct tdxm_config c = cfg ? *cfg : host_config;
 	int ret;
 
 	memset(h, 0, sizeof(*h));
-	ret = tdxm_env_user_init(cfg ? cfg->nr_pages : HOST_PAGES, HOST_HOLE, HOST_HOLE_PAGES);
+	ret = machine_up(h, &c);
 	if (ret)
 		return ret;
-	tdxm_env_user_set_lp(0);
-	h->next_pfn = 16;
-	h->m = tdxm_create(cfg ?: &host_config, &hooks, h);
-	return h->m ? 0 : -ENOMEM;
+	machine_set_lp(0);
+	h->next_pfn = h->first_pfn;
+	h->m = tdxm_create(&c, &hooks, h);
+	if (h->m)
+		return 0;
+	machine_down(h);
+	return -ENOMEM;
 }
 
 int host_stop(struct host *h)
 {
 	int ret = tdxm_destroy(h->m);
 
-	tdxm_env_user_exit();
+	machine_down(h);
 	return ret;
 }
 
-/* A page that nobody uses, full of something that is no canary. */
+void host_reset(struct host *h)
+{
+	h->next_pfn = h->first_pfn;
+	h->guest = NULL;
+	h->findings = 0;
+	h->dirtied = 0;
+}
+
 u64 host_page(struct host *h)
 {
-	u64 pa = h->next_pfn++ << PAGE_SHIFT;
+	u64 pa = h->next_pfn << PAGE_SHIFT;
 
+	if (h->next_pfn == h->end_pfn)
+		return ~0ULL;
+	h->next_pfn++;
 	memset(tdxm_env_va(pa), 0xa5, PAGE_SIZE);
 	return pa;
 }
@@ -102,7 +114,7 @@ u64 seamcall4(struct host *h, u64 leaf, u64 rcx, u64 rdx, u64 r8, u64 r9)
 {
 	struct tdxm_regs regs = { .rax = leaf, .rcx = rcx, .rdx = rdx, .r8 = r8, .r9 = r9 };
 
-	tdxm_seamcall(h->m, &regs);
+	machine_call(h->m, &regs);
 	h->last = regs;
 	return regs.rax;
 }
@@ -110,7 +122,7 @@ u64 seamcall4(struct host *h, u64 leaf, u64 rcx, u64 rdx, u64 r8, u64 r9)
 u64 seamcall_on(struct host *h, struct tdxm_regs *regs, u64 leaf, u64 rcx, u64 rdx, u64 r8)
 {
 	*regs = (struct tdxm_regs){ .rax = leaf, .rcx = rcx, .rdx = rdx, .r8 = r8 };
-	tdxm_seamcall(h->m, regs);
+	machine_call(h->m, regs);
 	return regs->rax;
 }
 
@@ -350,10 +362,10 @@ u64 td_flush_vcpus(struct test_td *td)
 		lp = td->vcpu[i].vcpu->assoc_lp;
 		if (lp == TDXM_NO_LP)
 			continue;
-		tdxm_env_user_set_lp(lp);
+		machine_set_lp(lp);
 		status = seamcall(td->h, TDH_VP_FLUSH, td->vcpu[i].tdvpr, 0, 0);
 	}
-	tdxm_env_user_set_lp(0);
+	machine_set_lp(0);
 	return status;
 }
 
