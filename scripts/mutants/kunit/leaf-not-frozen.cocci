@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0
+// Id: leaf-not-frozen
+// Title: a mirror SPTE gets its new value before the external page table does
+// File: arch/x86/kvm/mmu/tdp_mmu.c
+// Expect: tdp_mmu_frozen.freeze_tell_unfreeze
+// History: what FROZEN on mirror roots is for, 94faba8999b9
+// Another vCPU finds the table that is being linked, and maps a child into an
+// external table that is not there yet.
+
+@@
+symbol kvm, iter, new_spte;
+@@
+ tdp_mmu_set_spte_atomic(...)
+ {
+	<...
+-	__tdp_mmu_set_spte_atomic(kvm, iter, FROZEN_SPTE)
++	__tdp_mmu_set_spte_atomic(kvm, iter, new_spte)
+	...>
+ }
