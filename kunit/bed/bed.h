@@ -30,6 +30,8 @@ enum bed_kind {
 	BED_MIRROR,
 };
 
+#define BED_UNSEEN	U64_MAX
+
 /**
  * struct bed_op - an external operation, as the bed saw it
  * @serial: counts up over all of the case, frees included
@@ -39,7 +41,10 @@ enum bed_kind {
  * @old_spte: set: as KVM said
  * @new_spte: set: as KVM said
  * @ret: set: what KVM was answered
- * @seen: what the mirror entry read when KVM called; free: what the parent's did
+ * @seen: what the mirror entry read when KVM called; free: what the parent's did;
+ *	BED_UNSEEN: it was not found
+ * @seen_end: set: what it read when KVM was answered
+ * @nr_then: operations that had begun when KVM was answered; 0: it has not been
  * @lock: mmu_lock: 'r', 'w', '-' not held by this thread, '?' not known (no lockdep)
  * @rcu: in an RCU read section (1), not (0), not known (-1)
  * @spt: the page table concerned (link, split, free), or NULL
@@ -55,6 +60,8 @@ struct bed_op {
 	u64 new_spte;
 	int ret;
 	u64 seen;
+	u64 seen_end;
+	u32 nr_then;
 	char lock;
 	s8 rcu;
 	void *spt;
@@ -135,7 +142,9 @@ static inline struct bed *bed_of(struct kunit *test)
 	return test->priv;
 }
 
-/* SKIP the rest of the case unless this kernel splits mirror leafs (VARIANT=mirror-split). */
+/* Does this kernel bring an external page when it splits mirror leafs (VARIANT=mirror-split)? */
+bool bed_has_mirror_split(struct bed *b);
+/* SKIP the rest of the case unless it does. */
 void bed_needs_mirror_split(struct bed *b);
 /* SKIP unless lockdep can say how a lock is held. */
 void bed_needs_lockdep(struct bed *b);
@@ -210,7 +219,10 @@ void bed_zap_invalidated(struct bed *b, bool shared);
 /* Forget a root's reference and load a new one, as a vCPU's kvm_mmu_load() does. */
 void bed_reload(struct bed *b);
 
-/* External operations since bed_ops_from(): index of the first that fits, or -1. */
+/*
+ * External operations since bed_ops_from(): index of the first that fits, or -1; how
+ * many of [from, to) were calls of set_external_spte.
+ */
 u32 bed_ops_from(struct bed *b);
 int bed_find_op(struct bed *b, u32 from, bool free, gfn_t gfn, int level);
 u32 bed_count_ops(struct bed *b, u32 from, u32 to);

@@ -46,6 +46,15 @@ void bed_want_yield(struct bed *b, bool yes);
 /* For the home's wrapper: does the current thread want to? */
 bool bed_wants_yield(void);
 
+/*
+ * mmu_lock, for what a case does itself: so that a script can see who has it and who
+ * waits for it. Any thread.
+ */
+void bed_read_lock(struct bed *b);
+void bed_read_unlock(struct bed *b);
+void bed_write_lock(struct bed *b);
+void bed_write_unlock(struct bed *b);
+
 #define BED_THREADS	3
 
 /**
@@ -106,5 +115,7 @@ struct bed_actor {
  * Return: true if the script was followed.
  */
 bool bed_follow(struct bed *b, const struct bed_step *steps, struct bed_actor *actor, int nr);
+/* The same, but what could not be followed is only said: NULL, or in words. */
+const char *bed_play(struct bed *b, const struct bed_step *steps, struct bed_actor *actor, int nr);
 
 #endif

@@ -243,6 +243,31 @@ void ext_bug(struct ext_vm *vm)
 	ext_make_all_cpus_request(vm->kvm, KVM_REQ_VM_DEAD);
 }
 
+/**
+ * tdps_external_break() - an operation was refused by somebody before the backend
+ * @kvm: a VM of ours
+ *
+ * Context: mmu_lock held.
+ */
+void tdps_external_break(struct kvm *kvm)
+{
+	struct ext_vm *vm = ext_find(kvm);
+
+	if (vm)
+		WRITE_ONCE(vm->broken, true);
+}
+
+/**
+ * tdps_external_set_split() - what a split without an external page meets from now on
+ * @split: see enum tdps_split_mode
+ *
+ * Context: nobody is in an operation of the backend's.
+ */
+void tdps_external_set_split(enum tdps_split_mode split)
+{
+	WRITE_ONCE(ext.cfg.split, split);
+}
+
 /* --- SEAMCALLs --- */
 
 /* The emulated module expects what the instruction would find: IRQs off. */

@@ -140,6 +140,14 @@ void tdps_external_stats(void (*fn)(void *ctx, const char *name, u64 value), voi
 
 /* Does the backend follow where tdx.c could not? (TDPS_SPLIT_LENIENT) */
 bool tdps_external_lenient(void);
+/* From now on; nobody may be in an operation. */
+void tdps_external_set_split(enum tdps_split_mode split);
+
+/*
+ * Whoever stands before the backend has refused what KVM cannot take back: mirror and
+ * S-EPT disagree from now on, and removals make sure that the page is out, however.
+ */
+void tdps_external_break(struct kvm *kvm);
 
 /*
  * A GFN range whose mirror leafs are crafted: pages that KVM never faulted in,
