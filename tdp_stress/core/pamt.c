@@ -175,6 +175,12 @@ u64 tdxm_page_lock_free(struct tdxm_call *c, u64 pa, int level, u32 operand,
 	return TDX_SUCCESS;
 }
 
+/* No memory is there: nothing is written or read. */
+static bool is_extra(const struct tdxm *m, u64 pfn)
+{
+	return pfn >= m->cfg.extra_pfn && pfn - m->cfg.extra_pfn < m->cfg.extra_pages;
+}
+
 /* A page's canary differs from its canaries in other lives and of other pages. */
 static u64 canary(struct tdxm *m, u64 pa)
 {
@@ -186,9 +192,12 @@ static u64 canary(struct tdxm *m, u64 pa)
 /* Fill a page's words from byte offset @from on; the caller owns the page. */
 void tdxm_canary_fill(struct tdxm *m, u64 pa, size_t from)
 {
-	u64 *p = tdxm_env_va(pa), *end = p + PAGE_SIZE / sizeof(*p);
-	u64 value = canary(m, pa);
+	u64 *p, *end, value = canary(m, pa);
 
+	if (is_extra(m, pa >> PAGE_SHIFT))
+		return;
+	p = tdxm_env_va(pa);
+	end = p + PAGE_SIZE / sizeof(*p);
 	for (p += (from + sizeof(*p) - 1) / sizeof(*p); p < end; p++)
 		*p = value;
 }
@@ -213,9 +222,13 @@ u64 tdxm_guest_word(struct tdxm *m, u64 pa, u64 value)
  */
 bool tdxm_canary_intact(struct tdxm *m, u64 pa, size_t from, bool guest_writes)
 {
-	const u64 *start = tdxm_env_va(pa), *end = start + PAGE_SIZE / sizeof(*start), *p;
 	u64 value = canary(m, pa), diff = 0;
+	const u64 *start, *end, *p;
 
+	if (is_extra(m, pa >> PAGE_SHIFT))
+		return true;
+	start = tdxm_env_va(pa);
+	end = start + PAGE_SIZE / sizeof(*start);
 	start += (from + sizeof(*start) - 1) / sizeof(*start);
 	for (p = start; p < end; p++)
 		diff |= *p ^ value;
@@ -423,11 +436,6 @@ void tdxm_page_merge(struct tdxm_call *c, u64 pa, int level)
 		tdxm_store_release(&p->type,
 				   pamt_word(PAMT_GENERATION(tdxm_read(&p->type)), PT_NDA));
 	}
-}
-
-static bool is_extra(const struct tdxm *m, u64 pfn)
-{
-	return pfn >= m->cfg.extra_pfn && pfn - m->cfg.extra_pfn < m->cfg.extra_pages;
 }
 
 /* What is no RAM is reserved: no TDMR covers it. */
