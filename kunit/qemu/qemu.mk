@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: GPL-2.0
+# The QEMU home: one module with all suites that fit here (or the same, built in).
+# The external backend, its module and the oracles are compiled once more: an object
+# may be part of one module only.
+qemu-tdps := $(src)/../tdp_stress
+include $(qemu-tdps)/core/core.mk
+include $(qemu-tdps)/oracle/oracle.mk
+
+qemu-objs := home.o vcpu.o files.o frames.o hooks.o names.o
+qemu-kvm-objs := symbols.o external.o td.o sept.o walk.o vm.o
+
+obj-m += tdp_stress_kunit.o
+tdp_stress_kunit-y := $(addprefix qemu/,$(qemu-objs)) $(kunit-objs) \
+		      $(addprefix qemu/core/,$(core-objs)) \
+		      $(addprefix qemu/oracle/,$(oracle-objs)) \
+		      $(addprefix qemu/kvm/,$(qemu-kvm-objs))
+
+$(obj)/qemu/core/%.o: $(qemu-tdps)/core/%.c FORCE
+	$(call if_changed_rule,cc_o_c)
+$(obj)/qemu/oracle/%.o: $(qemu-tdps)/oracle/%.c FORCE
+	$(call if_changed_rule,cc_o_c)
+$(obj)/qemu/kvm/%.o: $(qemu-tdps)/kvm/%.c FORCE
+	$(call if_changed_rule,cc_o_c)
+
+ccflags-y += -I$(srctree)/arch/x86/kvm -DTDPS_MIRROR_ROOTS=1
+CFLAGS_qemu/oracle/rcu.o := $(oracle-rcu-flags)

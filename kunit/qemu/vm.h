@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * Inside the QEMU home: its VM and what its files share. The live suite uses it,
+ * too: what that does no other home can.
+ */
+#ifndef TDP_STRESS_KUNIT_QEMU_VM_H
+#define TDP_STRESS_KUNIT_QEMU_VM_H
+
+#include <linux/fs.h>
+#include <linux/types.h>
+
+#include "../bed/bed.h"
+
+/**
+ * struct bed_home - the QEMU home's part of a bed
+ * @file: the VM's file
+ * @vcpu_file: files of its vCPUs
+ * @mm: the address space of the test, which KVM maps from
+ * @scratch: user memory for arguments of ioctls
+ * @left: what KVM still had at the VM's very end
+ * @ended: KVM has destroyed the VM, @left is filled in
+ */
+struct bed_home {
+	struct file *file;
+	struct file *vcpu_file[BED_VCPUS];
+	struct mm_struct *mm;
+	unsigned long scratch;
+	struct home_left left;
+	bool ended;
+};
+
+/* files.c: ioctls from inside the kernel; user memory at @h->scratch. */
+#define HOME_SCRATCH	(64 << 10)
+
+struct file *home_take_file(long fd);
+long home_ioctl(struct bed_home *h, struct file *file, unsigned int cmd, void *arg, size_t len,
+		bool back);
+struct file *home_make_vm(void);
+
+/* frames.c: page frames that are no memory, and user memory that is made of them. */
+int home_frames_open(void);
+void home_frames_close(void);
+kvm_pfn_t home_frames_first(void);
+unsigned long home_frames_map(void);
+
+/* hooks.c: KVM's calls out. */
+int home_hooks_open(void);
+void home_hooks_close(void);
+/* The bed whose VM this is: what its end is told. NULL: no longer interested. */
+void home_watch_end(struct kvm *kvm, struct bed_home *h);
+
+#endif
