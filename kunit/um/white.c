@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The tree's tdp_mmu.c, unmodified. The primitives by which it changes SPTEs, waits,
+ * yields and frees tables are wrapped, so that a script can stop a thread right
+ * before and after them; and its static functions get names that suites can call
+ * (statics.h). What a wrapper does besides telling is what the primitive does.
+ */
+#include <asm/cmpxchg.h>
+#include <linux/sched.h>
+
+#include "white.h"
+#include <trace/events/kvm.h>
+#include "mmu/mmutrace.h"
+#include "statics.h"
+#include "stress/probed.h"
+
+/* --- who has frozen an SPTE, and has not written it yet --- */
+
+#define FREEZERS	16	/* threads at once; a case has a few */
+
+static struct task_struct *freezer[FREEZERS];
+
+static struct task_struct **freezer_of(struct task_struct *task)
+{
+	int i;
+
+	for (i = 0; i < FREEZERS; i++)
+		if (READ_ONCE(freezer[i]) == task)
+			return &freezer[i];
+	return NULL;
+}
+
+static void window_begins(void)
+{
+	int i;
+
+	for (i = 0; i < FREEZERS; i++)
+		if (!cmpxchg(&freezer[i], NULL, current))
+			return;
+}
+
+static bool window_ends(void)
+{
+	struct task_struct **f = freezer_of(current);
+
+	if (f)
+		WRITE_ONCE(*f, NULL);
+	return f;
+}
+
+/* --- primitives --- */
+
+static __always_inline bool white_try_cmpxchg64(u64 *sptep, u64 *old, u64 new)
+{
+	tdp_ptep_t at = (__force tdp_ptep_t)sptep;
+	bool freezes = is_frozen_spte(new);
+
+	um_point(freezes ? BED_BEFORE_FREEZE : BED_BEFORE_CMPXCHG, at);
+	if (!try_cmpxchg64(sptep, old, new))
+		return false;
+	if (freezes) {
+		window_begins();
+		um_point(BED_AFTER_FREEZE, at);
+	}
+	return true;
+}
+
+/* Removal of a table's entries under mmu_lock held for read, or an atomic write. */
+static u64 white_write_spte_atomic(tdp_ptep_t sptep, u64 new)
+{
+	u64 old;
+
+	if (!is_frozen_spte(new))
+		return kvm_tdp_mmu_write_spte_atomic(sptep, new);
+	um_point(BED_BEFORE_FREEZE, sptep);
+	old = kvm_tdp_mmu_write_spte_atomic(sptep, new);
+	um_point(is_frozen_spte(old) ? BED_WAIT_OWNER : BED_AFTER_FREEZE, sptep);
+	return old;
+}
+
+static void white_write_spte(tdp_ptep_t sptep, u64 new)
+{
+	bool unfreezes = freezer_of(current);
+
+	if (unfreezes)
+		um_point(BED_BEFORE_UNFREEZE, sptep);
+	__kvm_tdp_mmu_write_spte(sptep, new);
+	if (unfreezes && window_ends())
+		um_point(BED_AFTER_WRITE, sptep);
+}
+
+/*
+ * The last that is done for a change but leafs' counts. In a frozen window the SPTE
+ * is still to be written: that write tells.
+ */
+static void white_changed(gfn_t gfn, int level)
+{
+	if (!freezer_of(current))
+		bed_point(BED_AFTER_WRITE, gfn, level);
+}
+
+static void white_call_rcu(struct rcu_head *head, rcu_callback_t fn)
+{
+	struct kvm_mmu_page *sp = container_of(head, struct kvm_mmu_page, rcu_head);
+
+	bed_point(BED_BEFORE_CALL_RCU, sp->gfn, sp->role.level);
+	call_rcu(head, fn);
+}
+
+static bool white_needbreak(rwlock_t *lock)
+{
+	return bed_wants_yield() || rwlock_needbreak(lock);
+}
+
+static int white_yield_read(rwlock_t *lock, gfn_t gfn, int level)
+{
+	int ret = 1;
+
+	bed_point(BED_YIELD, gfn, level);
+	if (bed_wants_yield()) {
+		read_unlock(lock);
+		cond_resched();
+		read_lock(lock);
+	} else {
+		ret = cond_resched_rwlock_read(lock);
+	}
+	bed_point(BED_YIELDED, gfn, level);
+	return ret;
+}
+
+static int white_yield_write(rwlock_t *lock, gfn_t gfn, int level)
+{
+	int ret = 1;
+
+	bed_point(BED_YIELD, gfn, level);
+	if (bed_wants_yield()) {
+		write_unlock(lock);
+		cond_resched();
+		write_lock(lock);
+	} else {
+		ret = cond_resched_rwlock_write(lock);
+	}
+	bed_point(BED_YIELDED, gfn, level);
+	return ret;
+}
+
+/* --- memory for a split, which a case can withhold --- */
+
+static atomic_t allocs_left = ATOMIC_INIT(-1);
+
+void um_fail_alloc(int nth)
+{
+	atomic_set(&allocs_left, nth);
+}
+
+static bool (*alloc_watch)(void *arg);
+static void *alloc_watch_arg;
+
+void um_watch_alloc(bool (*fn)(void *arg), void *arg)
+{
+	alloc_watch_arg = arg;
+	alloc_watch = fn;
+}
+
+static bool out_of_memory(void)
+{
+	if (alloc_watch && alloc_watch(alloc_watch_arg))
+		return true;
+	return atomic_read(&allocs_left) > 0 && !atomic_dec_return(&allocs_left);
+}
+
+static void *white_zalloc(struct kmem_cache *cache, gfp_t gfp)
+{
+	return out_of_memory() ? NULL : um_header_alloc(cache, gfp | __GFP_ZERO);
+}
+
+static unsigned long white_get_free_page(gfp_t gfp)
+{
+	return out_of_memory() ? 0 : __get_free_page(gfp);
+}
+
+/* --- the file --- */
+
+#undef try_cmpxchg64
+#undef kmem_cache_zalloc
+#undef kmem_cache_free
+#undef __get_free_page
+#undef rwlock_needbreak
+#undef cond_resched_rwlock_read
+#undef cond_resched_rwlock_write
+#undef call_rcu
+#define try_cmpxchg64(sptep, old, new)		white_try_cmpxchg64(sptep, old, new)
+#define kvm_tdp_mmu_write_spte_atomic(s, new)	white_write_spte_atomic(s, new)
+#define __kvm_tdp_mmu_write_spte(s, new)	white_write_spte(s, new)
+#define kvm_tdp_mmu_read_spte(s)		um_read_spte(s)
+#define trace_kvm_tdp_mmu_spte_changed(as_id, gfn, level, old, new)		\
+do {										\
+	trace_kvm_tdp_mmu_spte_changed(as_id, gfn, level, old, new);		\
+	white_changed(gfn, level);						\
+} while (0)
+#define call_rcu(head, fn)			white_call_rcu(head, fn)
+#define rwlock_needbreak(lock)			white_needbreak(lock)
+/* (both are in the one function that yields, which has the iterator) */
+#define cond_resched_rwlock_read(lock)		white_yield_read(lock, iter->gfn, iter->level)
+#define cond_resched_rwlock_write(lock)		white_yield_write(lock, iter->gfn, iter->level)
+#define kmem_cache_zalloc(cache, gfp)		white_zalloc(cache, gfp)
+#define kmem_cache_free(cache, header)		um_header_free(cache, header)
+#define __get_free_page(gfp)			white_get_free_page(gfp)
+/* The backend has to know when this is under way (kvm/sept.c): see below. */
+#define kvm_tdp_mmu_recover_huge_pages(k, slot)	white_recover_huge_pages(k, slot)
+
+static void white_recover_huge_pages(struct kvm *kvm, const struct kvm_memory_slot *slot);
+
+#undef pr_fmt
+#include "mmu/tdp_mmu.c"
+
+#undef kvm_tdp_mmu_recover_huge_pages
+
+void kvm_tdp_mmu_recover_huge_pages(struct kvm *kvm, const struct kvm_memory_slot *slot)
+{
+	struct um_call call = {
+		.regs.arg = { (unsigned long)kvm, (unsigned long)slot },
+	};
+
+	um_call_enter(um_probed, &call);
+	white_recover_huge_pages(kvm, slot);
+	um_call_leave(um_probed, &call);
+}
+
+/* --- static functions --- */
+
+#define UM_STATIC(ret, name, params, args)	\
+ret um_##name params				\
+{						\
+	return name args;			\
+}
+
+UM_STATIC(int, __tdp_mmu_set_spte_atomic,
+	  (struct kvm *kvm, struct tdp_iter *iter, u64 new_spte), (kvm, iter, new_spte))
+UM_STATIC(int, tdp_mmu_set_spte_atomic,
+	  (struct kvm *kvm, struct tdp_iter *iter, u64 new_spte), (kvm, iter, new_spte))
+UM_STATIC(u64, tdp_mmu_set_spte,
+	  (struct kvm *kvm, tdp_ptep_t sptep, u64 old_spte, u64 new_spte, gfn_t gfn, int level),
+	  (kvm, sptep, old_spte, new_spte, gfn, level))
+UM_STATIC(void, tdp_mmu_iter_set_spte,
+	  (struct kvm *kvm, struct tdp_iter *iter, u64 new_spte), (kvm, iter, new_spte))
+UM_STATIC(int, __handle_changed_spte,
+	  (struct kvm *kvm, struct kvm_mmu_page *sp, gfn_t gfn, u64 old_spte, u64 new_spte,
+	   int level, bool shared),
+	  (kvm, sp, gfn, old_spte, new_spte, level, shared))
+UM_STATIC(void, handle_changed_spte,
+	  (struct kvm *kvm, struct kvm_mmu_page *sp, gfn_t gfn, u64 old_spte, u64 new_spte,
+	   int level, bool shared),
+	  (kvm, sp, gfn, old_spte, new_spte, level, shared))
+UM_STATIC(void, handle_removed_pt,
+	  (struct kvm *kvm, tdp_ptep_t pt, bool shared), (kvm, pt, shared))
+UM_STATIC(int, tdp_mmu_link_sp,
+	  (struct kvm *kvm, struct tdp_iter *iter, struct kvm_mmu_page *sp, bool shared),
+	  (kvm, iter, sp, shared))
+UM_STATIC(int, tdp_mmu_split_huge_page,
+	  (struct kvm *kvm, struct tdp_iter *iter, struct kvm_mmu_page *sp, bool shared),
+	  (kvm, iter, sp, shared))
+UM_STATIC(int, tdp_mmu_split_huge_pages_root,
+	  (struct kvm *kvm, struct kvm_mmu_page *root, gfn_t start, gfn_t end, int target_level,
+	   bool shared),
+	  (kvm, root, start, end, target_level, shared))
+UM_STATIC(struct kvm_mmu_page *, tdp_mmu_alloc_sp, (struct kvm_vcpu *vcpu), (vcpu))
+UM_STATIC(void, tdp_mmu_init_child_sp,
+	  (struct kvm_mmu_page *child_sp, struct tdp_iter *iter), (child_sp, iter))
+UM_STATIC(void, tdp_mmu_free_unused_sp, (struct kvm_mmu_page *sp), (sp))
+UM_STATIC(int, tdp_mmu_map_handle_target_level,
+	  (struct kvm_vcpu *vcpu, struct kvm_page_fault *fault, struct tdp_iter *iter),
+	  (vcpu, fault, iter))
+UM_STATIC(bool, tdp_mmu_iter_cond_resched,
+	  (struct kvm *kvm, struct tdp_iter *iter, bool flush, bool shared),
+	  (kvm, iter, flush, shared))
+UM_STATIC(bool, tdp_mmu_zap_leafs,
+	  (struct kvm *kvm, struct kvm_mmu_page *root, gfn_t start, gfn_t end, bool can_yield,
+	   bool flush),
+	  (kvm, root, start, end, can_yield, flush))
+UM_STATIC(void, tdp_mmu_zap_root,
+	  (struct kvm *kvm, struct kvm_mmu_page *root, bool shared), (kvm, root, shared))
+UM_STATIC(void, kvm_tdp_mmu_age_spte, (struct kvm *kvm, struct tdp_iter *iter), (kvm, iter))
+UM_STATIC(int, tdp_mmu_make_huge_spte,
+	  (struct kvm *kvm, struct tdp_iter *parent, u64 *huge_spte), (kvm, parent, huge_spte))
+UM_STATIC(struct kvm_mmu_page *, tdp_mmu_next_root,
+	  (struct kvm *kvm, struct kvm_mmu_page *prev_root, enum kvm_tdp_mmu_root_types types),
+	  (kvm, prev_root, types))
