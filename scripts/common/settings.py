@@ -88,6 +88,10 @@ def _ops(text):
     return text if re.fullmatch(r"[a-z0-9_]+=[0-9]+(,[a-z0-9_]+=[0-9]+)*", text) else None
 
 
+def _glob(text):
+    return text if re.fullmatch(r"[\w*?\[\]-]+(\.[\w*?\[\]-]+)?", text) else None
+
+
 def _name(text):
     return text if re.fullmatch(r"[a-z0-9][a-z0-9-]*", text) else None
 
@@ -104,6 +108,10 @@ Setting("KVER", None, lambda t: t if t in ("6.12", "7.2", "7.3") else None,
 Setting("VARIANT", None, _name,
         "build KVM with this change, one of scripts/variants/ (mirror-split, ...)",
         "a name from scripts/variants/")
+Setting("WHERE", None, lambda t: t if t in ("qemu", "uml") else None,
+        "where it runs: qemu, or uml (make kunit: the default)", "one of: qemu, uml")
+Setting("FILTER", None, _glob, "make kunit: only these cases, suite.case with * and ?",
+        "a pattern like frozen.* or tdp_mmu_split.*yield*")
 _number("DURATION", "60", 1, 86400, "time to stress, in seconds", "seconds")
 Setting("SEED", lambda: str(1 + secrets.randbits(32)), _seed,
         "seed of every random choice (default: random, printed)",
