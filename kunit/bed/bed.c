@@ -283,20 +283,33 @@ static bool splits_mirror(struct bed *b)
 }
 
 /**
- * bed_needs_mirror_split() - SKIP unless this kernel splits mirror leafs
+ * bed_has_mirror_split() - does this kernel split mirror leafs?
  * @b: bed, nothing mapped yet
  *
  * Tried once: whether the external operation of a split has a page.
  *
  * Context: the case's thread; may sleep.
+ *
+ * Return: true if it brings an external page.
  */
-void bed_needs_mirror_split(struct bed *b)
+bool bed_has_mirror_split(struct bed *b)
 {
 	static enum { NOT_TRIED, NO, YES } splits;
 
 	if (splits == NOT_TRIED)
 		splits = splits_mirror(b) ? YES : NO;
-	if (splits == NO)
+	return splits == YES;
+}
+
+/**
+ * bed_needs_mirror_split() - SKIP unless this kernel splits mirror leafs
+ * @b: bed, nothing mapped yet
+ *
+ * Context: the case's thread; may sleep.
+ */
+void bed_needs_mirror_split(struct bed *b)
+{
+	if (!bed_has_mirror_split(b))
 		kunit_skip(b->test, "no external page for a split: it takes VARIANT=mirror-split");
 }
 
