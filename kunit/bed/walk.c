@@ -12,6 +12,8 @@ gfn_t bed_gfn(struct bed *b, enum bed_kind kind, gfn_t gfn)
 
 struct walk {
 	struct bed *b;
+	gfn_t direct;	/* the VM's direct bits */
+	gfn_t bits;	/* what of them GFNs of this root have */
 	gfn_t start, end;
 	bed_visit fn;
 	void *ctx;
@@ -25,7 +27,10 @@ static bool walk_table(struct walk *w, u64 *table, gfn_t raw, int level)
 	int i;
 
 	for (i = 0; i < SPTE_ENT_PER_PAGE; i++, raw += step) {
-		gfn = raw & ~kvm_gfn_direct_bits(w->b->kvm);
+		/* the other half of the root */
+		if (step <= w->direct && (raw & w->direct) != w->bits)
+			continue;
+		gfn = raw & ~w->direct;
 		if (gfn >= w->end || gfn + step <= w->start)
 			continue;
 		spte = READ_ONCE(table[i]);
@@ -45,7 +50,11 @@ static bool walk_table(struct walk *w, u64 *table, gfn_t raw, int level)
 bool bed_walk(struct bed *b, struct kvm_mmu_page *root, gfn_t start, gfn_t end,
 	      bed_visit fn, void *ctx)
 {
-	struct walk w = { .b = b, .start = start, .end = end, .fn = fn, .ctx = ctx };
+	struct walk w = {
+		.b = b, .direct = kvm_gfn_direct_bits(b->kvm),
+		.bits = bed_gfn(b, bed_kind_of(root), 0),
+		.start = start, .end = end, .fn = fn, .ctx = ctx,
+	};
 
 	guard(rcu)();
 	return walk_table(&w, root->spt, 0, root->role.level);
