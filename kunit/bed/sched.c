@@ -369,20 +369,31 @@ static char wanted_lock(struct actor *a)
 }
 
 /*
- * A thread that is stopped and has the lock does not move: whoever wants the lock, too,
- * waits, or is about to.
+ * Does somebody wait for mmu_lock in this way? Not before it is seen in the lock itself is
+ * a thread's turn sure to come before that of one which drops the lock and takes it again.
  */
+static bool is_queued(struct bed *b, char wants)
+{
+#if defined(CONFIG_QUEUED_RWLOCKS) && !defined(CONFIG_PREEMPT_RT)
+	arch_rwlock_t *lock = &b->kvm->mmu_lock.raw_lock;
+
+	return wants == 'w' ? atomic_read(&lock->cnts) & _QW_WAITING :
+			      queued_rwlock_is_contended(lock);
+#else
+	return true;
+#endif
+}
+
+/* A thread that is stopped and has the lock does not move: whoever wants it, too, waits. */
 static bool waits_for_lock(struct actor *a)
 {
 	char wants = wanted_lock(a);
 	int i;
 
-	if (!wants)
+	if (!wants || !is_queued(a->b, wants))
 		return false;
 	for (i = 0; i < nr_actors; i++)
-		if (&actors[i] != a && is_held(&actors[i]) &&
-		    READ_ONCE(actors[i].at) != BED_START &&
-		    excludes(actors[i].lock, wants))
+		if (&actors[i] != a && is_held(&actors[i]) && excludes(actors[i].lock, wants))
 			return true;
 	return false;
 }
