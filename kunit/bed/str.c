@@ -60,7 +60,8 @@ const char *bed_str(struct bed *b, u64 spte, int level, enum bed_kind kind)
 		return str_leaf(b, spte, level, name);
 	if (is_shadow_present_pte(spte))
 		return bed_say(b, "table pfn 0x%llx %s", (u64)spte_to_pfn(spte), name);
-	if (is_mmio_spte(b->kvm, spte) && spte != SHADOW_NONPRESENT_VALUE)
+	/* a case that failed is told after its VM has gone */
+	if (b->kvm && is_mmio_spte(b->kvm, spte) && spte != SHADOW_NONPRESENT_VALUE)
 		return "MMIO";
 	if (spte == SHADOW_NONPRESENT_VALUE || !spte)
 		return "none";
