@@ -19,7 +19,7 @@
 #define GIB_PAGES	((u64)1 << 18)
 
 /* The test's address space is new: nothing is there. 1G-aligned. */
-#define FRAMES_HVA	(1UL << 40)
+#define FRAMES_HVA	BIT(40)
 
 static kvm_pfn_t first;
 static struct file *frames_file;

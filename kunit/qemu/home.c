@@ -151,7 +151,7 @@ int home_create(struct bed *b)
 
 	if (err)
 		return err;
-	h = kzalloc(sizeof(*h), GFP_KERNEL);
+	h = kzalloc_obj(*h);
 	if (!h)
 		return -ENOMEM;
 	b->home = h;

@@ -11,7 +11,7 @@ qemu-kvm-objs := symbols.o external.o td.o sept.o walk.o vm.o
 
 obj-m += tdp_stress_kunit.o
 tdp_stress_kunit-y := $(addprefix qemu/,$(qemu-objs)) $(kunit-objs) \
-		      $(addprefix qemu/core/,$(core-objs)) \
+		      $(addprefix qemu/core/,$(core-objs) $(kunit-core-y)) \
 		      $(addprefix qemu/oracle/,$(oracle-objs)) \
 		      $(addprefix qemu/kvm/,$(qemu-kvm-objs))
 
