@@ -175,7 +175,8 @@ static void expect_nothing_left(struct bed *b, const struct home_left *left)
 	struct kunit *test = b->test;
 	int i;
 
-	for (i = 0; i < ARRAY_SIZE(left->pages); i++)
+	/* what was refused when KVM gave the VM up stays counted */
+	for (i = 0; i < ARRAY_SIZE(left->pages) && !b->expect_bugged; i++)
 		KUNIT_EXPECT_EQ_MSG(test, left->pages[i], 0, "A1: leafs of level %s left",
 				    bed_level_name(i + 1));
 	KUNIT_EXPECT_EQ_MSG(test, left->tables, 0, "A1: page tables left");
