@@ -15,7 +15,7 @@ endif
 SCRIPT = $(Q)sh scripts/python.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help try run selfcheck check bench kernel modules clean
+.PHONY: help try run kunit selfcheck check bench kernel modules clean
 
 help: ## this text
 	@echo "Targets:"
@@ -33,6 +33,9 @@ try: ## Debian's own kernel, nothing compiled but the tester: a verdict in two m
 
 run: ## get or take a kernel, build it, stress it in QEMU, judge
 	$(SCRIPT) run
+
+kunit: ## KUnit suites of the TDP MMU: change tdp_mmu.c, ok or not ok within a minute
+	$(SCRIPT) kunit
 
 selfcheck: ## planted violations and planted kernel bugs must be caught by name
 	$(SCRIPT) selfcheck

@@ -113,7 +113,7 @@ def build_modules(kernel, mutant, jobs):
     with cache.lock(home):
         _refresh(kernel.tree, copy)
         for patch in mutant.chain() if mutant else []:
-            _apply(patch, copy, log)
+            apply(patch, copy, log)
         # MO mirrors the copy's depth: Makefile.kvm names ../../../virt/kvm
         mo = out / "arch/x86/kvm"
         mo.mkdir(parents=True, exist_ok=True)
@@ -128,7 +128,8 @@ def build_modules(kernel, mutant, jobs):
         return {name: path for name, path in built.items() if path.exists()}
 
 
-def _apply(mutant, copy, log):
+def apply(mutant, copy, log):
+    """Patch the files of @mutant in @copy, which has them at their places in a tree."""
     for name in mutant.file:
         target = copy / name
         before = target.read_bytes()

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Runs a UML kernel until its suites are done, or it is of no use to wait longer.
+
+Knows UML's command line; must not know how results are read.
+"""
+
+import os
+import shutil
+import time
+
+from common import cache, command
+from common.say import Step
+
+#: races need more than one CPU, and those need seccomp
+_ARGS = ("mem=1G", "ncpus=4", "seccomp=on", "console=tty", "kunit_shutdown=halt",
+         "kunit.enable=1")
+_NEED_MIB = 1200
+#: a case that prints nothing for so long hangs; KUnit itself gives one 300 s
+_SILENT = 400
+_LONGEST = 3600
+
+
+class Boot:
+    """What came of one boot."""
+
+    def __init__(self, code, seconds, why):
+        self.code = code
+        self.seconds = seconds
+        self.why = why              # it was ended by force: why; else ""
+
+
+def command_line(uml, pattern=None, more=()):
+    argv = [str(uml.binary), *_ARGS, *more]
+    if pattern:
+        argv.append("kunit.filter_glob=%s" % pattern)
+    return argv
+
+
+def _environment(folder):
+    """UML keeps its memory in a file: where there is room for it."""
+    for where in ("/dev/shm", os.environ.get("TMPDIR", "/tmp"), str(cache.root())):
+        try:
+            if os.access(where, os.W_OK) and not os.statvfs(where).f_flag & os.ST_NOEXEC and \
+                    shutil.disk_usage(where).free >> 20 > _NEED_MIB:
+                break
+        except OSError:
+            pass
+    return command.environment({"TMPDIR": where, "HOME": str(folder)})
+
+
+def run(uml, folder, raw, pattern=None, more=(), on_line=None, what="run the suites"):
+    """Boot @uml, its console into the file @raw; returns a Boot."""
+    step = Step(what)
+    start = time.monotonic()
+    seen = [start, ""]          # when something was printed last, and by which suite
+
+    def line(text):
+        seen[0] = time.monotonic()
+        if "# Subtest: " in text and text.startswith("    #"):
+            seen[1] = text.split(": ", 1)[1]
+        if on_line:
+            on_line(text)
+
+    class Silent(Exception):
+        pass
+
+    def tick():
+        step.progress(seen[1] or "booting")
+        if time.monotonic() - seen[0] > _SILENT:
+            raise Silent
+
+    raw.write_text("")
+    why = ""
+    try:
+        code = command.logged(command_line(uml, pattern, more), raw, line, tick, _LONGEST,
+                              env=_environment(folder), cwd=folder)
+        if code == -1:
+            why = "not finished after %d s" % _LONGEST
+    except Silent:
+        code, why = -1, "nothing printed for %d s" % _SILENT
+    seconds = time.monotonic() - start
+    step.done(why or "exit code %d" % code)
+    return Boot(code, seconds, why)

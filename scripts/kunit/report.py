@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What the user sees of a KUnit run, and the files that stay of it.
+
+Knows results and the kernel's own parser; must not know how they came about.
+"""
+
+import json
+import os
+import sys
+
+from common import command, settings
+from common.say import EXIT_FAILURE, EXIT_PASS, say
+from kunit import ktap
+
+#: variables that decide what is run
+_REPEATED = ("WHERE", "KSRC", "KVER", "VARIANT", "KASAN", "FORCE")
+
+
+def parsed(tool, raw, out, everything):
+    """The kernel's own view of the file @raw (kunit.py parse), kept in @out."""
+    argv = [sys.executable, "-B", tool, "parse", raw]
+    out.write_text(command.output(argv)[1])
+    shown = out.read_text() if everything else command.output(argv + ["--failed"])[1]
+    for line in shown.splitlines():
+        if everything or "[PASSED]" not in line:
+            say("  " + line)
+
+
+def again(case):
+    """The command that runs one case once more (KUnit cannot choose a parameter)."""
+    given = ["%s=%s" % (n, os.environ[n]) for n in _REPEATED
+             if n in settings.NAMES and os.environ.get(n, "").strip()]
+    return " ".join(["make kunit"] + given + ["FILTER=%s.%s" % (
+        case.suite, "*" if case.name.startswith(("(", "?")) else case.name)])
+
+
+def suites(report):
+    """One line for each suite."""
+    names = list(dict.fromkeys(c.suite for c in report.cases))
+    for name in names:
+        mine = [c for c in report.cases if c.suite == name]
+        numbers = [(sum(c.status == s for c in mine), s)
+                   for s in (ktap.PASSED, ktap.FAILED, ktap.CRASHED, ktap.SKIPPED)]
+        say("  %-20s %s" % (name, ", ".join("%d %s" % n for n in numbers
+                                            if n[0] or n[1] == ktap.PASSED)))
+
+
+def skips(report):
+    """The reasons, each once."""
+    reasons = {}
+    for c in report.cases:
+        if c.status == ktap.SKIPPED:
+            reasons.setdefault(c.reason or "no reason given", []).append(c)
+    for reason, cases in reasons.items():
+        say("  skipped: %d (%s%s): %s" % (len(cases), cases[0].title,
+                                          ", ..." if len(cases) > 1 else "", reason))
+
+
+def failures(report, raw):
+    """Each failure, and how to see it again."""
+    for case, text in report.splats:
+        say("  the kernel complained in %s: %s" % (case.title if case else "no case", text))
+    shown = set()
+    for c in report.failed():
+        say("  %s: %s" % (c.status, c.title))
+        command_line = again(c)
+        if command_line not in shown:
+            say("      again: %s" % command_line)
+        shown.add(command_line)
+    if report.splats or report.failed():
+        say("  everything that was said: %s" % raw)
+
+
+def close(report, folder, data, timings):
+    """The last line, and summary.json; returns the exit code."""
+    bad = report.failed() or report.splats or not report.complete or \
+        not report.count(ktap.PASSED)
+    code = EXIT_FAILURE if bad else EXIT_PASS
+    verdict = "FAILURE" if bad else "SUCCESS"
+    counts = {s: report.count(s) for s in (ktap.PASSED, ktap.SKIPPED)}
+    counts["failed"] = len(report.failed())
+    data.update({
+        "verdict": verdict, "counts": counts, "timings": timings,
+        "splats": [[c.title if c else None, text] for c, text in report.splats],
+        "cases": [{"suite": c.suite, "case": c.name, "parameter": c.param, "status": c.status,
+                   "reason": c.reason} for c in report.cases],
+    })
+    (folder / "summary.json").write_text(json.dumps(data, indent=1) + "\n")
+    say("--- End of test: %s: %d passed, %d failed, %d skipped, %.1f s (%s)" % (
+        verdict, counts[ktap.PASSED], counts["failed"], counts[ktap.SKIPPED],
+        sum(timings.values()), ", ".join("%s %.1f" % t for t in timings.items())))
+    return code
