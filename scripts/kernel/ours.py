@@ -35,7 +35,7 @@ class Ours:
         return self.programs["tdp-stress"]
 
 
-def _digest(names, *extra):
+def digest_of(names, *extra):
     h = hashlib.sha256(repr(extra).encode())
     for name in names:
         path = cache.REPO / name
@@ -45,7 +45,7 @@ def _digest(names, *extra):
     return h.hexdigest()
 
 
-def _up_to_date(stamp, digest, products):
+def up_to_date(stamp, digest, products):
     try:
         return stamp.read_text() == digest and all(p.exists() for p in products)
     except OSError:
@@ -75,8 +75,8 @@ def modules(kernel, jobs, names):
     stamp = home(kernel) / "modules.stamp"
     products = {n: out / "tdp_stress" / (n + ".ko") for n in names}
     with cache.lock(out):
-        digest = _digest(_MODULE_SOURCES, kernel.interface)
-        if not _up_to_date(stamp, digest, products.values()):
+        digest = digest_of(_MODULE_SOURCES, kernel.interface)
+        if not up_to_date(stamp, digest, products.values()):
             log.write_text("")
             step = Step("build " + " and ".join(names))
             argv = ["make", "-C", kernel.out, *where(kernel.tree.path, out), *kernel.make_args,
@@ -97,8 +97,8 @@ def programs(kernel, jobs):
     stamp = home(kernel) / "driver.stamp"
     products = {n: out / n for n in ("tdp-stress", "adopt")}
     with cache.lock(out):
-        digest = _digest(_DRIVER_SOURCES, kernel.interface)
-        if not _up_to_date(stamp, digest, products.values()):
+        digest = digest_of(_DRIVER_SOURCES, kernel.interface)
+        if not up_to_date(stamp, digest, products.values()):
             log.write_text("")
             step = Step("build the driver")
             argv = ["make", "-C", cache.REPO / "selftests", "KHDR=%s" % kernel.headers,
