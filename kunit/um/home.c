@@ -226,8 +226,6 @@ void home_destroy(struct bed *b, struct home_left *left)
 	tdps_external_destroy(kvm);
 	cleanup_srcu_struct(&kvm->srcu);
 	vfree(h->slot.dirty_bitmap);
-	/* the backend frees its part of the VM after a grace period, and it names the VM */
-	rcu_barrier();
 	kvfree(h);
 	b->home = NULL;
 	b->kvm = NULL;

@@ -11,9 +11,10 @@ import time
 from common import cache, command
 from common.say import Step
 
-#: races need more than one CPU, and those need seccomp
+#: races need more than one CPU, and those need seccomp; each case waits for RCU a few
+#: times, whose threads otherwise look every 30 ms or so
 _ARGS = ("mem=1G", "ncpus=4", "seccomp=on", "console=tty", "kunit_shutdown=halt",
-         "kunit.enable=1")
+         "kunit.enable=1", "rcutree.jiffies_till_first_fqs=0", "rcutree.jiffies_till_next_fqs=1")
 _NEED_MIB = 1200
 #: a case that prints nothing for so long hangs; KUnit itself gives one 300 s
 _SILENT = 400
@@ -36,7 +37,7 @@ def command_line(uml, pattern=None, more=()):
     return argv
 
 
-def _environment(folder):
+def environment(folder):
     """UML keeps its memory in a file: where there is room for it."""
     for where in ("/dev/shm", os.environ.get("TMPDIR", "/tmp"), str(cache.root())):
         try:
@@ -73,7 +74,7 @@ def run(uml, folder, raw, pattern=None, more=(), on_line=None, what="run the sui
     why = ""
     try:
         code = command.logged(command_line(uml, pattern, more), raw, line, tick, _LONGEST,
-                              env=_environment(folder), cwd=folder)
+                              env=environment(folder), cwd=folder)
         if code == -1:
             why = "not finished after %d s" % _LONGEST
     except Silent:
