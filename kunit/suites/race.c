@@ -11,6 +11,10 @@
 #define GFN	BED_2M(0)
 #define GFN2	(BED_2M(0) + 1)
 #define FAR	BED_2M(1)
+#define END	BED_2M(2)
+
+/* Points that cases call themselves are of no level that KVM has anything to do at. */
+#define OWN	PG_LEVEL_512G
 
 /* --- what threads do --- */
 
@@ -45,17 +49,35 @@ static long do_zap_table(struct bed *b, void *arg)
 
 static long do_zap_leafs(struct bed *b, void *arg)
 {
-	return bed_zap_leafs(b, GFN, FAR);
+	return bed_zap_leafs(b, GFN, END);
+}
+
+/*
+ * A notifier that may not block: it does not yield either, as a zap would to the thread
+ * that has yielded to it.
+ */
+static bool unmap(struct bed *b)
+{
+	struct kvm_gfn_range range = {
+		.slot = b->slot, .start = GFN, .end = END, .attr_filter = KVM_FILTER_SHARED,
+	};
+
+	return kvm_tdp_mmu_unmap_gfn_range(b->kvm, &range, false);
 }
 
 static long do_unmap(struct bed *b, void *arg)
 {
-	return bed_unmap(b, GFN, FAR, KVM_FILTER_SHARED);
+	bool flush;
+
+	bed_write_lock(b);
+	flush = unmap(b);
+	bed_write_unlock(b);
+	return flush;
 }
 
 static long do_split(struct bed *b, void *arg)
 {
-	bed_split(b, BED_DIRECT, GFN, FAR, PG_LEVEL_4K, true);
+	bed_split(b, BED_DIRECT, GFN, END, PG_LEVEL_4K, true);
 	return 0;
 }
 
@@ -547,8 +569,8 @@ static void two_splits(struct kunit *test)
 	expect_sound(b);
 }
 
-/* A zap comes while the splitter yields: there is nothing to split any more. */
-static void split_yields_to_zap(struct kunit *test)
+/* The leaf goes while the splitter yields, past GFN: there is nothing to split any more. */
+static void split_yields_to_notifier(struct kunit *test)
 {
 	static const struct bed_step steps[] = {
 		BED_RUN_AT('A', BED_YIELD, PG_LEVEL_2M),
@@ -560,9 +582,9 @@ static void split_yields_to_zap(struct kunit *test)
 		BED_END
 	};
 	struct bed *b = bed_of(test);
-	struct bed_actor actors[] = { { do_split_yielding }, { do_zap_leafs } };
+	struct bed_actor actors[] = { { do_split_yielding }, { do_unmap } };
 
-	bed_map(b, BED_DIRECT, GFN, PG_LEVEL_2M);
+	bed_map(b, BED_DIRECT, FAR, PG_LEVEL_2M);
 	FOLLOW(b, steps, actors);
 	KUNIT_EXPECT_TRUE(test, actors[1].ret);
 	EXPECT_EMPTY(b, BED_DIRECT);
@@ -579,7 +601,7 @@ static void map_small(struct bed *b)
 static void recover_takes_a_fault_along(struct kunit *test)
 {
 	static const struct bed_step steps[] = {
-		BED_RUN_AT('A', BED_BEFORE_CMPXCHG, PG_LEVEL_2M),
+		BED_RUN('A', BED_BEFORE_CMPXCHG),
 		BED_RUN('B', BED_DONE),
 		BED_RUN('A', BED_DONE),
 		BED_END
@@ -622,7 +644,7 @@ static long do_invalidate(struct bed *b, void *arg)
 {
 	bed_write_lock(b);
 	kvm_tdp_mmu_invalidate_roots(b->kvm, KVM_VALID_ROOTS);
-	bed_point(BED_AFTER_WRITE, 0, 0);
+	bed_point(BED_AFTER_WRITE, 0, OWN);
 	bed_write_unlock(b);
 	bed_zap_invalidated(b, true);
 	return 0;
@@ -654,7 +676,7 @@ static void invalidate_waits_for_map(struct kunit *test)
 static void map_meets_invalid_root(struct kunit *test)
 {
 	static const struct bed_step steps[] = {
-		BED_RUN('B', BED_AFTER_WRITE),
+		BED_RUN_AT('B', BED_AFTER_WRITE, OWN),
 		BED_BLOCKS('A'),
 		BED_RUN('B', BED_DONE),
 		BED_RUN('A', BED_RETRY),
@@ -684,16 +706,12 @@ static long do_zap_invalidated(struct bed *b, void *arg)
 /* What a notifier leaves in the root @arg, counted before anybody else gets mmu_lock. */
 static long do_unmap_and_count(struct bed *b, void *arg)
 {
-	struct kvm_gfn_range range = {
-		.slot = b->slot, .start = GFN, .end = FAR, .may_block = true,
-		.attr_filter = KVM_FILTER_SHARED,
-	};
 	long left;
 
 	bed_write_lock(b);
-	kvm_tdp_mmu_unmap_gfn_range(b->kvm, &range, false);
+	unmap(b);
 	left = bed_leafs(b, arg, GFN, FAR);
-	bed_point(BED_AFTER_WRITE, 0, PG_LEVEL_512G);
+	bed_point(BED_AFTER_WRITE, 0, OWN);
 	bed_write_unlock(b);
 	return left;
 }
@@ -705,7 +723,7 @@ static void notifier_and_invalid_root(struct kunit *test)
 		BED_RUN('A', BED_YIELD),
 		BED_BLOCKS('B'),
 		BED_BLOCKS('A'),
-		BED_RUN_AT('B', BED_AFTER_WRITE, PG_LEVEL_512G),
+		BED_RUN_AT('B', BED_AFTER_WRITE, OWN),
 		BED_RUN('B', BED_DONE),
 		BED_RUN('A', BED_DONE),
 		BED_END
@@ -728,31 +746,26 @@ static long do_fault_overtaken(struct bed *b, void *arg)
 {
 	unsigned long seq = bed_seq(b);
 
-	bed_point(BED_WALK, 0, 0);
+	bed_point(BED_WALK, 0, OWN);
 	return bed_fault_seq(b, arg, seq);
 }
 
 static long do_invalidate_range(struct bed *b, void *arg)
 {
-	struct kvm_gfn_range range = {
-		.slot = b->slot, .start = GFN, .end = FAR, .may_block = true,
-		.attr_filter = KVM_FILTER_SHARED,
-	};
-
 	bed_write_lock(b);
-	home_invalidate_begin(b, GFN, FAR);
-	kvm_tdp_mmu_unmap_gfn_range(b->kvm, &range, false);
+	home_invalidate_begin(b, GFN, END);
+	unmap(b);
 	bed_write_unlock(b);
-	bed_point(BED_AFTER_WRITE, 0, 0);
+	bed_point(BED_AFTER_WRITE, 0, OWN);
 	bed_write_lock(b);
-	home_invalidate_end(b, GFN, FAR);
+	home_invalidate_end(b, GFN, END);
 	bed_write_unlock(b);
 	return 0;
 }
 
 static const struct bed_step in_progress[] = {
-	BED_RUN_AT('A', BED_WALK, 0),
-	BED_RUN('B', BED_AFTER_WRITE),
+	BED_RUN_AT('A', BED_WALK, OWN),
+	BED_RUN_AT('B', BED_AFTER_WRITE, OWN),
 	BED_RUN('A', BED_RETRY),
 	BED_RUN('A', BED_DONE),
 	BED_RUN('B', BED_DONE),
@@ -760,7 +773,7 @@ static const struct bed_step in_progress[] = {
 };
 
 static const struct bed_step over_already[] = {
-	BED_RUN_AT('A', BED_WALK, 0),
+	BED_RUN_AT('A', BED_WALK, OWN),
 	BED_RUN('B', BED_DONE),
 	BED_RUN('A', BED_RETRY),
 	BED_RUN('A', BED_DONE),
@@ -1003,7 +1016,7 @@ static struct kunit_case race_cases[] = {
 	KUNIT_CASE(zap_leafs_waits_for_lock),
 	KUNIT_CASE(split_loses_to_fault),
 	KUNIT_CASE(two_splits),
-	KUNIT_CASE(split_yields_to_zap),
+	KUNIT_CASE(split_yields_to_notifier),
 	KUNIT_CASE(recover_takes_a_fault_along),
 	KUNIT_CASE(fault_in_recovered_table),
 	KUNIT_CASE(invalidate_waits_for_map),
