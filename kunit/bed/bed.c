@@ -214,7 +214,7 @@ static void expect_at_rest(struct bed *b)
 
 static void expect_no_splat(struct bed *b)
 {
-	const char *text = bed_splat_end(b);
+	const char *text = bed_splat(b);
 
 	KUNIT_EXPECT_NULL_MSG(b->test, text, "the kernel said: %s", text);
 }

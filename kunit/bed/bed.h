@@ -260,5 +260,7 @@ const char *bed_str(struct bed *b, u64 spte, int level, enum bed_kind kind);
  */
 void bed_expect_warn(struct bed *b);
 int bed_warns(struct bed *b);		/* ends it; how many there were */
+/* A splat since the case began that nobody expects, once; bed_exit() asks, too. */
+const char *bed_splat(struct bed *b);
 
 #endif

@@ -58,8 +58,6 @@ __printf(2, 3) const char *bed_say(struct bed *b, const char *fmt, ...);
 /* splat.c */
 void bed_splat_init(void);
 void bed_splat_begin(void);
-/* The first splat since then, in the kernel's words, or NULL. */
-const char *bed_splat_end(struct bed *b);
 
 /* sched.c */
 char bed_lock_of(struct bed *b);

@@ -70,6 +70,7 @@ static struct actor actors[BED_THREADS];
 static int nr_actors;
 static bool everybody_free;	/* nobody stops any more */
 static bool lost;		/* a thread did not come back */
+static u64 patience = PATIENCE_NS;
 static bool case_yields;	/* bed_want_yield() of the case's own thread */
 static struct task_struct *case_task;
 
@@ -465,7 +466,7 @@ static bool keep_waiting(struct script *s, struct actor *a)
 	if (passed != s->passed)
 		s->still = 0;
 	s->passed = passed;
-	return s->still < PATIENCE_NS && s->all < PATIENCE_ALL_NS;
+	return s->still < patience && s->all < PATIENCE_ALL_NS;
 }
 
 /* It is at, or already on its way to, @step. NULL, or why it does not get there. */
@@ -581,8 +582,14 @@ void bed_sched_print(struct bed *b)
 		kunit_info(b->test, "schedule step %d: %s", i + 1, told.step[i]);
 }
 
+void bed_patience(u32 ms)
+{
+	patience = ms * NSEC_PER_MSEC;
+}
+
 void bed_sched_reset(void)
 {
+	patience = PATIENCE_NS;
 	told.n = 0;
 	WRITE_ONCE(case_yields, false);
 }

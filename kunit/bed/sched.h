@@ -115,7 +115,9 @@ struct bed_actor {
  * Return: true if the script was followed.
  */
 bool bed_follow(struct bed *b, const struct bed_step *steps, struct bed_actor *actor, int nr);
-/* The same, but what could not be followed is only said: NULL, or in words. */
+/* The same, but what could not be followed is only said: NULL, or in words (the case's). */
 const char *bed_play(struct bed *b, const struct bed_step *steps, struct bed_actor *actor, int nr);
+/* Until the case ends, a thread that does not move is given up after so many ms, not 5 s. */
+void bed_patience(u32 ms);
 
 #endif

@@ -131,7 +131,7 @@ static void note_other(struct bed *b, const char *text)
  */
 void bed_expect_warn(struct bed *b)
 {
-	const char *text = bed_splat_end(b);
+	const char *text = bed_splat(b);
 
 	if (text)
 		note_other(b, text);
@@ -180,11 +180,16 @@ void bed_splat_init(void)
 	bed_splat_begin();
 }
 
-/*
- * The first splat since the case began that it did not expect, in the kernel's words.
+/**
+ * bed_splat() - what has the kernel complained about?
+ * @b: bed
+ *
  * Context: process; may sleep.
+ *
+ * Return: the first line since the case began, or since the last call, that begins an
+ * unexpected splat; NULL: none.
  */
-const char *bed_splat_end(struct bed *b)
+const char *bed_splat(struct bed *b)
 {
 	const char *text, *first = expected.other;
 
