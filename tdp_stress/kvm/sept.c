@@ -313,31 +313,28 @@ static void remove_table(struct ext_vm *vm, struct kvm_mmu_page *sp, struct page
  *
  * Return: -EIO, or 0: do it after all.
  */
-static int refuse(struct ext_vm *vm, gfn_t gfn)
+static int refuse(struct ext_vm *vm)
 {
 	ext_count(EXT_UNSUPPORTED);
 	if (tdps_lock_of(vm->kvm) != TDPS_LOCK_READ) {
 		WRITE_ONCE(vm->broken, true);
 		return -EIO;
 	}
-	if (vm->refused_gfn != gfn)
-		vm->refused = 0;
-	vm->refused_gfn = gfn;
-	if (++vm->refused <= REFUSALS)
+	/* of all GFNs together: threads at two of them must not start each other over */
+	if (atomic_inc_return(&vm->refused) % REFUSALS)
 		return -EIO;
-	vm->refused = 0;
 	ext_count(EXT_GAVE_IN);
 	return 0;
 }
 
 /* The page for the table, by KVM or our own. */
-static int page_for_split(struct ext_vm *vm, gfn_t gfn, struct kvm_mmu_page *sp, struct page **page)
+static int page_for_split(struct ext_vm *vm, struct kvm_mmu_page *sp, struct page **page)
 {
 	if (sp->external_spt) {
 		*page = virt_to_page(sp->external_spt);
 		return 0;
 	}
-	if (is_strict() && refuse(vm, gfn)) {
+	if (is_strict() && refuse(vm)) {
 		ext_count(EXT_SPLIT_REFUSED);
 		return -EIO;
 	}
@@ -358,9 +355,10 @@ static int split_leaf(struct ext_vm *vm, gfn_t gfn, u64 new_spte, int level)
 	u64 status;
 	int err;
 
+	/* lost already; but held for read, KVM would still ask for ever */
 	if (vm->broken)
-		return -EIO;
-	err = page_for_split(vm, gfn, sp, &page);
+		return refuse(vm);
+	err = page_for_split(vm, sp, &page);
 	if (err)
 		return err;
 	status = block_and_track(vm, gfn, level);
@@ -606,7 +604,7 @@ int tdps_external_set_spte(struct kvm *kvm, u64 gfn, u64 old_spte, u64 new_spte,
 	if (!was_leaf)
 		return promote(vm, gfn, level);
 	/* permissions: the S-EPT has none, so that there is nothing to follow */
-	if (is_strict() && refuse(vm, gfn))
+	if (is_strict() && refuse(vm))
 		return -EIO;
 	ext_count(EXT_PERMISSIONS);
 	return 0;

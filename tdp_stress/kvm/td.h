@@ -55,8 +55,7 @@ struct ext_vcpu {
  * @leafs: 4K pages that are mapped
  * @crafted_start: first GFN of the crafted range
  * @crafted_end: GFN after its last
- * @refused_gfn: GFN of the last operation that was refused
- * @refused: how often in a row
+ * @refused: operations that were refused with mmu_lock held for read
  * @recoverers: threads in kvm_tdp_mmu_recover_huge_pages()
  * @stray_lock: protects @strays
  * @strays: S-EPT pages that could not be taken back while the TD lived; they go
@@ -80,8 +79,7 @@ struct ext_vm {
 	atomic64_t leafs;
 	gfn_t crafted_start;
 	gfn_t crafted_end;
-	gfn_t refused_gfn;
-	u32 refused;
+	atomic_t refused;
 	struct task_struct *recoverers[EXT_RECOVERERS];
 	spinlock_t stray_lock;	/* @strays */
 	struct list_head strays;
