@@ -78,7 +78,7 @@ def _judge_stress(verdict, files):
         first = files.get("stress.violations", "").strip().splitlines()
         verdict.reasons.append("violated: %s%s" % (m.group(1), " (%s)" % first[0] if first else ""))
     elif words.startswith("UNSUPPORTED"):
-        verdict.unsupported.append(words)
+        verdict.unsupported.append(words.partition(": ")[2])
     elif words != "SUCCESS":
         verdict.reasons.append("tdp_stress gave no verdict")
     if words == "SUCCESS":

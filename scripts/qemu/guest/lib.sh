@@ -18,6 +18,8 @@ drain_channel()
 	stty -F /dev/ttyS1 115200 raw -echo 2>/dev/null
 }
 
+# Several speak at once (heartbeat, what the kernel says): each message is one write(),
+# which a terminal takes as a whole.
 send()
 {
 	echo "$*" >&9
@@ -29,18 +31,14 @@ tell()
 	send "@text $*"
 }
 
-# a heartbeat between a file's bytes would be taken for its content
+# anything said between a file's bytes would be taken for its content
 send_file()
 {
 	[ -f "$2" ] || return 0
 	# debugfs files have no size: copy first
 	cat "$2" > /tmp/.sent 2>/dev/null || return 0
-	was_beating=$heartbeat
-	stop_heartbeat
-	send "@file $1 $(wc -c < /tmp/.sent)"
-	cat /tmp/.sent >&9
-	send ""
-	[ -z "$was_beating" ] || start_heartbeat
+	{ echo "@file $1 $(wc -c < /tmp/.sent)"; cat /tmp/.sent; echo; } > /tmp/.message
+	dd if=/tmp/.message bs="$(wc -c < /tmp/.message)" count=1 >&9 2>/dev/null
 }
 
 start_heartbeat()
