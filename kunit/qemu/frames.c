@@ -120,3 +120,9 @@ unsigned long home_frames_map(void)
 	}
 	return hva;
 }
+
+/* In the thread that has mapped them, and no VM uses them. */
+void home_frames_unmap(void)
+{
+	vm_munmap(FRAMES_HVA, BED_PAGES << PAGE_SHIFT);
+}

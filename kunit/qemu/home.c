@@ -186,6 +186,13 @@ static void end_vm(struct bed *b)
 	rcu_barrier();
 }
 
+static void unmap_all(struct bed_home *h)
+{
+	if (h->scratch)
+		vm_munmap(h->scratch, HOME_SCRATCH);
+	home_frames_unmap();
+}
+
 void home_destroy(struct bed *b, struct home_left *left)
 {
 	struct bed_home *h = b->home;
@@ -195,6 +202,9 @@ void home_destroy(struct bed *b, struct home_left *left)
 		end_vm(b);
 	if (h->ended)
 		*left = h->left;
+	/* a case's own thread may go on, with another VM */
+	if (current->mm == h->mm)
+		unmap_all(h);
 	mmput(h->mm);
 	kfree(h);
 	b->home = NULL;

@@ -1,19 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0
-# The QEMU home: one module with all suites that fit here (or the same, built in).
+# The QEMU home: all suites that fit here, as one module (out of tree) or built in.
 # The external backend, its module and the oracles are compiled once more: an object
 # may be part of one module only.
 qemu-tdps := $(src)/../tdp_stress
 include $(qemu-tdps)/core/core.mk
 include $(qemu-tdps)/oracle/oracle.mk
 
-qemu-objs := home.o vcpu.o files.o frames.o hooks.o names.o
+qemu-module := $(if $(KBUILD_EXTMOD),m)
+qemu-live-$(CONFIG_TDP_STRESS_KUNIT_LIVE) := suites/live.o qemu/live.o
+qemu-objs := home.o vcpu.o files.o frames.o hooks.o $(if $(qemu-module),names.o)
 qemu-kvm-objs := symbols.o external.o td.o sept.o walk.o vm.o
 
-obj-m += tdp_stress_kunit.o
+obj-$(or $(qemu-module),$(CONFIG_TDP_STRESS_KUNIT)) += tdp_stress_kunit.o
 tdp_stress_kunit-y := $(addprefix qemu/,$(qemu-objs)) $(kunit-objs) \
 		      $(addprefix qemu/core/,$(core-objs) $(kunit-core-y)) \
 		      $(addprefix qemu/oracle/,$(oracle-objs)) \
-		      $(addprefix qemu/kvm/,$(qemu-kvm-objs))
+		      $(addprefix qemu/kvm/,$(qemu-kvm-objs)) $(qemu-live-y)
 
 $(obj)/qemu/core/%.o: $(qemu-tdps)/core/%.c FORCE
 	$(call if_changed_rule,cc_o_c)

@@ -42,6 +42,7 @@ int home_frames_open(void);
 void home_frames_close(void);
 kvm_pfn_t home_frames_first(void);
 unsigned long home_frames_map(void);
+void home_frames_unmap(void);
 
 /* hooks.c: KVM's calls out. */
 int home_hooks_open(void);
