@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-2.0
+// Id: unmap-skips-invalid-roots
+// Title: the host takes pages back that an invalid root still maps
+// File: arch/x86/kvm/mmu/tdp_mmu.c
+// Expect: tdp_mmu_zap.unmap_reaches_invalid_root
+// History: d62007edf01f "Zap _all_ roots when unmapping gfn range"
+// A root that is being zapped may have yielded: its SPTEs are still there, and would
+// set bits of pages that are somebody else's by then.
+
+@@
+expression F;
+symbol types;
+@@
+kvm_tdp_mmu_unmap_gfn_range(...)
+{
+<...
+- types = F | KVM_INVALID_ROOTS;
++ types = F;
+...>
+}
