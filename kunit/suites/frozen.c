@@ -279,6 +279,8 @@ static void go_split(struct bed *b, enum bed_kind kind)
 
 static void go_recover(struct bed *b, enum bed_kind kind)
 {
+	/* for the flush of a memslot */
+	guard(mutex)(&b->kvm->slots_lock);
 	guard(read_lock)(&b->kvm->mmu_lock);
 	kvm_tdp_mmu_recover_huge_pages(b->kvm, b->slot);
 }

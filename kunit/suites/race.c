@@ -89,6 +89,8 @@ static long do_split_yielding(struct bed *b, void *arg)
 
 static long do_recover(struct bed *b, void *arg)
 {
+	/* for the flush of a memslot */
+	guard(mutex)(&b->kvm->slots_lock);
 	bed_read_lock(b);
 	kvm_tdp_mmu_recover_huge_pages(b->kvm, b->slot);
 	bed_read_unlock(b);
