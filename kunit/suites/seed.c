@@ -480,14 +480,17 @@ static void b_error_is_returned(struct kunit *test)
 	struct bed *b = bed_of(test);
 	struct tdp_iter iter;
 	u64 leaf = map_page(b, a->level);
+	int ret;
 
 	refuse(b, a, 1);
 	mmu_lock(b, true);
 	walk_to(b, BED_MIRROR, a->level, &iter);
-	KUNIT_EXPECT_EQ(test, um___handle_changed_spte(b->kvm, sptep_to_sp(iter.sptep), PAGE_GFN,
-						       leaf, SHADOW_NONPRESENT_VALUE, a->level,
-						       true), a->err);
+	WRITE_ONCE(*iter.sptep, FROZEN_SPTE);
+	ret = um___handle_changed_spte(b->kvm, sptep_to_sp(iter.sptep), PAGE_GFN, leaf,
+				       SHADOW_NONPRESENT_VALUE, a->level, true);
+	WRITE_ONCE(*iter.sptep, leaf);
 	mmu_unlock(b, true);
+	KUNIT_EXPECT_EQ(test, ret, a->err);
 	expect_page(b, a->level, leaf);
 }
 
