@@ -13,6 +13,7 @@ from common import cache, command, packages, tap
 from common.say import Step, main, say
 from common.settings import Values
 from kernel import ours, source
+from kunit import job
 from qemu import judge, session
 import run as front
 import selfcheck
@@ -181,7 +182,11 @@ def check():
     driver(kernel, results)
     _program(results, "verdict", [sys.executable, "-B", _SYSTEM / "verdict.py"])
     _program(results, "rebuild", [sys.executable, "-B", _SYSTEM / "rebuild.py"])
+    _program(results, "kunit scripts", [sys.executable, "-B", _SYSTEM / "kunit.py"])
     _program(results, "bad input", [sys.executable, "-B", _SYSTEM / "host.py", kernel.tree.path])
+    for where in ("uml", "qemu"):
+        job.part(values, results, where)
+    job.mutants(values, results)
     refusals(guest, values, results)
     selfcheck.plants(guest, values, results)
     selfcheck.mutants(guest, values, results)

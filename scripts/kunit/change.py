@@ -14,7 +14,7 @@ from mutants import mutant
 
 def find(name):
     """The variant or planted bug of that name, or bad usage."""
-    known = {m.id: m for m in mutant.variants() + mutant.every()}
+    known = {m.id: m for m in mutant.variants() + mutant.every() + mutant.in_kunit()}
     if name not in known:
         raise usage("no variant '%s'; there are: %s" % (name, ", ".join(sorted(known))))
     return known[name]

@@ -64,7 +64,8 @@ class Report:
 class _Reader:
     def __init__(self):
         self.report = Report()
-        self.planned = self.suites = 0
+        self.planned = None
+        self.suites = 0
         self.suite = self.case = ""
         self.params = []            # results of the case under way
         self.said = []
@@ -149,7 +150,7 @@ class _Reader:
         self.report.suite = ""
 
     def end(self):
-        self.report.complete = self.planned > 0 and self.suites == self.planned
+        self.report.complete = self.suites == self.planned
         if not self.report.complete and self.report.started:
             # the case that was under way; whoever knows the list of cases can name it
             case = Case(self.report.suite or "(none)", self.case or "?", "", CRASHED, "",

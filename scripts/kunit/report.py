@@ -71,6 +71,25 @@ def failures(report, raw):
         say("  everything that was said: %s" % raw)
 
 
+def take(report, results, name):
+    """The report as part of a larger test (common.tap): a line for each suite, and for
+    whatever went wrong."""
+    for suite in dict.fromkeys(c.suite for c in report.cases):
+        mine = [c for c in report.cases if c.suite == suite]
+        bad = [c for c in mine if c.status in (ktap.FAILED, ktap.CRASHED)]
+        for c in bad:
+            results.not_ok("%s: %s" % (name, c.title), *c.said[-8:])
+        good = sum(c.status == ktap.PASSED for c in mine)
+        if good:
+            results.ok("%s: %s: %d cases pass" % (name, suite, good))
+        elif not bad:
+            results.skip("%s: %s" % (name, suite), mine[0].reason)
+    results.check("%s: every suite ends" % name, report.complete and bool(report.cases))
+    for case, text in report.splats:
+        results.not_ok("%s: the kernel complains in %s" % (name, case.title if case else
+                                                           "no case"), text)
+
+
 def close(report, folder, data, timings):
     """The last line, and summary.json; returns the exit code."""
     bad = report.failed() or report.splats or not report.complete or \

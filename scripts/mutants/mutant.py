@@ -22,6 +22,7 @@ from kernel.failure import failure
 
 HERE = Path(__file__).resolve().parent
 VARIANTS = HERE.parent / "variants"
+KUNIT = HERE / "kunit"
 _COPIED = ("arch/x86/kvm", "virt/kvm")
 MODULES = ("kvm", "kvm-intel", "kvm-amd")
 _LISTS = ("file", "expect", "other")
@@ -53,7 +54,7 @@ class Mutant:
 
     @property
     def is_bug(self):
-        return bool(self.base) or self.path.parent == HERE
+        return bool(self.base) or self.path.parent in (HERE, KUNIT)
 
     def chain(self):
         """What is applied, first to last."""
@@ -63,6 +64,11 @@ class Mutant:
 def every():
     """Bugs planted in the kernel as it is, found by the main job."""
     return [Mutant(p) for p in sorted(HERE.glob("*.cocci"))]
+
+
+def in_kunit():
+    """Bugs planted in the TDP MMU, found by a case of the KUnit suites."""
+    return [Mutant(p) for p in sorted(KUNIT.glob("*.cocci"))]
 
 
 def variants():

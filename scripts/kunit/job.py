@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: GPL-2.0
+"""A KUnit run from a tree to the parsed result, in either home.
+
+Knows the order of things and what a user may combine; each is done elsewhere.
+"""
+
+import copy
+import fnmatch
+import re
+
+from common import cache, packages
+from common.say import EXIT_ENVIRONMENT, Problem, say, usage
+from kunit import boot, change, ktap, qemu, report, uml
+from mutants import mutant
+from qemu import session
+import run as front
+
+_SUITE = re.compile(r"\bBED_SUITE\((\w+),|\.name = \"(\w+)\"")
+
+
+def suites():
+    """Names of the suites, as their sources have them."""
+    found = set()
+    for path in sorted((cache.REPO / "kunit/suites").glob("*.c")):
+        for m in _SUITE.finditer(path.read_text()):
+            found.add(m.group(1) or m.group(2))
+    return sorted(found)
+
+
+def pattern(text):
+    """A FILTER as KUnit takes it: frozen.* is short for tdp_mmu_frozen.*"""
+    if not text:
+        return None
+    suite, dot, case = text.partition(".")
+    known = suites()
+    if not fnmatch.filter(known, suite):
+        if not fnmatch.filter(known, "*" + suite):
+            raise usage("FILTER=%s: no such suite; there are: %s" % (text, ", ".join(known)))
+        suite = "*" + suite
+    return suite + (dot + case if dot else "")
+
+
+def check(values):
+    """Combinations that mean nothing."""
+    if values.kernel == "debian":
+        raise usage("KERNEL=debian: the suites are compiled into a kernel that is built here")
+    if values.kver == "6.12":
+        raise usage("KVER=6.12: has no mirror roots; the suites need 7.2 or newer")
+    if (values.where or "uml") == "uml" and values.flavour != "lockdep":
+        raise usage("FLAVOUR=%s: in UML the suites are run with lockdep" % values.flavour)
+
+
+def build(values, replaced=None):
+    """A UML kernel of the tree in question; @replaced: see uml.build()."""
+    tree = front.get_tree(values)
+    if values.variant and replaced is None:
+        what = change.find(values.variant)
+        replaced = change.files(tree, what)
+    return uml.build(uml.Uml(tree, values.config_name()), values.jobs, replaced)
+
+
+def in_uml(kernel, folder, wanted=None):
+    """Boot @kernel and read what it says: (Boot, Report)."""
+    raw = folder / "raw.log"
+    booted = boot.run(kernel, folder, raw, wanted)
+    with open(raw, encoding="utf-8", errors="replace") as f:
+        result = ktap.read(f)
+    if not result.complete:
+        _name_the_crashed(kernel, folder, wanted, result)
+    return booted, result
+
+
+def _name_the_crashed(kernel, folder, wanted, result):
+    """KUnit says a case's name behind it: ask for the list, if it never got there."""
+    crashed = next((c for c in result.cases if c.status == ktap.CRASHED), None)
+    if not crashed or crashed.name != "?":
+        return
+    raw = folder / "list.log"
+    boot.run(kernel, folder, raw, wanted, ("kunit.action=list",), what="ask for the list of cases")
+    cases = re.findall(r"^%s\.(\S+)" % re.escape(crashed.suite), raw.read_text(errors="replace"),
+                       re.M)
+    if result.done_in_suite < len(cases):
+        crashed.name = cases[result.done_in_suite]
+
+
+def _uml(values, folder, wanted):
+    packages.need(boot=False, mutants=bool(values.variant))
+    kernel = build(values)
+    say("  kernel: UML, Linux %s, %s%s, %s (%.1f s)" % (
+        kernel.release, kernel.config_name,
+        ", VARIANT=%s" % values.variant if values.variant else "", kernel.how, kernel.seconds))
+    booted, result = in_uml(kernel, folder, wanted)
+    raw = folder / "raw.log"
+    if not result.started:
+        lines = raw.read_text(errors="replace").splitlines()[-15:]
+        raise Problem(EXIT_ENVIRONMENT, "UML does not come up on this machine (%s); log: %s" %
+                      (booted.why or "exit code %d" % booted.code, raw), lines)
+    if result.complete and not result.cases:
+        raise usage("FILTER=%s: no case has such a name" % values.filter)
+    report.parsed(kernel.folder / "tools/testing/kunit/kunit.py", raw, folder / "parsed",
+                  values.v or bool(values.filter))
+    if booted.why:
+        say("  %s: ended" % booted.why)
+    return kernel, result, {"build": round(kernel.seconds, 1), "run": round(booted.seconds, 1)}
+
+
+def run(values):
+    """All of it; returns the exit code."""
+    check(values)
+    folder = session.new_folder(values, "kunit-")
+    say("tdp_stress: KUnit suites in %s" % (values.where or "uml"))
+    wanted = pattern(values.filter)
+    home = qemu.run if values.where == "qemu" else _uml
+    kernel, result, timings = home(values, folder, wanted)
+    report.suites(result)
+    report.skips(result)
+    report.failures(result, folder / "raw.log")
+    data = {"where": values.where or "uml", "kernel": kernel.release,
+            "tree": str(kernel.tree.path), "config": kernel.config_name,
+            "variant": values.variant, "filter": values.filter}
+    say("  files: %s" % folder)
+    return report.close(result, folder, data, timings)
+
+
+# --- as a part of make check ---
+
+def part(values, results, where):
+    """The suites in one home, as results of a larger test."""
+    values = copy.copy(values)
+    values.where, values.filter, values.variant = where, None, None
+    folder = session.new_folder(values, "check-kunit-%s-" % where)
+    home = qemu.run if where == "qemu" else _uml
+    _, result, timings = home(values, folder, None)
+    report.take(result, results, "kunit (%s)" % where)
+    say("  the suites took %s s; files: %s" % (timings["run"], folder))
+
+
+def mutants(values, results):
+    """Every bug planted in the TDP MMU is caught by the case that is there for it."""
+    tree = front.get_tree(values)
+    for bug in mutant.in_kunit():
+        title = "kunit: planted %s (%s) is caught" % (bug.id, bug.title)
+        kernel = uml.build(uml.Uml(tree, values.config_name()), values.jobs,
+                           change.files(tree, bug))
+        folder = session.new_folder(values, "check-kunit-%s-" % bug.id)
+        seen = []
+        for case in bug.expect:
+            _, result = in_uml(kernel, folder, case)
+            seen += result.failed()
+        results.check(title, any("%s.%s" % (c.suite, c.name) in bug.expect for c in seen),
+                      "no failure of %s; %s" % (" or ".join(bug.expect), folder))
