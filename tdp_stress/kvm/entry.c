@@ -474,8 +474,7 @@ static int craft_fault(struct tdps_vm *vm, struct own_vcpu *v, enum tdps_region 
 		.is_private = id == TDPS_GIANT,
 		.gfn = gfn,
 		.slot = static_call(own_kvm_vcpu_gfn_to_memslot)(vcpu, gfn),
-		.pfn = id == TDPS_GIANT ? r->pfn + gfn - r->gfn :
-					  page_to_pfn(r->page[gfn - r->gfn]),
+		.pfn = own_pfn(r, gfn),
 		.map_writable = true,
 	};
 	unsigned long seq = kvm->mmu_invalidate_seq;

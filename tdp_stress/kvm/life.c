@@ -3,8 +3,6 @@
  * The life of a VM of our own around the TDP MMU: memslots, dirty log, memory
  * attributes by KVM's ioctls, and what the host does to the memory behind it.
  */
-#include <linux/fs.h>
-#include <linux/falloc.h>
 #include <linux/mman.h>
 
 #include "own_vm.h"
@@ -154,9 +152,7 @@ enum tdps_result tdps_life_convert(struct tdps_vm *vm, const struct tdps_target 
 
 enum tdps_result tdps_life_punch(struct tdps_vm *vm, const struct tdps_target *t)
 {
-	return result_of(vfs_fallocate(vm->gmem, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-				       (t->gfn - vm->region[TDPS_PRIVATE].gfn) << PAGE_SHIFT,
-				       t->nr << PAGE_SHIFT));
+	return result_of(own_punch(vm, t->gfn, t->nr));
 }
 
 /* --- the host's memory management --- */

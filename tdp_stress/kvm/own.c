@@ -7,6 +7,7 @@
 #define pr_fmt(fmt) "tdp_stress: " fmt
 
 #include <linux/delay.h>
+#include <linux/falloc.h>
 #include <linux/fdtable.h>
 #include <linux/file.h>
 #include <linux/fs.h>
@@ -23,12 +24,6 @@
 #include "kvm.h"
 #include "own_vm.h"
 
-/*
- * Where the regions are, in GFNs. Each has room for 1 GiB; TDPS_CRAFT and
- * TDPS_GIANT are neighbours, because one range is crafted.
- */
-#define REGION_GFN(n)	((4ull + (n)) << (30 - PAGE_SHIFT))
-#define GIB_PAGES	(1ull << (30 - PAGE_SHIFT))
 #define HUGE_PAGES	(1ull << (21 - PAGE_SHIFT))
 #define MOVE_PAGES	HUGE_PAGES
 #define HUGETLB_PAGES	(2 * HUGE_PAGES)
@@ -48,33 +43,6 @@ static const struct own_call mm_calls[] = {
 
 static struct file *kvm_dev;
 static struct mm_struct *own_mm;
-
-/**
- * own_resolve() - find functions by name
- * @call: what is wanted
- * @nr: how many
- *
- * Context: may sleep. Prints what is missing.
- *
- * Return: 0 or -ENOENT.
- */
-int own_resolve(const struct own_call *call, int nr)
-{
-	int i;
-
-	for (i = 0; i < nr; i++) {
-		void *fn = (void *)tdps_lookup(call[i].name);
-
-		if (fn) {
-			__static_call_update(call[i].key, call[i].tramp, fn);
-		} else if (!call[i].optional) {
-			pr_err("symbol %s not found in this kernel: no VM can be made inside it; use vms=0\n",
-			       call[i].name);
-			return -ENOENT;
-		}
-	}
-	return 0;
-}
 
 /**
  * tdps_own_open() - get hold of /dev/kvm and of an address space
@@ -120,16 +88,6 @@ void tdps_own_use(void)
 void tdps_own_unuse(void)
 {
 	kthread_unuse_mm(own_mm);
-}
-
-bool tdps_own_others(void)
-{
-	bool others;
-
-	mutex_lock(tdps_sym.kvm_lock);
-	others = !list_empty(tdps_sym.vm_list);
-	mutex_unlock(tdps_sym.kvm_lock);
-	return others;
 }
 
 /* --- ioctls --- */
@@ -207,6 +165,13 @@ long own_ioctl_log(struct tdps_vm *vm, unsigned int cmd, void *arg, size_t len,
 		ret = -EFAULT;
 	mutex_unlock(lock);
 	return ret;
+}
+
+int own_punch(struct tdps_vm *vm, u64 gfn, u64 nr)
+{
+	return vfs_fallocate(vm->gmem, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			     (gfn - vm->region[TDPS_PRIVATE].gfn) << PAGE_SHIFT,
+			     nr << PAGE_SHIFT);
 }
 
 int own_madvise(unsigned long start, size_t len, int behavior)
@@ -381,7 +346,7 @@ static int make_giant(struct tdps_vm *vm, bool wanted)
 		r->missing = "not asked for (huge_1g=1)";
 		return 0;
 	}
-	page = alloc_contig_pages(GIB_PAGES, GFP_KERNEL | __GFP_NOWARN, NUMA_NO_NODE,
+	page = alloc_contig_pages(OWN_GIB_PAGES, GFP_KERNEL | __GFP_NOWARN, NUMA_NO_NODE,
 				  &node_online_map);
 	if (!page) {
 		missing(r, "1G mirror leafs", "the host has no GiB of contiguous memory");
@@ -389,9 +354,9 @@ static int make_giant(struct tdps_vm *vm, bool wanted)
 	}
 	r->pfn = page_to_pfn(page);
 	r->huge = true;
-	r->mode = kvcalloc(GIB_PAGES / HUGE_PAGES, sizeof(*r->mode), GFP_KERNEL);
+	r->mode = kvcalloc(OWN_GIB_PAGES / HUGE_PAGES, sizeof(*r->mode), GFP_KERNEL);
 	/* the slot's own memory is never touched: the frames are handed in */
-	err = r->mode ? map_region(r, GIB_PAGES, GIB_PAGES, MAP_NORESERVE) : -ENOMEM;
+	err = r->mode ? map_region(r, OWN_GIB_PAGES, OWN_GIB_PAGES, MAP_NORESERVE) : -ENOMEM;
 	if (!err)
 		err = own_set_slot(vm, TDPS_GIANT, r->gfn, 0);
 	if (err)
@@ -432,7 +397,7 @@ static void give_back(struct own_region *r, enum tdps_region id)
 	kvfree(r->page);
 	kvfree(r->mode);
 	if (id == TDPS_GIANT && r->pfn)
-		free_contig_range(r->pfn, GIB_PAGES);
+		free_contig_range(r->pfn, OWN_GIB_PAGES);
 	if (r->map_len)
 		vm_munmap(r->map_hva, r->map_len);
 	*r = (struct own_region) {};
@@ -477,9 +442,9 @@ static int make_memory(struct tdps_vm *vm, const struct tdps_own_config *cfg)
 	u64 quarter = max(round_down(cfg->mem_bytes / 4 >> PAGE_SHIFT, HUGE_PAGES), HUGE_PAGES);
 	int err, i;
 
-	quarter = min(quarter, GIB_PAGES);
+	quarter = min(quarter, OWN_GIB_PAGES);
 	for (i = 0; i < TDPS_NR_REGIONS; i++)
-		vm->region[i].gfn = tdps_external_base_gfn() | REGION_GFN(i);
+		vm->region[i].gfn = tdps_external_base_gfn() | OWN_REGION_GFN(i);
 	err = make_scratch(vm, quarter);
 	if (!err)
 		err = make_mirrored(vm, quarter, cfg->giant);
@@ -579,8 +544,8 @@ struct tdps_vm *tdps_own_create(const struct tdps_own_config *cfg)
 	if (err)
 		pr_err("the external backend takes no VM of ours (%d)\n", err);
 	if (!err) {
-		tdps_external_set_crafted(vm->kvm, REGION_GFN(TDPS_CRAFT),
-					  REGION_GFN(TDPS_GIANT) + GIB_PAGES);
+		tdps_external_set_crafted(vm->kvm, OWN_REGION_GFN(TDPS_CRAFT),
+					  OWN_REGION_GFN(TDPS_GIANT) + OWN_GIB_PAGES);
 		err = make_memory(vm, cfg);
 	}
 	if (!err)
@@ -642,44 +607,15 @@ void tdps_own_destroy(struct tdps_vm *vm)
 	kfree(vm);
 }
 
-u64 tdps_own_id(const struct tdps_vm *vm)
+/* KVM and mm do all of it. */
+const char *tdps_own_lacks(tdps_entry_fn fn)
 {
-	return tdps_vm_id(vm->kvm);
+	return NULL;
 }
 
-bool tdps_own_bugged(const struct tdps_vm *vm)
+/* What is mapped is the machine's own memory. */
+void tdps_own_frames(const struct tdps_own_config *cfg, u32 vms, u64 *pfn, u64 *pages)
 {
-	return READ_ONCE(vm->kvm->vm_bugged) || READ_ONCE(vm->kvm->vm_dead);
-}
-
-u64 tdps_own_gfn(const struct tdps_vm *vm, enum tdps_region r)
-{
-	return vm->region[r].gfn;
-}
-
-u64 tdps_own_pages(const struct tdps_vm *vm, enum tdps_region r)
-{
-	return vm->region[r].pages;
-}
-
-bool tdps_own_huge(const struct tdps_vm *vm, enum tdps_region r)
-{
-	return vm->region[r].huge;
-}
-
-const char *tdps_own_missing(const struct tdps_vm *vm, enum tdps_region r)
-{
-	return vm->region[r].missing;
-}
-
-u64 tdps_own_shared_bit(const struct tdps_vm *vm)
-{
-	return kvm_gfn_direct_bits(vm->kvm) << PAGE_SHIFT;
-}
-
-enum tdps_region own_region_of(const struct tdps_vm *vm, u64 gfn)
-{
-	gfn &= ~tdps_external_base_gfn();
-	return gfn < REGION_GFN(0) ? TDPS_NR_REGIONS :
-		min_t(u64, (gfn - REGION_GFN(0)) / GIB_PAGES, TDPS_NR_REGIONS);
+	*pfn = 0;
+	*pages = 0;
 }

@@ -56,6 +56,11 @@ struct tdps_own_config {
 int tdps_own_open(void);
 void tdps_own_close(void);
 bool tdps_own_others(void);	/* are there other VMs on this machine? */
+/*
+ * Page frames that such VMs map though the machine has no memory there, for struct
+ * tdps_external_config; none where the host's memory is behind their memslots.
+ */
+void tdps_own_frames(const struct tdps_own_config *cfg, u32 vms, u64 *pfn, u64 *pages);
 void tdps_own_use(void);	/* kernel threads only, as kthread_use_mm() */
 void tdps_own_unuse(void);
 struct tdps_vm *tdps_own_create(const struct tdps_own_config *cfg);
@@ -111,6 +116,9 @@ struct tdps_target {
 };
 
 typedef enum tdps_result (*tdps_entry_fn)(struct tdps_vm *vm, const struct tdps_target *t);
+
+/* Why @fn cannot be done to VMs of this kind: a static clause; NULL: it can. */
+const char *tdps_own_lacks(tdps_entry_fn fn);
 
 /*
  * Entry points of the TDP MMU, see entry.c for the locks. All may sleep, all

@@ -13,6 +13,13 @@
 #include "insight.h"
 #include "own.h"
 
+/*
+ * Where the regions are, in GFNs. Each has room for 1 GiB; TDPS_CRAFT and
+ * TDPS_GIANT are neighbours, because one range is crafted.
+ */
+#define OWN_REGION_GFN(n)	((4ull + (n)) << (30 - PAGE_SHIFT))
+#define OWN_GIB_PAGES	(1ull << (30 - PAGE_SHIFT))
+
 /**
  * struct own_region - a part of the VM's memory
  * @missing: why it is not there, or NULL
@@ -23,7 +30,7 @@
  * @map_len: its length, bytes
  * @huge: the host has 2M pages there
  * @pfn: TDPS_CRAFT, TDPS_GIANT: page frame of each page, or of the first
- * @page: TDPS_CRAFT: the pinned pages
+ * @page: TDPS_CRAFT: the pinned pages; NULL: the frames follow one another
  * @mode: TDPS_CRAFT, TDPS_GIANT: who is at work on each 2M (see craft_enter())
  * @zap_sem: zaps, for reading, against what maps without a look at invalidations in
  *	progress, for writing (see tdps_entry_recover())
@@ -41,6 +48,12 @@ struct own_region {
 	atomic_t *mode;
 	struct rw_semaphore zap_sem;
 };
+
+/* Page frame of a page in TDPS_CRAFT or TDPS_GIANT. */
+static inline u64 own_pfn(const struct own_region *r, u64 gfn)
+{
+	return r->page ? page_to_pfn(r->page[gfn - r->gfn]) : r->pfn + (gfn - r->gfn);
+}
 
 /**
  * struct own_vcpu - a vCPU
@@ -133,6 +146,8 @@ long own_ioctl(struct tdps_vm *vm, struct file *file, unsigned int cmd, void *ar
 long own_ioctl_log(struct tdps_vm *vm, unsigned int cmd, void *arg, size_t len,
 		   void __user **where, void *data, size_t data_len, bool read);
 int own_set_slot(struct tdps_vm *vm, enum tdps_region r, u64 gfn, u32 flags);
+/* A hole in the guest_memfd of TDPS_PRIVATE. */
+int own_punch(struct tdps_vm *vm, u64 gfn, u64 nr);
 int own_madvise(unsigned long start, size_t len, int behavior);
 int own_mprotect(unsigned long start, size_t len, unsigned long prot);
 

@@ -8,7 +8,6 @@
 #include <linux/delay.h>
 #include <linux/static_call.h>
 #include <asm/shared/tdx.h>
-#include <asm/vmx.h>
 
 #include "external.h"
 #include "own_vm.h"

@@ -223,7 +223,12 @@ static void finish(void)
 static int start_backend(void)
 {
 	const struct stress_params *p = &stress_params;
-	const struct tdps_external_config cfg = {
+	const struct tdps_own_config own = {
+		.mem_bytes = (u64)p->mem_mib << 20,
+		.giant = p->huge_1g,
+		.hugetlb = p->hugetlb,
+	};
+	struct tdps_external_config cfg = {
 		.seed = p->seed,
 		.busy = p->busy,
 		.hold_ns = p->hold_ns,
@@ -234,7 +239,10 @@ static int start_backend(void)
 		.dirtied = torture_dirtied,
 	};
 
-	return is_external() ? tdps_external_start(&cfg) : 0;
+	if (!is_external())
+		return 0;
+	tdps_own_frames(&own, p->vms, &cfg.extra_pfn, &cfg.extra_pages);
+	return tdps_external_start(&cfg);
 }
 
 static int check_params(void)

@@ -14,7 +14,7 @@
 #ifdef CONFIG_X86_LOCAL_APIC
 #include <asm/apic.h>
 #endif
-#include <asm/vmx.h>
+#include <uapi/asm/vmx.h>
 
 #include "../core/tdxm.h"
 #include "../oracle/oracle.h"

@@ -215,7 +215,8 @@ void torture_ops_check(const struct tdps_vm *vm)
 	for (i = 0; i < torture_nr_ops; i++) {
 		struct torture_op *op = &torture_ops[i];
 
-		op->not_run = op->weight ? why_not(vm, op->need) : "weight 0";
+		op->not_run = op->weight ? why_not(vm, op->need) ?: tdps_own_lacks(op->fn) :
+					   "weight 0";
 	}
 }
 

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What VMs of our own have in common, wherever and from whatever they are made:
+ * KVM's functions by name, and what others may ask of a VM.
+ */
+#define pr_fmt(fmt) "tdp_stress: " fmt
+
+#include <linux/static_call.h>
+
+#include "external.h"
+#include "own_vm.h"
+
+/**
+ * own_resolve() - find functions by name
+ * @call: what is wanted
+ * @nr: how many
+ *
+ * Context: may sleep. Prints what is missing.
+ *
+ * Return: 0 or -ENOENT.
+ */
+int own_resolve(const struct own_call *call, int nr)
+{
+	int i;
+
+	for (i = 0; i < nr; i++) {
+		void *fn = (void *)tdps_lookup(call[i].name);
+
+		if (fn) {
+			__static_call_update(call[i].key, call[i].tramp, fn);
+		} else if (!call[i].optional) {
+			pr_err("symbol %s not found in this kernel: no VM can be made inside it; use vms=0\n",
+			       call[i].name);
+			return -ENOENT;
+		}
+	}
+	return 0;
+}
+
+bool tdps_own_others(void)
+{
+	bool others;
+
+	mutex_lock(tdps_sym.kvm_lock);
+	others = !list_empty(tdps_sym.vm_list);
+	mutex_unlock(tdps_sym.kvm_lock);
+	return others;
+}
+
+u64 tdps_own_id(const struct tdps_vm *vm)
+{
+	return tdps_vm_id(vm->kvm);
+}
+
+bool tdps_own_bugged(const struct tdps_vm *vm)
+{
+	return READ_ONCE(vm->kvm->vm_bugged) || READ_ONCE(vm->kvm->vm_dead);
+}
+
+u64 tdps_own_gfn(const struct tdps_vm *vm, enum tdps_region r)
+{
+	return vm->region[r].gfn;
+}
+
+u64 tdps_own_pages(const struct tdps_vm *vm, enum tdps_region r)
+{
+	return vm->region[r].pages;
+}
+
+bool tdps_own_huge(const struct tdps_vm *vm, enum tdps_region r)
+{
+	return vm->region[r].huge;
+}
+
+const char *tdps_own_missing(const struct tdps_vm *vm, enum tdps_region r)
+{
+	return vm->region[r].missing;
+}
+
+u64 tdps_own_shared_bit(const struct tdps_vm *vm)
+{
+	return kvm_gfn_direct_bits(vm->kvm) << PAGE_SHIFT;
+}
+
+enum tdps_region own_region_of(const struct tdps_vm *vm, u64 gfn)
+{
+	gfn &= ~tdps_external_base_gfn();
+	return gfn < OWN_REGION_GFN(0) ? TDPS_NR_REGIONS :
+		min_t(u64, (gfn - OWN_REGION_GFN(0)) / OWN_GIB_PAGES, TDPS_NR_REGIONS);
+}
