@@ -93,6 +93,14 @@ bool bed_external(struct bed *b, gfn_t gfn, int level, struct bed_external *e)
 
 /* --- suites --- */
 
+/**
+ * bed_suite_init() - suite_init of every suite that uses the bed
+ * @suite: the suite
+ *
+ * Context: may sleep.
+ *
+ * Return: 0 or -errno; the home has said why.
+ */
 int bed_suite_init(struct kunit_suite *suite)
 {
 	int err = home_open();
@@ -109,6 +117,12 @@ int bed_suite_init(struct kunit_suite *suite)
 	return 0;
 }
 
+/**
+ * bed_suite_exit() - suite_exit of every suite that uses the bed
+ * @suite: the suite
+ *
+ * Context: may sleep.
+ */
 void bed_suite_exit(struct kunit_suite *suite)
 {
 	/* KUnit calls this one also after an init that has failed */
@@ -152,6 +166,14 @@ static int make_vm(struct bed *b)
 	return err;
 }
 
+/**
+ * bed_init() - make a VM for a case
+ * @test: the case
+ *
+ * Context: may sleep.
+ *
+ * Return: 0 or -errno.
+ */
 int bed_init(struct kunit *test)
 {
 	struct bed *b = kunit_kzalloc(test, sizeof(*b), GFP_KERNEL);
@@ -170,46 +192,77 @@ int bed_init(struct kunit *test)
 
 /* --- a case's end --- */
 
-static void expect_nothing_left(struct bed *b, const struct home_left *left)
+static const char *left_in_kvm(struct bed *b, const struct home_left *left)
 {
-	struct kunit *test = b->test;
 	int i;
 
 	/* what was refused when KVM gave the VM up stays counted */
 	for (i = 0; i < ARRAY_SIZE(left->pages) && !b->expect_bugged; i++)
-		KUNIT_EXPECT_EQ_MSG(test, left->pages[i], 0, "A1: leafs of level %s left",
-				    bed_level_name(i + 1));
-	KUNIT_EXPECT_EQ_MSG(test, left->tables, 0, "A1: page tables left");
-	KUNIT_EXPECT_EQ_MSG(test, left->headers, 0, "A1: struct kvm_mmu_page left");
-	KUNIT_EXPECT_EQ_MSG(test, left->roots, 0, "Z2: roots left");
+		if (left->pages[i])
+			return bed_say(b, "A1: %lld leafs of %s left", left->pages[i],
+				       bed_level_name(i + 1));
+	if (left->tables)
+		return bed_say(b, "A1: %lld page tables left", left->tables);
+	if (left->headers)
+		return bed_say(b, "A1: %lld struct kvm_mmu_page left", left->headers);
+	return left->roots ? bed_say(b, "Z2: %d roots left", left->roots) : NULL;
 }
 
-/* After KVM gave the VM up, removals were by force, and pages may stay with the TD. */
-static void expect_module_empty(struct bed *b)
+/* After KVM gave the VM up, removals were by force. */
+static const char *left_in_module(struct bed *b)
 {
-	KUNIT_EXPECT_EQ_MSG(b->test, module_pages(), pages_before,
-			    "A1: pages of the TDX module left");
-	if (!b->expect_bugged)
-		KUNIT_EXPECT_EQ_MSG(b->test, pages_forced(), forced_before,
-				    "Z1: pages or tables that KVM left in the external table");
+	u64 pages = module_pages(), forced = pages_forced();
+
+	if (pages != pages_before)
+		return bed_say(b, "A1: %lld pages of the TDX module left",
+			       (s64)(pages - pages_before));
+	if (forced != forced_before && !b->expect_bugged)
+		return bed_say(b, "Z1: KVM left %llu pages and tables in the external table",
+			       forced - forced_before);
+	return NULL;
 }
 
 #define MAX_ROOTS	16	/* looked at */
 
-static void expect_at_rest(struct bed *b)
+static const char *not_at_rest(struct bed *b)
 {
 	struct kvm_mmu_page *root, *roots[MAX_ROOTS];
+	const char *wrong = NULL;
 	int n = 0, i;
 
+	if (b->kvm->vm_bugged && !b->expect_bugged)
+		return "KVM has given the VM up";
 	scoped_guard(rcu) {
 		bed_for_each_root(b, root)
 			if (n < MAX_ROOTS)
 				roots[n++] = root;
 	}
-	for (i = 0; i < n; i++)
-		BED_EXPECT_OK(b, bed_no_frozen(b, roots[i]));
-	if (!b->expect_bugged)
-		KUNIT_EXPECT_FALSE_MSG(b->test, b->kvm->vm_bugged, "KVM has given the VM up");
+	for (i = 0; i < n && !wrong; i++)
+		wrong = bed_no_frozen(b, roots[i]);
+	return wrong;
+}
+
+/**
+ * bed_take_down() - end the VM, and look for what is left
+ * @b: bed; it has no VM any more afterwards
+ *
+ * What bed_exit() does if the case has not.
+ *
+ * Context: the case's thread; may sleep. Nobody else uses the VM.
+ *
+ * Return: NULL, or the first thing that is wrong.
+ */
+const char *bed_take_down(struct bed *b)
+{
+	const char *wrong = not_at_rest(b);
+	struct home_left left;
+
+	/* what the case let fail must not fail here */
+	memset(&b->fail, 0, sizeof(b->fail));
+	home_destroy(b, &left);
+	WRITE_ONCE(bed_now, NULL);
+	wrong = wrong ?: left_in_kvm(b, &left);
+	return wrong ?: left_in_module(b);
 }
 
 static void expect_no_splat(struct bed *b)
@@ -229,19 +282,12 @@ static void tell_failure(struct bed *b)
 		   IS_ENABLED(CONFIG_UML) ? "" : " WHERE=qemu", suite_name, b->test->name);
 }
 
-static void unmake_vm(struct bed *b)
-{
-	struct home_left left;
-
-	expect_at_rest(b);
-	/* what the case let fail must not fail here */
-	memset(&b->fail, 0, sizeof(b->fail));
-	home_destroy(b, &left);
-	WRITE_ONCE(bed_now, NULL);
-	expect_nothing_left(b, &left);
-	expect_module_empty(b);
-}
-
+/**
+ * bed_exit() - take the case's VM down, and fail the case for what is left of it
+ * @test: the case
+ *
+ * Context: may sleep.
+ */
 void bed_exit(struct kunit *test)
 {
 	struct bed *b = test->priv;
@@ -251,7 +297,7 @@ void bed_exit(struct kunit *test)
 	bed_warns(b);
 	/* a thread that never came back still uses the VM */
 	if (b->kvm && !bed_sched_lost())
-		unmake_vm(b);
+		BED_EXPECT_OK(b, bed_take_down(b));
 	WRITE_ONCE(bed_now, NULL);
 	expect_no_splat(b);
 	tell_failure(b);
@@ -259,6 +305,12 @@ void bed_exit(struct kunit *test)
 
 /* --- what a case may need --- */
 
+/**
+ * bed_needs_lockdep() - SKIP unless lockdep can say how mmu_lock is held
+ * @b: bed
+ *
+ * Context: the case's thread.
+ */
 void bed_needs_lockdep(struct bed *b)
 {
 	if (bed_lock_of(b) == '?')
@@ -316,6 +368,15 @@ void bed_needs_mirror_split(struct bed *b)
 
 /* --- faults --- */
 
+/**
+ * bed_pfn() - the bed's page frame for a GFN
+ * @b: bed
+ * @gfn: GFN in the slot, without direct bits
+ *
+ * Context: any.
+ *
+ * Return: linear in @gfn, so that huge leafs are aligned.
+ */
 kvm_pfn_t bed_pfn(struct bed *b, gfn_t gfn)
 {
 	return home_first_pfn(b) + (gfn - BED_GFN);
@@ -440,6 +501,16 @@ void bed_map(struct bed *b, enum bed_kind kind, gfn_t gfn, int level)
 
 /* --- zaps and splits, as KVM's callers do them --- */
 
+/**
+ * bed_zap_leafs() - zap leafs of all valid roots, and flush
+ * @b: bed
+ * @start: first GFN
+ * @end: GFN after the last
+ *
+ * Context: any thread; takes mmu_lock for write.
+ *
+ * Return: true if KVM wanted a flush.
+ */
 bool bed_zap_leafs(struct bed *b, gfn_t start, gfn_t end)
 {
 	bool flush;
@@ -452,6 +523,17 @@ bool bed_zap_leafs(struct bed *b, gfn_t start, gfn_t end)
 	return flush;
 }
 
+/**
+ * bed_unmap() - unmap as an mmu_notifier that may block does, and flush
+ * @b: bed
+ * @start: first GFN
+ * @end: GFN after the last
+ * @attr_filter: KVM_FILTER_*: private, shared, or both
+ *
+ * Context: any thread; takes mmu_lock for write.
+ *
+ * Return: true if KVM wanted a flush.
+ */
 bool bed_unmap(struct bed *b, gfn_t start, gfn_t end, unsigned int attr_filter)
 {
 	struct kvm_gfn_range range = {
@@ -503,6 +585,13 @@ void bed_split(struct bed *b, enum bed_kind kind, gfn_t start, gfn_t end, int le
 
 /* --- roots --- */
 
+/**
+ * bed_invalidate() - invalidate valid roots; vCPUs keep them until bed_reload()
+ * @b: bed
+ * @which: KVM_DIRECT_ROOTS, KVM_MIRROR_ROOTS, or both
+ *
+ * Context: any thread; takes mmu_lock for write.
+ */
 void bed_invalidate(struct bed *b, int which)
 {
 	bed_write_lock(b);
@@ -510,6 +599,13 @@ void bed_invalidate(struct bed *b, int which)
 	bed_write_unlock(b);
 }
 
+/**
+ * bed_zap_invalidated() - zap what bed_invalidate() has left to be zapped
+ * @b: bed
+ * @shared: with mmu_lock held for read, else for write
+ *
+ * Context: any thread; KVM takes mmu_lock.
+ */
 void bed_zap_invalidated(struct bed *b, bool shared)
 {
 	/* takes mmu_lock before anything else */

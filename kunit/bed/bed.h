@@ -126,6 +126,8 @@ int bed_suite_init(struct kunit_suite *suite);
 void bed_suite_exit(struct kunit_suite *suite);
 int bed_init(struct kunit *test);
 void bed_exit(struct kunit *test);
+/* The part of it about the VM, for a case that wants to know: NULL, or what is wrong. */
+const char *bed_take_down(struct bed *b);
 #define BED_SUITE(_name, _cases)			\
 	static struct kunit_suite _name##_suite = {	\
 		.name = #_name,				\

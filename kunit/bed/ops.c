@@ -161,11 +161,12 @@ static bool fits(const struct bed_fail *f, gfn_t gfn, int level)
 static int refusal(struct bed *b, gfn_t gfn, int level)
 {
 	struct bed_fail *f = &b->fail;
-	int err = f->err;
+	int err;
 
 	guard(spinlock)(&tables.lock);
 	if (!fits(f, gfn, level))
 		return 0;
+	err = f->err;
 	if (f->skip) {
 		f->skip--;
 		return 0;
@@ -268,6 +269,14 @@ void bed_free_external_spt(struct kvm *kvm, struct kvm_mmu_page *sp)
 
 /* --- what cases ask --- */
 
+/**
+ * bed_ops_from() - how many external operations are in the log
+ * @b: bed
+ *
+ * Context: any.
+ *
+ * Return: index of the next one.
+ */
 u32 bed_ops_from(struct bed *b)
 {
 	return min(atomic_read(&b->nr_ops), BED_LOG);
@@ -295,6 +304,16 @@ int bed_find_op(struct bed *b, u32 from, bool free, gfn_t gfn, int level)
 	return -1;
 }
 
+/**
+ * bed_count_ops() - count calls of set_external_spte
+ * @b: bed
+ * @from: index to begin with
+ * @to: index to end before
+ *
+ * Context: any.
+ *
+ * Return: how many, frees not counted.
+ */
 u32 bed_count_ops(struct bed *b, u32 from, u32 to)
 {
 	u32 i, n = 0;

@@ -95,6 +95,14 @@ static const char * const point_names[BED_NR_POINTS] = {
 	[BED_DONE] = "done",
 };
 
+/**
+ * bed_point_name() - a point in words
+ * @p: which
+ *
+ * Context: any.
+ *
+ * Return: as in scripts' reports, "after_freeze".
+ */
 const char *bed_point_name(enum bed_point p)
 {
 	return p < BED_NR_POINTS ? point_names[p] : "?";
@@ -200,6 +208,15 @@ void bed_point(enum bed_point p, gfn_t gfn, int level)
 		stop(a);
 }
 
+/**
+ * bed_want_yield() - walks of this thread yield at every entry, or not any more
+ * @b: bed
+ * @yes: they do
+ *
+ * KVM itself never yields twice before it has got on.
+ *
+ * Context: a script's thread, or the case's own. Until the case ends.
+ */
 void bed_want_yield(struct bed *b, bool yes)
 {
 	struct actor *a = actor_now();
@@ -212,6 +229,13 @@ void bed_want_yield(struct bed *b, bool yes)
 	WRITE_ONCE(case_yields, yes);
 }
 
+/**
+ * bed_wants_yield() - does the current thread want to yield?
+ *
+ * Context: any.
+ *
+ * Return: as bed_want_yield() said.
+ */
 bool bed_wants_yield(void)
 {
 	struct actor *a;
@@ -582,6 +606,12 @@ void bed_sched_print(struct bed *b)
 		kunit_info(b->test, "schedule step %d: %s", i + 1, told.step[i]);
 }
 
+/**
+ * bed_patience() - for tests of scripts that cannot be followed
+ * @ms: how long a thread may not move, in milliseconds, until the case ends
+ *
+ * Context: the case's thread.
+ */
 void bed_patience(u32 ms)
 {
 	patience = ms * NSEC_PER_MSEC;
@@ -675,6 +705,17 @@ const char *bed_play(struct bed *b, const struct bed_step *steps, struct bed_act
 	return wrong;
 }
 
+/**
+ * bed_follow() - play a script, or fail the case
+ * @b: bed
+ * @steps: the script
+ * @actor: threads 'A', 'B', ...
+ * @nr: how many
+ *
+ * Context: as bed_play().
+ *
+ * Return: true if the script was followed.
+ */
 bool bed_follow(struct bed *b, const struct bed_step *steps, struct bed_actor *actor, int nr)
 {
 	const char *wrong = bed_play(b, steps, actor, nr);

@@ -99,20 +99,10 @@ struct bed_actor {
 	long ret;
 };
 
-/**
- * bed_follow() - play a script
- * @b: bed
- * @steps: the script
- * @actor: threads 'A', 'B', ...
- * @nr: how many
- *
- * After the last step all threads are let go and joined. A step that is not
- * reached within 5 s of the thread's own progress fails the case: number of the
- * step, what was wanted, where every thread stands. Everybody is let go then, too.
- *
- * Context: the case's thread. May sleep.
- *
- * Return: true if the script was followed.
+/*
+ * Play a script. After the last step all threads are let go and joined. A step that is not
+ * reached, with a thread that has not moved for 5 s, fails the case: number of the step, what
+ * was wanted, where every thread stands. Everybody is let go then, too.
  */
 bool bed_follow(struct bed *b, const struct bed_step *steps, struct bed_actor *actor, int nr);
 /* The same, but what could not be followed is only said: NULL, or in words (the case's). */

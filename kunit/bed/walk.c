@@ -5,6 +5,16 @@
  */
 #include "internal.h"
 
+/**
+ * bed_gfn() - a GFN as a root knows it
+ * @b: bed
+ * @kind: of the root
+ * @gfn: without direct bits
+ *
+ * Context: any.
+ *
+ * Return: with the direct bits, for a direct root.
+ */
 gfn_t bed_gfn(struct bed *b, enum bed_kind kind, gfn_t gfn)
 {
 	return kind == BED_DIRECT ? gfn | kvm_gfn_direct_bits(b->kvm) : gfn;

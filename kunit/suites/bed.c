@@ -309,6 +309,48 @@ static void fails_as_told(struct kunit *test)
 	BED_EXPECT_OK(b, bed_in_order(b, 0, bed_ops_from(b)));
 }
 
+/* --- what is left at the end --- */
+
+static void nothing_left_behind(struct kunit *test)
+{
+	struct bed *b = bed_of(test);
+
+	bed_map(b, BED_MIRROR, GFN, PG_LEVEL_4K);
+	bed_map(b, BED_MIRROR, FAR, PG_LEVEL_2M);
+	bed_map(b, BED_DIRECT, BED_1G(1), PG_LEVEL_1G);
+	bed_invalidate(b, KVM_DIRECT_ROOTS);
+	BED_EXPECT_OK(b, bed_take_down(b));
+}
+
+static void counted_behind(struct kunit *test)
+{
+	struct bed *b = bed_of(test);
+
+	bed_map(b, BED_DIRECT, GFN, PG_LEVEL_4K);
+	atomic64_inc(&b->kvm->stat.pages[0]);
+	BED_EXPECT_CAUGHT(b, bed_take_down(b));
+}
+
+static void frozen_behind(struct kunit *test)
+{
+	struct bed *b = bed_of(test);
+
+	bed_map(b, BED_DIRECT, GFN, PG_LEVEL_4K);
+	WRITE_ONCE(*entry(b, BED_DIRECT, GFN + 1, PG_LEVEL_4K), FROZEN_SPTE);
+	BED_EXPECT_CAUGHT(b, bed_take_down(b));
+}
+
+/* KVM has forgotten a mirror leaf: its page stays in the external table. */
+static void page_behind(struct kunit *test)
+{
+	struct bed *b = bed_of(test);
+
+	bed_map(b, BED_MIRROR, GFN, PG_LEVEL_4K);
+	WRITE_ONCE(*entry(b, BED_MIRROR, GFN, PG_LEVEL_4K), SHADOW_NONPRESENT_VALUE);
+	atomic64_dec(&b->kvm->stat.pages[0]);
+	BED_EXPECT_CAUGHT(b, bed_take_down(b));
+}
+
 /* --- words --- */
 
 static void words(struct kunit *test)
@@ -504,6 +546,10 @@ static struct kunit_case bed_cases[] = {
 	KUNIT_CASE(freed_in_order),
 	KUNIT_CASE(children_of),
 	KUNIT_CASE(fails_as_told),
+	KUNIT_CASE(nothing_left_behind),
+	KUNIT_CASE(counted_behind),
+	KUNIT_CASE(frozen_behind),
+	KUNIT_CASE(page_behind),
 	KUNIT_CASE(words),
 	KUNIT_CASE(warning_expected),
 	KUNIT_CASE(splat_caught),

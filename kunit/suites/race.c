@@ -159,11 +159,10 @@ static void expect_leaf(struct bed *b, enum bed_kind kind, gfn_t gfn, int level)
 	KUNIT_EXPECT_EQ(b->test, spte_to_pfn(spte), bed_pfn(b, gfn));
 }
 
-#define EXPECT_EMPTY(b, kind)							\
-	BED_EXPECT_OK(b, bed_nothing_left(b, (b)->root[kind], BED_GFN, BED_GFN + BED_PAGES))
-
-#define FOLLOW(b, steps, actors)						\
-	bed_follow(b, steps, actors, ARRAY_SIZE(actors))
+static void expect_empty(struct bed *b, enum bed_kind kind)
+{
+	BED_EXPECT_OK(b, bed_nothing_left(b, b->root[kind], BED_GFN, BED_GFN + BED_PAGES));
+}
 
 /* --- fault against fault --- */
 
@@ -185,7 +184,7 @@ static void fault_4k_then_2m(struct kunit *test)
 
 	bed_map(b, BED_MIRROR, FAR, PG_LEVEL_4K);
 	from = bed_ops_from(b);
-	FOLLOW(b, steps, actors);
+	bed_follow(b, steps, actors, ARRAY_SIZE(actors));
 	KUNIT_EXPECT_EQ(test, actors[0].ret, RET_PF_FIXED);
 	KUNIT_EXPECT_EQ(test, actors[1].ret, RET_PF_RETRY);
 	/* A's table and its leaf, and nothing of B's */
@@ -211,7 +210,7 @@ static void fault_2m_then_4k(struct kunit *test)
 
 	bed_map(b, BED_MIRROR, FAR, PG_LEVEL_4K);
 	from = bed_ops_from(b);
-	FOLLOW(b, steps, actors);
+	bed_follow(b, steps, actors, ARRAY_SIZE(actors));
 	KUNIT_EXPECT_EQ(test, actors[0].ret, RET_PF_FIXED);
 	KUNIT_EXPECT_EQ(test, actors[1].ret, RET_PF_RETRY);
 	KUNIT_EXPECT_EQ(test, bed_count_ops(b, from, bed_ops_from(b)), 1);
@@ -235,7 +234,7 @@ static void child_waits_for_parent(struct kunit *test)
 	struct bed_actor actors[] = { { do_fault, &first }, { do_fault_again, &second } };
 
 	bed_map(b, BED_MIRROR, FAR, PG_LEVEL_4K);
-	FOLLOW(b, steps, actors);
+	bed_follow(b, steps, actors, ARRAY_SIZE(actors));
 	KUNIT_EXPECT_EQ(test, actors[0].ret, RET_PF_FIXED);
 	KUNIT_EXPECT_EQ(test, actors[1].ret, RET_PF_FIXED);
 	expect_leaf(b, BED_MIRROR, GFN, PG_LEVEL_4K);
@@ -262,7 +261,7 @@ static void fault_loses_to_frozen(struct kunit *test)
 
 	bed_map(b, BED_MIRROR, GFN2, PG_LEVEL_4K);
 	from = bed_ops_from(b);
-	FOLLOW(b, steps, actors);
+	bed_follow(b, steps, actors, ARRAY_SIZE(actors));
 	KUNIT_EXPECT_EQ(test, actors[0].ret, RET_PF_FIXED);
 	KUNIT_EXPECT_EQ(test, actors[1].ret, RET_PF_RETRY);
 	KUNIT_EXPECT_EQ(test, bed_count_ops(b, from, bed_ops_from(b)), 1);
@@ -288,7 +287,7 @@ static void fault_loses_to_leaf(struct kunit *test)
 
 	bed_map(b, BED_MIRROR, GFN2, PG_LEVEL_4K);
 	from = bed_ops_from(b);
-	FOLLOW(b, steps, actors);
+	bed_follow(b, steps, actors, ARRAY_SIZE(actors));
 	KUNIT_EXPECT_EQ(test, actors[0].ret, RET_PF_SPURIOUS);
 	KUNIT_EXPECT_EQ(test, actors[1].ret, RET_PF_FIXED);
 	KUNIT_EXPECT_EQ(test, bed_count_ops(b, from, bed_ops_from(b)), 1);
@@ -312,7 +311,7 @@ static void two_links(struct kunit *test)
 	struct bed_actor actors[] = { { do_fault, &first }, { do_fault_again, &second } };
 
 	bed_map(b, BED_DIRECT, FAR, PG_LEVEL_4K);
-	FOLLOW(b, steps, actors);
+	bed_follow(b, steps, actors, ARRAY_SIZE(actors));
 	KUNIT_EXPECT_EQ(test, actors[0].ret, RET_PF_FIXED);
 	KUNIT_EXPECT_EQ(test, actors[1].ret, RET_PF_FIXED);
 	expect_leaf(b, BED_DIRECT, GFN, PG_LEVEL_4K);
@@ -338,10 +337,10 @@ static void zap_waits_for_fault(struct kunit *test)
 
 	bed_map(b, BED_MIRROR, GFN2, PG_LEVEL_4K);
 	actors[1].arg = table_of(b, BED_MIRROR, GFN);
-	FOLLOW(b, steps, actors);
+	bed_follow(b, steps, actors, ARRAY_SIZE(actors));
 	KUNIT_EXPECT_EQ(test, actors[0].ret, RET_PF_FIXED);
 	KUNIT_EXPECT_TRUE(test, actors[1].ret);
-	EXPECT_EMPTY(b, BED_MIRROR);
+	expect_empty(b, BED_MIRROR);
 	expect_sound(b);
 }
 
@@ -364,12 +363,12 @@ static void zap_waits_for_failure(struct kunit *test)
 	actors[1].arg = table_of(b, BED_MIRROR, GFN);
 	b->fail = (struct bed_fail) { .err = -EBUSY, .level = PG_LEVEL_4K, .times = 1 };
 	from = bed_ops_from(b);
-	FOLLOW(b, steps, actors);
+	bed_follow(b, steps, actors, ARRAY_SIZE(actors));
 	KUNIT_EXPECT_EQ(test, actors[0].ret, RET_PF_RETRY);
 	KUNIT_EXPECT_TRUE(test, actors[1].ret);
 	/* A's, which failed, and the removal of GFN2 */
 	KUNIT_EXPECT_EQ(test, bed_count_ops(b, from, bed_ops_from(b)), 2);
-	EXPECT_EMPTY(b, BED_MIRROR);
+	expect_empty(b, BED_MIRROR);
 	expect_sound(b);
 }
 
@@ -389,7 +388,7 @@ static void fault_meets_frozen_parent(struct kunit *test)
 
 	bed_map(b, BED_MIRROR, GFN2, PG_LEVEL_4K);
 	actors[1].arg = table_of(b, BED_MIRROR, GFN);
-	FOLLOW(b, steps, actors);
+	bed_follow(b, steps, actors, ARRAY_SIZE(actors));
 	KUNIT_EXPECT_EQ(test, actors[0].ret, RET_PF_FIXED);
 	KUNIT_EXPECT_TRUE(test, actors[1].ret);
 	expect_leaf(b, BED_MIRROR, GFN, PG_LEVEL_4K);
@@ -413,10 +412,10 @@ static void fault_in_removed_table(struct kunit *test)
 
 	bed_map(b, BED_DIRECT, GFN2, PG_LEVEL_4K);
 	actors[1].arg = table_of(b, BED_DIRECT, GFN);
-	FOLLOW(b, steps, actors);
+	bed_follow(b, steps, actors, ARRAY_SIZE(actors));
 	KUNIT_EXPECT_EQ(test, actors[0].ret, RET_PF_RETRY);
 	KUNIT_EXPECT_TRUE(test, actors[1].ret);
-	EXPECT_EMPTY(b, BED_DIRECT);
+	expect_empty(b, BED_DIRECT);
 	expect_sound(b);
 }
 
@@ -440,11 +439,41 @@ static void zap_and_two_faults(struct kunit *test)
 
 	bed_map(b, BED_MIRROR, GFN2, PG_LEVEL_4K);
 	actors[1].arg = table_of(b, BED_MIRROR, GFN);
-	FOLLOW(b, steps, actors);
+	bed_follow(b, steps, actors, ARRAY_SIZE(actors));
 	KUNIT_EXPECT_EQ(test, actors[0].ret, RET_PF_FIXED);
 	KUNIT_EXPECT_EQ(test, actors[2].ret, RET_PF_FIXED);
 	KUNIT_EXPECT_TRUE(test, actors[1].ret);
-	EXPECT_EMPTY(b, BED_MIRROR);
+	expect_empty(b, BED_MIRROR);
+	expect_sound(b);
+}
+
+/* The table's parent is frozen by a zap that waits for a fault: a third one retries. */
+static void fault_behind_waiting_zap(struct kunit *test)
+{
+	static const struct bed_step steps[] = {
+		BED_RUN_AT('A', BED_AFTER_FREEZE, PG_LEVEL_4K),
+		BED_BLOCKS('B'),
+		BED_RUN('C', BED_RETRY),
+		BED_RUN('A', BED_DONE),
+		BED_RUN('B', BED_DONE),
+		BED_RUN('C', BED_DONE),
+		BED_END
+	};
+	struct bed *b = bed_of(test);
+	struct bed_fault first = { .kind = BED_MIRROR, .gfn = GFN };
+	struct bed_fault second = { .kind = BED_MIRROR, .gfn = GFN + 7, .vcpu = 1 };
+	struct bed_actor actors[] = {
+		{ do_fault, &first }, { do_zap_table }, { do_fault_again, &second },
+	};
+
+	bed_map(b, BED_MIRROR, GFN2, PG_LEVEL_4K);
+	actors[1].arg = table_of(b, BED_MIRROR, GFN);
+	bed_follow(b, steps, actors, ARRAY_SIZE(actors));
+	KUNIT_EXPECT_EQ(test, actors[0].ret, RET_PF_FIXED);
+	KUNIT_EXPECT_EQ(test, actors[2].ret, RET_PF_FIXED);
+	/* A's leaf went with the table, C's is in a new one */
+	KUNIT_EXPECT_EQ(test, bed_leafs(b, b->root[BED_MIRROR], BED_GFN, END), 1);
+	expect_leaf(b, BED_MIRROR, GFN + 7, PG_LEVEL_4K);
 	expect_sound(b);
 }
 
@@ -459,7 +488,7 @@ static void expect_one_zap(struct bed *b, const struct bed_actor *actors, u32 fr
 	for (i = from; i < bed_ops_from(b); i++)
 		frees += b->op[i].free;
 	KUNIT_EXPECT_EQ(b->test, frees, 1);
-	EXPECT_EMPTY(b, BED_MIRROR);
+	expect_empty(b, BED_MIRROR);
 	expect_sound(b);
 }
 
@@ -480,7 +509,7 @@ static void two_zaps_of_a_table(struct kunit *test)
 	actors[0].arg = table_of(b, BED_MIRROR, GFN);
 	actors[1].arg = actors[0].arg;
 	from = bed_ops_from(b);
-	FOLLOW(b, steps, actors);
+	bed_follow(b, steps, actors, ARRAY_SIZE(actors));
 	expect_one_zap(b, actors, from);
 }
 
@@ -501,7 +530,7 @@ static void zap_meets_frozen_table(struct kunit *test)
 	actors[0].arg = table_of(b, BED_MIRROR, GFN);
 	actors[1].arg = actors[0].arg;
 	from = bed_ops_from(b);
-	FOLLOW(b, steps, actors);
+	bed_follow(b, steps, actors, ARRAY_SIZE(actors));
 	expect_one_zap(b, actors, from);
 }
 
@@ -520,10 +549,10 @@ static void zap_leafs_waits_for_lock(struct kunit *test)
 	struct bed_actor actors[] = { { do_fault, &f }, { do_zap_leafs } };
 
 	bed_map(b, BED_MIRROR, GFN2, PG_LEVEL_4K);
-	FOLLOW(b, steps, actors);
+	bed_follow(b, steps, actors, ARRAY_SIZE(actors));
 	KUNIT_EXPECT_EQ(test, actors[0].ret, RET_PF_FIXED);
 	KUNIT_EXPECT_TRUE(test, actors[1].ret);
-	EXPECT_EMPTY(b, BED_MIRROR);
+	expect_empty(b, BED_MIRROR);
 	expect_sound(b);
 }
 
@@ -545,7 +574,7 @@ static void split_loses_to_fault(struct kunit *test)
 
 	bed_map(b, BED_DIRECT, GFN, PG_LEVEL_2M);
 	huge = bed_spte(b, BED_DIRECT, GFN, PG_LEVEL_2M);
-	FOLLOW(b, steps, actors);
+	bed_follow(b, steps, actors, ARRAY_SIZE(actors));
 	KUNIT_EXPECT_EQ(test, actors[1].ret, RET_PF_SPURIOUS);
 	BED_EXPECT_OK(b, bed_children_of(b, BED_DIRECT, GFN, PG_LEVEL_2M, huge));
 	expect_sound(b);
@@ -566,7 +595,7 @@ static void two_splits(struct kunit *test)
 
 	bed_map(b, BED_DIRECT, GFN, PG_LEVEL_2M);
 	huge = bed_spte(b, BED_DIRECT, GFN, PG_LEVEL_2M);
-	FOLLOW(b, steps, actors);
+	bed_follow(b, steps, actors, ARRAY_SIZE(actors));
 	BED_EXPECT_OK(b, bed_children_of(b, BED_DIRECT, GFN, PG_LEVEL_2M, huge));
 	expect_sound(b);
 }
@@ -587,9 +616,9 @@ static void split_yields_to_notifier(struct kunit *test)
 	struct bed_actor actors[] = { { do_split_yielding }, { do_unmap } };
 
 	bed_map(b, BED_DIRECT, FAR, PG_LEVEL_2M);
-	FOLLOW(b, steps, actors);
+	bed_follow(b, steps, actors, ARRAY_SIZE(actors));
 	KUNIT_EXPECT_TRUE(test, actors[1].ret);
-	EXPECT_EMPTY(b, BED_DIRECT);
+	expect_empty(b, BED_DIRECT);
 	expect_sound(b);
 }
 
@@ -613,7 +642,7 @@ static void recover_takes_a_fault_along(struct kunit *test)
 	struct bed_actor actors[] = { { do_recover }, { do_fault, &f } };
 
 	map_small(b);
-	FOLLOW(b, steps, actors);
+	bed_follow(b, steps, actors, ARRAY_SIZE(actors));
 	KUNIT_EXPECT_EQ(test, actors[1].ret, RET_PF_FIXED);
 	KUNIT_EXPECT_EQ(test, bed_leafs(b, b->root[BED_DIRECT], GFN, FAR), 1);
 	expect_sound(b);
@@ -634,7 +663,7 @@ static void fault_in_recovered_table(struct kunit *test)
 	struct bed_actor actors[] = { { do_recover }, { do_fault, &f } };
 
 	map_small(b);
-	FOLLOW(b, steps, actors);
+	bed_follow(b, steps, actors, ARRAY_SIZE(actors));
 	KUNIT_EXPECT_EQ(test, actors[1].ret, RET_PF_RETRY);
 	KUNIT_EXPECT_EQ(test, bed_leafs(b, b->root[BED_DIRECT], GFN, FAR), 1);
 	expect_sound(b);
@@ -667,9 +696,9 @@ static void invalidate_waits_for_map(struct kunit *test)
 	struct bed_actor actors[] = { { do_fault, &f }, { do_invalidate } };
 
 	bed_map(b, BED_MIRROR, GFN2, PG_LEVEL_4K);
-	FOLLOW(b, steps, actors);
+	bed_follow(b, steps, actors, ARRAY_SIZE(actors));
 	KUNIT_EXPECT_EQ(test, actors[0].ret, RET_PF_FIXED);
-	EXPECT_EMPTY(b, BED_MIRROR);
+	expect_empty(b, BED_MIRROR);
 	bed_reload(b);
 	expect_sound(b);
 }
@@ -689,9 +718,9 @@ static void map_meets_invalid_root(struct kunit *test)
 	struct bed_fault f = { .kind = BED_DIRECT, .gfn = GFN };
 	struct bed_actor actors[] = { { do_fault, &f }, { do_invalidate } };
 
-	FOLLOW(b, steps, actors);
+	bed_follow(b, steps, actors, ARRAY_SIZE(actors));
 	KUNIT_EXPECT_EQ(test, actors[0].ret, RET_PF_RETRY);
-	EXPECT_EMPTY(b, BED_DIRECT);
+	expect_empty(b, BED_DIRECT);
 	bed_reload(b);
 	bed_map(b, BED_DIRECT, GFN, PG_LEVEL_4K);
 	expect_sound(b);
@@ -736,10 +765,33 @@ static void notifier_and_invalid_root(struct kunit *test)
 	map_small(b);
 	actors[1].arg = b->root[BED_DIRECT];
 	bed_invalidate(b, KVM_DIRECT_ROOTS);
-	FOLLOW(b, steps, actors);
+	bed_follow(b, steps, actors, ARRAY_SIZE(actors));
 	KUNIT_EXPECT_EQ(test, actors[1].ret, 0);
-	EXPECT_EMPTY(b, BED_DIRECT);
+	expect_empty(b, BED_DIRECT);
 	bed_reload(b);
+	expect_sound(b);
+}
+
+/* ... and so has to be left alone what a vCPU with a new root maps meanwhile. */
+static void old_root_and_new_root(struct kunit *test)
+{
+	static const struct bed_step steps[] = {
+		BED_RUN('A', BED_YIELD),
+		BED_RUN('B', BED_DONE),
+		BED_RUN('A', BED_DONE),
+		BED_END
+	};
+	struct bed *b = bed_of(test);
+	struct bed_fault f = { .kind = BED_DIRECT, .gfn = GFN, .vcpu = 1 };
+	struct bed_actor actors[] = { { do_zap_invalidated }, { do_fault, &f } };
+
+	map_small(b);
+	bed_invalidate(b, KVM_DIRECT_ROOTS);
+	bed_reload(b);
+	bed_follow(b, steps, actors, ARRAY_SIZE(actors));
+	KUNIT_EXPECT_EQ(test, actors[1].ret, RET_PF_FIXED);
+	KUNIT_EXPECT_EQ(test, bed_leafs(b, b->root[BED_DIRECT], BED_GFN, END), 1);
+	expect_leaf(b, BED_DIRECT, GFN, PG_LEVEL_4K);
 	expect_sound(b);
 }
 
@@ -789,9 +841,9 @@ static void expect_overtaken(struct kunit *test, const struct bed_step *steps)
 	struct bed_actor actors[] = { { do_fault_overtaken, &f }, { do_invalidate_range } };
 
 	bed_map(b, BED_DIRECT, GFN2, PG_LEVEL_4K);
-	FOLLOW(b, steps, actors);
+	bed_follow(b, steps, actors, ARRAY_SIZE(actors));
 	KUNIT_EXPECT_EQ(test, actors[0].ret, RET_PF_RETRY);
-	EXPECT_EMPTY(b, BED_DIRECT);
+	expect_empty(b, BED_DIRECT);
 	KUNIT_EXPECT_EQ(test, bed_fault_seq(b, &f, bed_seq(b)), RET_PF_FIXED);
 	expect_sound(b);
 }
@@ -821,10 +873,10 @@ static void notifier_waits_for_map(struct kunit *test)
 	struct bed_actor actors[] = { { do_fault, &f }, { do_unmap } };
 
 	bed_map(b, BED_DIRECT, GFN2, PG_LEVEL_4K);
-	FOLLOW(b, steps, actors);
+	bed_follow(b, steps, actors, ARRAY_SIZE(actors));
 	KUNIT_EXPECT_EQ(test, actors[0].ret, RET_PF_FIXED);
 	KUNIT_EXPECT_TRUE(test, actors[1].ret);
-	EXPECT_EMPTY(b, BED_DIRECT);
+	expect_empty(b, BED_DIRECT);
 	expect_sound(b);
 }
 
@@ -858,12 +910,12 @@ static void lockless_walk_and_free(struct kunit *test)
 
 	bed_map(b, BED_DIRECT, GFN, PG_LEVEL_4K);
 	actors[1].arg = table_of(b, BED_DIRECT, GFN);
-	FOLLOW(b, steps, actors);
+	bed_follow(b, steps, actors, ARRAY_SIZE(actors));
 	KUNIT_EXPECT_EQ(test, actors[0].ret, PG_LEVEL_4K);
 	KUNIT_EXPECT_TRUE(test, actors[1].ret);
 	KUNIT_EXPECT_EQ_MSG(test, seen, FROZEN_SPTE, "the walker saw %s",
 			    bed_str(b, seen, PG_LEVEL_4K, BED_DIRECT));
-	EXPECT_EMPTY(b, BED_DIRECT);
+	expect_empty(b, BED_DIRECT);
 	expect_sound(b);
 }
 
@@ -880,9 +932,9 @@ static void age_loses_to_zap(struct kunit *test)
 	struct bed_actor actors[] = { { do_age }, { do_zap_leafs } };
 
 	bed_map(b, BED_DIRECT, GFN, PG_LEVEL_4K);
-	FOLLOW(b, steps, actors);
+	bed_follow(b, steps, actors, ARRAY_SIZE(actors));
 	KUNIT_EXPECT_TRUE(test, actors[1].ret);
-	EXPECT_EMPTY(b, BED_DIRECT);
+	expect_empty(b, BED_DIRECT);
 	expect_sound(b);
 }
 
@@ -901,9 +953,9 @@ static void age_in_removed_table(struct kunit *test)
 
 	bed_map(b, BED_DIRECT, GFN, PG_LEVEL_4K);
 	actors[1].arg = table_of(b, BED_DIRECT, GFN);
-	FOLLOW(b, steps, actors);
+	bed_follow(b, steps, actors, ARRAY_SIZE(actors));
 	KUNIT_EXPECT_TRUE(test, actors[1].ret);
-	EXPECT_EMPTY(b, BED_DIRECT);
+	expect_empty(b, BED_DIRECT);
 	expect_sound(b);
 }
 
@@ -939,7 +991,7 @@ static void clear_dirty_and_fast_fault(struct kunit *test)
 	spte = bed_spte(b, BED_DIRECT, GFN, PG_LEVEL_4K);
 	KUNIT_ASSERT_FALSE(test, is_writable_pte(spte));
 	KUNIT_ASSERT_TRUE(test, spte & shadow_dirty_mask);
-	FOLLOW(b, steps, actors);
+	bed_follow(b, steps, actors, ARRAY_SIZE(actors));
 	KUNIT_EXPECT_TRUE(test, actors[1].ret);
 	KUNIT_EXPECT_EQ(test, bed_spte(b, BED_DIRECT, GFN, PG_LEVEL_4K),
 			(spte | PT_WRITABLE_MASK) & ~shadow_dirty_mask);
@@ -972,7 +1024,7 @@ static void wrprot_and_guest_write(struct kunit *test)
 	do_clear_dirty(b, NULL);
 	spte = bed_spte(b, BED_DIRECT, GFN, PG_LEVEL_4K);
 	KUNIT_ASSERT_FALSE(test, spte & shadow_dirty_mask);
-	FOLLOW(b, steps, actors);
+	bed_follow(b, steps, actors, ARRAY_SIZE(actors));
 	KUNIT_EXPECT_TRUE(test, actors[0].ret);
 	KUNIT_EXPECT_EQ(test, bed_spte(b, BED_DIRECT, GFN, PG_LEVEL_4K),
 			(spte & ~PT_WRITABLE_MASK) | shadow_dirty_mask | shadow_accessed_mask);
@@ -995,7 +1047,7 @@ static void clear_dirty_and_split(struct kunit *test)
 	bed_map(b, BED_DIRECT, GFN, PG_LEVEL_2M);
 	huge = bed_spte(b, BED_DIRECT, GFN, PG_LEVEL_2M);
 	KUNIT_ASSERT_TRUE(test, huge & shadow_dirty_mask);
-	FOLLOW(b, steps, actors);
+	bed_follow(b, steps, actors, ARRAY_SIZE(actors));
 	BED_EXPECT_OK(b, bed_children_of(b, BED_DIRECT, GFN, PG_LEVEL_2M,
 					 huge & ~shadow_dirty_mask));
 	expect_sound(b);
@@ -1013,6 +1065,7 @@ static struct kunit_case race_cases[] = {
 	KUNIT_CASE(fault_meets_frozen_parent),
 	KUNIT_CASE(fault_in_removed_table),
 	KUNIT_CASE(zap_and_two_faults),
+	KUNIT_CASE(fault_behind_waiting_zap),
 	KUNIT_CASE(two_zaps_of_a_table),
 	KUNIT_CASE(zap_meets_frozen_table),
 	KUNIT_CASE(zap_leafs_waits_for_lock),
@@ -1024,6 +1077,7 @@ static struct kunit_case race_cases[] = {
 	KUNIT_CASE(invalidate_waits_for_map),
 	KUNIT_CASE(map_meets_invalid_root),
 	KUNIT_CASE(notifier_and_invalid_root),
+	KUNIT_CASE(old_root_and_new_root),
 	KUNIT_CASE(map_during_invalidation),
 	KUNIT_CASE(map_after_invalidation),
 	KUNIT_CASE(notifier_waits_for_map),
