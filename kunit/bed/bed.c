@@ -176,8 +176,11 @@ static int make_vm(struct bed *b)
  */
 int bed_init(struct kunit *test)
 {
-	struct bed *b = kunit_kzalloc(test, sizeof(*b), GFP_KERNEL);
+	struct bed *b;
 
+	if (bed_sched_lost())
+		kunit_skip(test, "a thread of an earlier case never came back");
+	b = kzalloc_obj(*b);
 	if (!b)
 		return -ENOMEM;
 	b->test = test;
@@ -291,16 +294,21 @@ static void tell_failure(struct bed *b)
 void bed_exit(struct kunit *test)
 {
 	struct bed *b = test->priv;
+	bool lost;
 
 	if (!b)
 		return;
 	bed_warns(b);
-	/* a thread that never came back still uses the VM */
-	if (b->kvm && !bed_sched_lost())
+	/* a thread that never came back still uses the VM, and the bed */
+	lost = bed_sched_lost();
+	if (b->kvm && !lost)
 		BED_EXPECT_OK(b, bed_take_down(b));
 	WRITE_ONCE(bed_now, NULL);
 	expect_no_splat(b);
 	tell_failure(b);
+	test->priv = NULL;
+	if (!lost)
+		kfree(b);
 }
 
 /* --- what a case may need --- */

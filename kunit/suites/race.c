@@ -4,6 +4,8 @@
  * far before the other goes on. Every case ends with both tables compared, the books
  * checked and the external operations judged.
  */
+#include <linux/jiffies.h>
+
 #include "../bed/bed.h"
 #include "../bed/sched.h"
 
@@ -23,14 +25,15 @@ static long do_fault(struct bed *b, void *arg)
 	return bed_fault(b, arg);
 }
 
-/* A vCPU that faults again until it is served, as the guest's next access would. */
+/* A vCPU that faults again until it is served, as the guest's next access would; or for 3 s. */
 static long do_fault_again(struct bed *b, void *arg)
 {
+	unsigned long end = jiffies + 3 * HZ;
 	int ret;
 
 	do {
 		ret = bed_fault(b, arg);
-	} while (ret == RET_PF_RETRY);
+	} while (ret == RET_PF_RETRY && time_before(jiffies, end));
 	return ret;
 }
 
