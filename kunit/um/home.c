@@ -75,12 +75,9 @@ void home_close(void)
 
 /* --- a VM's life --- */
 
+/* Without SRCU: nothing here takes it, and it costs a grace period. */
 static int make_vm(struct kvm *kvm)
 {
-	int err = init_srcu_struct(&kvm->srcu);
-
-	if (err)
-		return err;
 	rwlock_init(&kvm->mmu_lock);
 	mutex_init(&kvm->lock);
 	mutex_init(&kvm->slots_lock);
@@ -93,10 +90,7 @@ static int make_vm(struct kvm *kvm)
 	kvm->arch.shadow_mmio_value = shadow_mmio_value;
 	INIT_LIST_HEAD(&kvm->arch.possible_nx_huge_pages[KVM_TDP_MMU].pages);
 	kvm_mmu_init_tdp_mmu(kvm);
-	err = tdps_external_adopt(kvm);
-	if (err)
-		cleanup_srcu_struct(&kvm->srcu);
-	return err;
+	return tdps_external_adopt(kvm);
 }
 
 static int make_vcpus(struct bed *b)
@@ -224,7 +218,6 @@ void home_destroy(struct bed *b, struct home_left *left)
 	count_left(h, left);
 	left->headers = um_headers() - h->headers;
 	tdps_external_destroy(kvm);
-	cleanup_srcu_struct(&kvm->srcu);
 	vfree(h->slot.dirty_bitmap);
 	kvfree(h);
 	b->home = NULL;

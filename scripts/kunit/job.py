@@ -46,16 +46,22 @@ def check(values):
         raise usage("KERNEL=debian: the suites are compiled into a kernel that is built here")
     if values.kver == "6.12":
         raise usage("KVER=6.12: has no mirror roots; the suites need 7.2 or newer")
+    if values.mutant and values.where == "qemu":
+        raise usage("MUTANT=%s goes with WHERE=uml" % values.mutant)
     if (values.where or "uml") == "uml" and values.flavour != "lockdep":
         raise usage("FLAVOUR=%s: in UML the suites are run with lockdep" % values.flavour)
+
+
+def _changed(values):
+    """The variant or planted bug that is asked for."""
+    return values.variant or values.mutant
 
 
 def build(values, replaced=None):
     """A UML kernel of the tree in question; @replaced: see uml.build()."""
     tree = front.get_tree(values)
-    if values.variant and replaced is None:
-        what = change.find(values.variant)
-        replaced = change.files(tree, what)
+    if _changed(values) and replaced is None:
+        replaced = change.files(tree, change.find(_changed(values)))
     return uml.build(uml.Uml(tree, values.config_name()), values.jobs, replaced)
 
 
@@ -84,11 +90,11 @@ def _name_the_crashed(kernel, folder, wanted, result):
 
 
 def _uml(values, folder, wanted):
-    packages.need(boot=False, mutants=bool(values.variant))
+    packages.need(boot=False, mutants=bool(_changed(values)))
     kernel = build(values)
     say("  kernel: UML, Linux %s, %s%s, %s (%.1f s)" % (
         kernel.release, kernel.config_name,
-        ", VARIANT=%s" % values.variant if values.variant else "", kernel.how, kernel.seconds))
+        ", with %s" % _changed(values) if _changed(values) else "", kernel.how, kernel.seconds))
     booted, result = in_uml(kernel, folder, wanted)
     raw = folder / "raw.log"
     if not result.started:
@@ -117,7 +123,7 @@ def run(values):
     report.failures(result, folder / "raw.log")
     data = {"where": values.where or "uml", "kernel": kernel.release,
             "tree": str(kernel.tree.path), "config": kernel.config_name,
-            "variant": values.variant, "filter": values.filter}
+            "variant": _changed(values), "filter": values.filter}
     say("  files: %s" % folder)
     return report.close(result, folder, data, timings)
 
@@ -127,7 +133,7 @@ def run(values):
 def part(values, results, where):
     """The suites in one home, as results of a larger test."""
     values = copy.copy(values)
-    values.where, values.filter, values.variant = where, None, None
+    values.where, values.filter, values.variant, values.mutant = where, None, None, None
     folder = session.new_folder(values, "check-kunit-%s-" % where)
     home = qemu.run if where == "qemu" else _uml
     _, result, timings = home(values, folder, None)

@@ -13,7 +13,7 @@ from common.say import EXIT_FAILURE, EXIT_PASS, say
 from kunit import ktap
 
 #: variables that decide what is run
-_REPEATED = ("WHERE", "KSRC", "KVER", "VARIANT", "KASAN", "FORCE")
+_REPEATED = ("WHERE", "KSRC", "KVER", "VARIANT", "MUTANT", "KASAN", "FORCE")
 
 
 def parsed(tool, raw, out, everything):

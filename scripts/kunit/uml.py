@@ -25,6 +25,10 @@ _LAYERS = {
     "lockdep": (".kunitconfig",),
     "kasan": (".kunitconfig", "kasan.config"),
     "noprove": (".kunitconfig", "noprove.config"),
+    # no suites but the stress tester: make run WHERE=uml
+    "stress": (".kunitconfig", "um/stress/stress.config"),
+    "stress-plain": (".kunitconfig", "um/stress/stress.config", "um/stress/plain.config"),
+    "stress-kasan": (".kunitconfig", "um/stress/stress.config", "kasan.config"),
 }
 #: folders of the project that are compiled here
 _OURS = ("kunit", "tdp_stress")
@@ -155,7 +159,10 @@ def _build(uml, jobs, replaced, digests):
         cache.need_space(uml.folder, _NEED_MIB, "a UML kernel")
     if uml.log.exists():
         os.replace(uml.log, uml.log.with_suffix(".log.old"))
-    if state.config != wanted or not (uml.out / ".config").exists():
+    # a new symbol would have to be asked for
+    kconfig = any(os.path.basename(n).startswith("Kconfig")
+                  for n in source.changes(state.files, now))
+    if state.config != wanted or kconfig or not (uml.out / ".config").exists():
         state.config = ""
         state.save()
         _configure(uml, options)
