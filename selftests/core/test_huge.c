@@ -243,7 +243,7 @@ FIXTURE_SETUP(state)
 	ASSERT_EQ(0, host_start(&self->h, &cfg));
 	ASSERT_EQ(0, td_start(&self->h, td, HOST_KEYID, variant->stage, 1));
 	ASSERT_EQ(0, td_map_tables_to(td, TEST_GPA, 1));
-	ASSERT_EQ(0, td_put_huge(td, TEST_GPA, 1, HUGE_PA(0), variant->state));
+	ASSERT_EQ(0, td_put_state(td, TEST_GPA, 1, HUGE_PA(0), variant->state));
 	ASSERT_EQ(variant->state, td_state_at(td, TEST_GPA, 1));
 }
 
@@ -532,7 +532,7 @@ TEST_F(huge, the_plant_respects_the_lock)
 	u32 *lock = &tdxm_pamt_at(self->h.m, HUGE_PA(0), 1)->lock;
 	struct test_td *td = &self->td;
 
-	ASSERT_EQ(0, td_put_huge(td, TEST_GPA, 1, HUGE_PA(0), SEPT_MAPPED));
+	ASSERT_EQ(0, td_put_state(td, TEST_GPA, 1, HUGE_PA(0), SEPT_MAPPED));
 	*word = 4;
 	tdxm_plant(self->h.m, TDXM_PLANT_L1_PRIVATE);
 	tdxm_trylock(&self->h.m->lp[7], LOCK_PAGE, lock, LOCK_EXCLUSIVE);

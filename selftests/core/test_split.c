@@ -139,7 +139,7 @@ static int start(struct host *h, struct test_td *td, enum td_stage stage)
 FIXTURE_SETUP(state)
 {
 	ASSERT_EQ(0, start(&self->h, &self->td, variant->stage));
-	ASSERT_EQ(0, td_put_huge(&self->td, TEST_GPA, 1, HUGE_PA(0), variant->state));
+	ASSERT_EQ(0, td_put_state(&self->td, TEST_GPA, 1, HUGE_PA(0), variant->state));
 	ASSERT_EQ(variant->state, td_state_at(&self->td, TEST_GPA, 1));
 	self->table = host_page(&self->h);
 }
@@ -280,7 +280,7 @@ TEST_F(split, there_and_back)
 	u32 i;
 
 	for (i = 0; i < 2; i++) {
-		ASSERT_EQ(0, td_put_huge(td, TEST_GPA, 1, HUGE_PA(0), states[i]));
+		ASSERT_EQ(0, td_put_state(td, TEST_GPA, 1, HUGE_PA(0), states[i]));
 		EXPECT_EQ(own + 512, td_tdr(td)->chldcnt);
 		ASSERT_EQ(0, split(td, TEST_GPA, self->table));
 		EXPECT_EQ(512, children(td, TEST_GPA, HUGE_PA(0), states[i]));
@@ -482,7 +482,7 @@ TEST_F(split, translations_of_children_are_stale_after_the_merge)
 	struct test_td *td = &self->td;
 	struct host *h = &self->h;
 
-	ASSERT_EQ(0, td_put_huge(td, TEST_GPA, 1, HUGE_PA(0), SEPT_MAPPED));
+	ASSERT_EQ(0, td_put_state(td, TEST_GPA, 1, HUGE_PA(0), SEPT_MAPPED));
 	ASSERT_EQ(0, split(td, TEST_GPA, self->table));
 	ASSERT_EQ(TDXM_ACCESS_OK, go(td, GPA_4K(9)));
 	tdxm_plant(h->m, TDXM_PLANT_L1_PRIVATE);
@@ -498,7 +498,7 @@ TEST_F(split, translations_are_stale_after_a_split_and_a_merge)
 	struct test_td *td = &self->td;
 	struct host *h = &self->h;
 
-	ASSERT_EQ(0, td_put_huge(td, TEST_GPA, 1, HUGE_PA(0), SEPT_MAPPED));
+	ASSERT_EQ(0, td_put_state(td, TEST_GPA, 1, HUGE_PA(0), SEPT_MAPPED));
 	ASSERT_EQ(TDXM_ACCESS_OK, go(td, GPA_4K(9)));
 	tdxm_plant(h->m, TDXM_PLANT_L1_PRIVATE);
 	ASSERT_EQ(0, split(td, TEST_GPA, self->table));
@@ -514,7 +514,7 @@ TEST_F(split, unblocked_pages_work_again)
 	struct test_td *td = &self->td;
 	struct host *h = &self->h;
 
-	ASSERT_EQ(0, td_put_huge(td, TEST_GPA, 1, HUGE_PA(0), SEPT_MAPPED));
+	ASSERT_EQ(0, td_put_state(td, TEST_GPA, 1, HUGE_PA(0), SEPT_MAPPED));
 	ASSERT_EQ(TDXM_ACCESS_OK, go(td, GPA_4K(9)));
 	ASSERT_EQ(0, td_block_and_track(td, TEST_GPA | L1));
 	EXPECT_EQ(TDXM_ACCESS_EPT_VIOLATION, go(td, GPA_4K(9)));
@@ -666,7 +666,7 @@ TEST_F(split, children_that_are_not_one_page)
 	u64 *child, good;
 	u32 i;
 
-	ASSERT_EQ(0, td_put_huge(td, TEST_GPA, 1, HUGE_PA(0), SEPT_MAPPED));
+	ASSERT_EQ(0, td_put_state(td, TEST_GPA, 1, HUGE_PA(0), SEPT_MAPPED));
 	ASSERT_EQ(0, split(td, TEST_GPA, self->table));
 	ASSERT_EQ(0, td_block_and_track(td, TEST_GPA | L1));
 	for (i = 0; i < ARRAY_SIZE(index); i++) {

@@ -11,6 +11,7 @@ int machine_up(struct host *h, struct tdxm_config *cfg)
 	h->first_pfn = 16;
 	h->end_pfn = cfg->nr_pages;
 	h->huge = HUGE_PA(0);
+	machine_set_lp(0);
 	return tdxm_env_user_init(cfg->nr_pages, HOST_HOLE, HOST_HOLE_PAGES);
 }
 

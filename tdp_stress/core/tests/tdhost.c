@@ -49,7 +49,6 @@ int host_start(struct host *h, const struct tdxm_config *cfg)
 	ret = machine_up(h, &c);
 	if (ret)
 		return ret;
-	machine_set_lp(0);
 	h->next_pfn = h->first_pfn;
 	h->m = tdxm_create(&c, &hooks, h);
 	if (h->m)
@@ -242,7 +241,7 @@ u64 td_remove(struct test_td *td, u64 gpa)
 	return seamcall(td->h, TDH_MEM_PAGE_REMOVE, gpa, td->tdr, 0);
 }
 
-int td_put_huge(struct test_td *td, u64 gpa, int level, u64 pa, enum sept_state state)
+int td_put_state(struct test_td *td, u64 gpa, int level, u64 pa, enum sept_state state)
 {
 	u64 *entry = td_entry(td, gpa, level), status;
 
@@ -250,6 +249,12 @@ int td_put_huge(struct test_td *td, u64 gpa, int level, u64 pa, enum sept_state 
 		return -1;
 	if (state == SEPT_FREE)
 		return 0;
+	if (state == SEPT_REMOVED) {
+		/* no leaf leads there */
+		tdxm_sept_set(entry, 0, SEPT_REMOVED, level);
+		tdxm_entry_unlock(entry);
+		return 0;
+	}
 	if (state == SEPT_NL_MAPPED || state == SEPT_NL_BLOCKED) {
 		td->ept[td->nr_ept] = host_page(td->h);
 		status = seamcall(td->h, TDH_MEM_SEPT_ADD, gpa | level, td->tdr,
@@ -369,18 +374,26 @@ u64 td_flush_vcpus(struct test_td *td)
 	return status;
 }
 
-u64 td_free_hkid(struct test_td *td)
+u64 host_write_back(struct host *h)
 {
 	u64 status;
 	int resume = 0;
 
+	do {
+		status = seamcall(h, TDH_PHYMEM_CACHE_WB, resume, 0, 0);
+		resume = 1;
+	} while (status == TDX_INTERRUPTED_RESUMABLE);
+	return status;
+}
+
+u64 td_free_hkid(struct test_td *td)
+{
+	u64 status;
+
 	status = seamcall(td->h, TDH_MNG_VPFLUSHDONE, td->tdr, 0, 0);
 	if (status)
 		return status;
-	do {
-		status = seamcall(td->h, TDH_PHYMEM_CACHE_WB, resume, 0, 0);
-		resume = 1;
-	} while (status == TDX_INTERRUPTED_RESUMABLE);
+	status = host_write_back(td->h);
 	if (status && status != TDX_NO_HKID_READY_TO_WBCACHE)
 		return status;
 	return seamcall(td->h, TDH_MNG_KEY_FREEID, td->tdr, 0, 0);
@@ -393,11 +406,14 @@ u64 reclaim(struct host *h, u64 pa)
 
 u64 td_stop(struct test_td *td)
 {
-	u64 status = td_flush_vcpus(td);
+	return td_flush_vcpus(td) ?: td_free_hkid(td) ?: td_stop_rest(td);
+}
+
+u64 td_stop_rest(struct test_td *td)
+{
+	u64 status = 0;
 	u32 i, j;
 
-	if (!status)
-		status = td_free_hkid(td);
 	for (i = td->nr_ept; !status && i; i--)
 		status = reclaim(td->h, td->ept[i - 1]);
 	for (i = 0; !status && i < td->nr_vcpus; i++) {
@@ -409,6 +425,78 @@ u64 td_stop(struct test_td *td)
 	for (i = 0; !status && i < td->nr_tdcx; i++)
 		status = reclaim(td->h, td->tdcx[i]);
 	return status ?: reclaim(td->h, td->tdr);
+}
+
+static bool page_is(struct host *h, u64 pfn, u32 type)
+{
+	return tdxm_page_type(h->m, pfn << PAGE_SHIFT) == type;
+}
+
+static u32 tdcs_locks(struct tdxm_tdr *tdr)
+{
+	struct tdxm_tdcs *tdcs;
+
+	if (!tdr->nr_tdcx || !tdr->tdcx[0])
+		return 0;
+	tdcs = tdxm_env_va(tdr->tdcx[0]);
+	return !!tdcs->op_state_lock + !!tdcs->sept_lock + !!tdcs->epoch_lock;
+}
+
+u32 host_locked(struct host *h)
+{
+	u32 n = !!h->m->kot_lock, i;
+	u64 pfn;
+
+	for (i = 0; i < TDXM_MAX_PACKAGES; i++)
+		n += !!h->m->wb[i].lock;
+	for (pfn = h->first_pfn; pfn < h->next_pfn; pfn++) {
+		n += !!tdxm_pamt(h->m, pfn << PAGE_SHIFT)->lock;
+		if (page_is(h, pfn, PT_TDR))
+			n += tdcs_locks(tdxm_env_va(pfn << PAGE_SHIFT));
+	}
+	for (i = 1; i <= h->m->cfg.max_leaf_level; i++)
+		n += !!tdxm_pamt_at(h->m, h->huge, i)->lock;
+	return n;
+}
+
+static void flush_vcpu(struct host *h, u64 tdvpr)
+{
+	u32 lp = ((struct tdxm_vcpu *)tdxm_env_va(tdvpr))->assoc_lp;
+
+	if (lp != TDXM_NO_LP)
+		machine_set_lp(lp);
+	seamcall(h, TDH_VP_FLUSH, tdvpr, 0, 0);
+}
+
+/* What is done already fails, and the rest goes on. */
+static void free_hkid(struct host *h, u64 tdr)
+{
+	seamcall(h, TDH_MNG_VPFLUSHDONE, tdr, 0, 0);
+	host_write_back(h);
+	seamcall(h, TDH_MNG_KEY_FREEID, tdr, 0, 0);
+}
+
+u64 host_sweep(struct host *h)
+{
+	static const u32 types[] = { PT_REG, PT_EPT, PT_TDVPR, PT_TDCX, PT_TDR };
+	u64 pfn;
+	u32 i;
+
+	for (pfn = h->first_pfn; pfn < h->next_pfn; pfn++)
+		if (page_is(h, pfn, PT_TDVPR))
+			flush_vcpu(h, pfn << PAGE_SHIFT);
+	machine_set_lp(0);
+	for (pfn = h->first_pfn; pfn < h->next_pfn; pfn++)
+		if (page_is(h, pfn, PT_TDR))
+			free_hkid(h, pfn << PAGE_SHIFT);
+	for (pfn = 0; pfn < BIT_ULL(9); pfn++)
+		if (page_is(h, (h->huge >> PAGE_SHIFT) + pfn, PT_REG))
+			reclaim(h, h->huge + pfn * PAGE_SIZE);
+	for (i = 0; i < ARRAY_SIZE(types); i++)
+		for (pfn = h->first_pfn; pfn < h->next_pfn; pfn++)
+			if (page_is(h, pfn, types[i]))
+				reclaim(h, pfn << PAGE_SHIFT);
+	return tdxm_pages_in_use(h->m);
 }
 
 static u64 *shared_walk(struct test_td *td, u64 gpa, int leaf_level)

@@ -101,6 +101,10 @@ int host_stop(struct host *h);
 u64 host_page(struct host *h);
 /* No TD lives any more: all pages are free again, no finding was seen. */
 void host_reset(struct host *h);
+/* Try-locks that somebody holds, but those of S-EPT entries. */
+u32 host_locked(struct host *h);
+/* Take down all TDs, in whatever state they are; pages that remain theirs. */
+u64 host_sweep(struct host *h);
 u64 host_counter(struct host *h, const char *name);
 
 u64 seamcall4(struct host *h, u64 leaf, u64 rcx, u64 rdx, u64 r8, u64 r9);
@@ -121,7 +125,7 @@ u64 td_block(struct test_td *td, u64 gpa);
 u64 td_track(struct test_td *td);
 u64 td_remove(struct test_td *td, u64 gpa);
 /* Put the entry at @level into @state; where a page is needed it is @pa. 0 or -1. */
-int td_put_huge(struct test_td *td, u64 gpa, int level, u64 pa, enum sept_state state);
+int td_put_state(struct test_td *td, u64 gpa, int level, u64 pa, enum sept_state state);
 u64 td_unblock(struct test_td *td, u64 gpa);
 u64 td_demote(struct test_td *td, u64 gpa, u64 table);
 u64 td_promote(struct test_td *td, u64 gpa);
@@ -137,11 +141,15 @@ enum sept_state td_state(struct test_td *td, u64 gpa);
 enum sept_state td_state_at(struct test_td *td, u64 gpa, int level);
 u64 td_pa_at(struct test_td *td, u64 gpa, int level);
 
+/* TDH.PHYMEM.CACHE.WB until it is done or refused. */
+u64 host_write_back(struct host *h);
 u64 td_flush_vcpus(struct test_td *td);
 u64 td_free_hkid(struct test_td *td);
 u64 reclaim(struct host *h, u64 pa);
 /* All of it: flush, free the HKID, reclaim everything, the TDR last. */
 u64 td_stop(struct test_td *td);
+/* The same once the HKID is free. */
+u64 td_stop_rest(struct test_td *td);
 
 /*
  * The machine. up: memory for @h, @cfg completed (nr_pages, nr_lps); 0 or -errno.
