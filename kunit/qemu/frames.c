@@ -18,9 +18,6 @@
 
 #define GIB_PAGES	((u64)1 << 18)
 
-/* The test's address space is new: nothing is there. 1G-aligned. */
-#define FRAMES_HVA	BIT(40)
-
 static kvm_pfn_t first;
 static struct file *frames_file;
 
@@ -105,7 +102,7 @@ kvm_pfn_t home_frames_first(void)
  */
 unsigned long home_frames_map(void)
 {
-	unsigned long hva = vm_mmap(frames_file, FRAMES_HVA, BED_PAGES << PAGE_SHIFT,
+	unsigned long hva = vm_mmap(frames_file, HOME_FRAMES_HVA, BED_PAGES << PAGE_SHIFT,
 				    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED_NOREPLACE, 0);
 	u64 i;
 	int err;
@@ -124,5 +121,5 @@ unsigned long home_frames_map(void)
 /* In the thread that has mapped them, and no VM uses them. */
 void home_frames_unmap(void)
 {
-	vm_munmap(FRAMES_HVA, BED_PAGES << PAGE_SHIFT);
+	vm_munmap(HOME_FRAMES_HVA, BED_PAGES << PAGE_SHIFT);
 }

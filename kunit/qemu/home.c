@@ -7,6 +7,7 @@
 #define pr_fmt(fmt) "tdp_stress_kunit: " fmt
 
 #include <linux/delay.h>
+#include <linux/file.h>
 #include <linux/mman.h>
 #include <linux/module.h>
 #include <linux/sched/mm.h>
@@ -179,6 +180,9 @@ static void end_vm(struct bed *b)
 	for (i = 0; i < BED_VCPUS; i++)
 		if (h->vcpu_file[i])
 			__fput_sync(h->vcpu_file[i]);
+	if (h->gmem)
+		__fput_sync(h->gmem);
+	flush_delayed_fput();
 	while (refcount_read(&b->kvm->users_count) > 1)
 		msleep(20);
 	__fput_sync(h->file);

@@ -79,6 +79,9 @@ KVM_FUNCTION(gfn_to_memslot);
 KVM_FUNCTION(vcpu_load);
 KVM_FUNCTION(vcpu_put);
 
+/* mm */
+KVM_FUNCTION(do_madvise);
+
 /* as in qemu.h */
 KVM_VARIABLE(bool, kvm_ad_enabled);
 KVM_VARIABLE(bool, tdp_enabled);

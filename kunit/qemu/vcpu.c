@@ -21,18 +21,38 @@ static int topup(struct kvm_vcpu *vcpu)
 	return err;
 }
 
-int home_load(struct bed *b, int vcpu)
+/**
+ * home_get() - make a vCPU fit for a fault
+ * @v: vCPU
+ *
+ * Loaded, its mutex and SRCU held, roots loaded, caches topped up.
+ *
+ * Context: may sleep.
+ *
+ * Return: 0; -EIO: KVM has given the VM up; -ENOMEM.
+ */
+int home_get(struct kvm_vcpu *v)
 {
-	struct kvm_vcpu *v = b->vcpu[vcpu];
-	int err;
-
 	mutex_lock(&v->mutex);
 	vcpu_load(v);
 	kvm_vcpu_srcu_read_lock(v);
-	err = kvm_test_request(KVM_REQ_VM_DEAD, v) ? -EIO : kvm_mmu_reload(v) ?: topup(v);
+	if (kvm_test_request(KVM_REQ_VM_DEAD, v))
+		return -EIO;
+	return kvm_mmu_reload(v) ?: topup(v);
+}
+
+void home_put(struct kvm_vcpu *v)
+{
 	kvm_vcpu_srcu_read_unlock(v);
 	vcpu_put(v);
 	mutex_unlock(&v->mutex);
+}
+
+int home_load(struct bed *b, int vcpu)
+{
+	int err = home_get(b->vcpu[vcpu]);
+
+	home_put(b->vcpu[vcpu]);
 	return err;
 }
 

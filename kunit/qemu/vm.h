@@ -17,6 +17,7 @@
  * @vcpu_file: files of its vCPUs
  * @mm: the address space of the test, which KVM maps from
  * @scratch: user memory for arguments of ioctls
+ * @gmem: guest_memfd of the live suite's memslot, or NULL
  * @left: what KVM still had at the VM's very end
  * @ended: KVM has destroyed the VM, @left is filled in
  */
@@ -25,6 +26,7 @@ struct bed_home {
 	struct file *vcpu_file[BED_VCPUS];
 	struct mm_struct *mm;
 	unsigned long scratch;
+	struct file *gmem;
 	struct home_left left;
 	bool ended;
 };
@@ -37,12 +39,19 @@ long home_ioctl(struct bed_home *h, struct file *file, unsigned int cmd, void *a
 		bool back);
 struct file *home_make_vm(void);
 
+/* The test's address space is new: nothing is there. 1G-aligned. */
+#define HOME_FRAMES_HVA	BIT(40)
+
 /* frames.c: page frames that are no memory, and user memory that is made of them. */
 int home_frames_open(void);
 void home_frames_close(void);
 kvm_pfn_t home_frames_first(void);
 unsigned long home_frames_map(void);
 void home_frames_unmap(void);
+
+/* vcpu.c: of a vCPU that is not entered; home_put() after home_get(), whatever that says. */
+int home_get(struct kvm_vcpu *v);
+void home_put(struct kvm_vcpu *v);
 
 /* hooks.c: KVM's calls out. */
 int home_hooks_open(void);
