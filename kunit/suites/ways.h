@@ -79,6 +79,22 @@ static inline const struct bed_op *told_once(struct bed *b, u32 from, gfn_t gfn,
 	return at < 0 ? NULL : &b->op[at];
 }
 
+/*
+ * Has a change that failed left the page's entry as it was? If not, the case fails,
+ * and goes on with a table that makes sense: nobody walks into one that was freed.
+ */
+static inline bool is_restored(struct bed *b, int level, u64 was)
+{
+	u64 *sptep = bed_sptep(b, b->root[BED_MIRROR], PAGE_GFN, level);
+	u64 spte;
+
+	KUNIT_ASSERT_NOT_NULL(b->test, sptep);
+	spte = READ_ONCE(*sptep);
+	EXPECT_SPTE(b, spte, was, level, BED_MIRROR);
+	WRITE_ONCE(*sptep, was);
+	return spte == was;
+}
+
 #ifdef CONFIG_UML
 /* For the tree's static functions: locks as KVM's callers hold them. */
 static inline void mmu_lock(struct bed *b, bool shared)
