@@ -88,6 +88,7 @@ static const struct split_param direct_params[] = {
 	{ "1g_exclusive", BED_DIRECT, PG_LEVEL_1G, false },
 	{ "1g_shared", BED_DIRECT, PG_LEVEL_1G, true },
 };
+
 KUNIT_ARRAY_PARAM_DESC(direct, direct_params, name);
 
 static void split_makes_children(struct kunit *test)
@@ -157,6 +158,7 @@ static const struct bits_param bits_params[] = {
 	{ "write_protected_1g", PG_LEVEL_1G, true, .change = write_protect_slot },
 	{ "write_tracked", PG_LEVEL_2M, false, .change = write_protect_gfn },
 };
+
 KUNIT_ARRAY_PARAM_DESC(bits, bits_params, name);
 
 static void split_keeps_bits(struct kunit *test)
@@ -238,6 +240,7 @@ static const struct range_param range_params[] = {
 	{ "empty", LEAF(2), LEAF(2), 0x0, true },
 	{ "behind", LEAF(4), LEAF(6), 0x0, false },
 };
+
 KUNIT_ARRAY_PARAM_DESC(range, range_params, name);
 
 static void split_range_ends(struct kunit *test)
@@ -276,6 +279,7 @@ static const struct nothing_param nothing_params[] = {
 	{ "leaf_of_target_size", PG_LEVEL_2M, PG_LEVEL_2M, true },
 	{ "leaf_below_target", PG_LEVEL_4K, PG_LEVEL_2M, false },
 };
+
 KUNIT_ARRAY_PARAM_DESC(nothing, nothing_params, name);
 
 static void split_has_nothing_to_do(struct kunit *test)
@@ -371,6 +375,7 @@ static void split_under_dirty_log(struct kunit *test)
 	struct bed_fault f = { .kind = BED_DIRECT, .gfn = BED_GFN + 9, .level = PG_LEVEL_4K };
 	struct bed *b = bed_of(test);
 	u64 huge, spte;
+	bool written;
 	int i;
 
 	map_first(b, BED_DIRECT, PG_LEVEL_2M);
@@ -384,7 +389,8 @@ static void split_under_dirty_log(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, bed_fault(b, &f), RET_PF_FIXED);
 	for (i = 0; i < SPTE_ENT_PER_PAGE; i++) {
 		spte = bed_spte(b, BED_DIRECT, BED_GFN + i, PG_LEVEL_4K);
-		if (!!(spte & PT_WRITABLE_MASK) != (i == 9))
+		written = i == 9;
+		if (is_writable_pte(spte) != written)
 			break;
 	}
 	KUNIT_EXPECT_EQ_MSG(test, i, SPTE_ENT_PER_PAGE, "page %d: %s", i,
@@ -554,6 +560,7 @@ static const struct split_param shared_params[] = {
 	{ "2m", BED_DIRECT, PG_LEVEL_2M, true },
 	{ "1g", BED_DIRECT, PG_LEVEL_1G, true },
 };
+
 KUNIT_ARRAY_PARAM_DESC(shared, shared_params, name);
 
 /* --- the memory for the new table --- */
@@ -621,6 +628,7 @@ static const struct split_param alloc_params[] = {
 	{ "mirror_2m", BED_MIRROR, PG_LEVEL_2M, false },
 	{ "mirror_1g", BED_MIRROR, PG_LEVEL_1G, false },
 };
+
 KUNIT_ARRAY_PARAM_DESC(alloc, alloc_params, name);
 
 /* Two leafs; which allocation fails, and how many leafs are split by then. */
@@ -642,6 +650,7 @@ static const struct no_memory_param no_memory_params[] = {
 	{ "external_page", BED_MIRROR, 3, 0, false },
 	{ "external_page_of_second", BED_MIRROR, 6, 1, false },
 };
+
 KUNIT_ARRAY_PARAM_DESC(no_memory, no_memory_params, name);
 
 static void split_without_memory(struct kunit *test)
@@ -714,6 +723,7 @@ static const struct meanwhile_param meanwhile_params[] = {
 	{ "split_by_fault_exclusive", split_by_fault_meanwhile, SPTE_ENT_PER_PAGE, false },
 	{ "split_by_fault_shared", split_by_fault_meanwhile, SPTE_ENT_PER_PAGE, true },
 };
+
 KUNIT_ARRAY_PARAM_DESC(meanwhile, meanwhile_params, name);
 
 /* While the split allocates, without mmu_lock, its leaf becomes something else. */
@@ -789,6 +799,7 @@ static const struct refuse_param refuse_params[] = {
 	{ "1g_error", PG_LEVEL_1G, -EIO },
 	{ "1g_granted", PG_LEVEL_1G, 0 },
 };
+
 KUNIT_ARRAY_PARAM_DESC(refuse, refuse_params, name);
 
 /* The external page table has the last word, while the mirror leaf is frozen. */
@@ -838,6 +849,7 @@ static const struct split_param mirror_params[] = {
 	{ "1g_exclusive", BED_MIRROR, PG_LEVEL_1G, false },
 	{ "1g_shared", BED_MIRROR, PG_LEVEL_1G, true },
 };
+
 KUNIT_ARRAY_PARAM_DESC(mirror, mirror_params, name);
 
 /* An external page table that helps itself can follow: it is told, once, of the leaf. */
@@ -880,6 +892,7 @@ static const struct again_param again_params[] = {
 	{ "1g_busy_100_times", PG_LEVEL_1G, -EBUSY, 100 },
 	{ "1g_error_once", PG_LEVEL_1G, -EIO, 1 },
 };
+
 KUNIT_ARRAY_PARAM_DESC(again, again_params, name);
 
 /*
@@ -914,6 +927,7 @@ static const struct split_param strict_params[] = {
 	{ "2m", BED_MIRROR, PG_LEVEL_2M, false },
 	{ "1g", BED_MIRROR, PG_LEVEL_1G, false },
 };
+
 KUNIT_ARRAY_PARAM_DESC(strict, strict_params, name);
 
 /* The external leaf is whole, whatever has become of the mirror one. */
@@ -1019,6 +1033,7 @@ static const struct refuse_param demote_params[] = {
 	{ "1g_busy", PG_LEVEL_1G, -EBUSY },
 	{ "1g_error", PG_LEVEL_1G, -EIO },
 };
+
 KUNIT_ARRAY_PARAM_DESC(demote, demote_params, name);
 
 /* One leaf cannot be demoted: it stays huge on both sides, and the next one's turn comes. */
@@ -1074,6 +1089,7 @@ static const struct broken_param broken_params[] = {
 	{ "missing", .instead = SHADOW_NONPRESENT_VALUE },
 	{ "frozen", .instead = FROZEN_SPTE },
 };
+
 KUNIT_ARRAY_PARAM_DESC(broken, broken_params, name);
 
 static void broken_child_is_caught(struct kunit *test)

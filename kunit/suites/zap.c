@@ -49,6 +49,7 @@ static const struct zap_param leaf_params[] = {
 	{ "mirror_2m", BED_MIRROR, PG_LEVEL_2M },
 	{ "mirror_1g", BED_MIRROR, PG_LEVEL_1G },
 };
+
 KUNIT_ARRAY_PARAM_DESC(leaf, leaf_params, name);
 
 /* Tables stay, leafs go; the external table is told of each, and of nothing else. */
@@ -102,6 +103,7 @@ static const struct range_param range_params[] = {
 	{ "1g_end_in_a_leaf", PG_LEVEL_1G, 0, G1(2) + 1, 0x7 },
 	{ "1g_in_one_leaf", PG_LEVEL_1G, G1(1) + M2(3), G1(1) + M2(3) + 1, 0x2 },
 };
+
 KUNIT_ARRAY_PARAM_DESC(range, range_params, name);
 
 /* A leaf that reaches into the range goes as a whole; its neighbours stay. */
@@ -158,6 +160,7 @@ static const struct filter_param filter_params[] = {
 	{ "shared", KVM_FILTER_SHARED },
 	{ "both", KVM_FILTER_PRIVATE | KVM_FILTER_SHARED },
 };
+
 KUNIT_ARRAY_PARAM_DESC(filter, filter_params, name);
 
 static void unmap_filters(struct kunit *test)
@@ -190,6 +193,7 @@ static const struct refused_param refused_params[] = {
 	{ "4k_error", PG_LEVEL_4K, -EIO },
 	{ "2m_error", PG_LEVEL_2M, -EIO },
 };
+
 KUNIT_ARRAY_PARAM_DESC(refused, refused_params, name);
 
 static void zap_refused_bugs_vm(struct kunit *test)
@@ -240,6 +244,7 @@ static const struct zap_param root_params[] = {
 	{ "mirror_2m_exclusive", BED_MIRROR, PG_LEVEL_2M, false },
 	{ "mirror_shared", BED_MIRROR, PG_LEVEL_4K, true },
 };
+
 KUNIT_ARRAY_PARAM_DESC(root, root_params, name);
 
 /* Z2: an invalidated root loses every entry, the other root none. */
@@ -270,6 +275,7 @@ static const struct zap_param notifier_params[] = {
 	{ "direct_1g", BED_DIRECT, PG_LEVEL_1G },
 	{ "mirror_4k", BED_MIRROR, PG_LEVEL_4K },
 };
+
 KUNIT_ARRAY_PARAM_DESC(notifier, notifier_params, name);
 
 /*
@@ -373,6 +379,7 @@ static const struct zap_param kind_params[] = {
 	{ "direct", BED_DIRECT, PG_LEVEL_4K },
 	{ "mirror", BED_MIRROR, PG_LEVEL_4K },
 };
+
 KUNIT_ARRAY_PARAM_DESC(kind, kind_params, name);
 
 /* Each user of a root has one reference, and walks give back what they take. */
@@ -464,6 +471,7 @@ static const struct zap_param table_params[] = {
 	{ "mirror_1g_exclusive", BED_MIRROR, PG_LEVEL_1G, false },
 #endif
 };
+
 KUNIT_ARRAY_PARAM_DESC(table, table_params, name);
 
 /* Unlink the table that has entries of this level for the first GFN. */
@@ -537,6 +545,7 @@ static const struct parent_param {
 	{ "another_table_instead", IS_OTHER_TABLE },
 	{ "leaf_instead", IS_LEAF },
 };
+
 KUNIT_ARRAY_PARAM_DESC(parent, parent_params, name);
 
 static void zap_table_spares_successor(struct kunit *test)
@@ -581,6 +590,7 @@ static const struct removed_param removed_params[] = {
 	{ "present_exclusive", PRESENT, false },
 	{ "mmio_exclusive", MMIO, false },
 };
+
 KUNIT_ARRAY_PARAM_DESC(removed, removed_params, name);
 
 /* An entry next to the first page's, as wanted. */
@@ -640,6 +650,7 @@ static const struct zap_param grace_params[] = {
 	{ "mirror_4k_shared", BED_MIRROR, PG_LEVEL_4K, true },
 	{ "mirror_1g_exclusive", BED_MIRROR, PG_LEVEL_1G, false },
 };
+
 KUNIT_ARRAY_PARAM_DESC(grace, grace_params, name);
 
 /* R1: whoever walks without mmu_lock may stand in any table that is removed. */
@@ -706,6 +717,7 @@ static const struct zap_param owner_params[] = {
 	{ "2m", BED_DIRECT, PG_LEVEL_2M, true },
 	{ "1g", BED_DIRECT, PG_LEVEL_1G, true },
 };
+
 KUNIT_ARRAY_PARAM_DESC(owner, owner_params, name);
 
 /*
@@ -756,6 +768,7 @@ static const struct in_flight_param in_flight_params[] = {
 	{ "2m_done", PG_LEVEL_2M, 0, RET_PF_FIXED },
 	{ "2m_busy", PG_LEVEL_2M, -EBUSY, RET_PF_RETRY },
 };
+
 KUNIT_ARRAY_PARAM_DESC(in_flight, in_flight_params, name);
 
 static void removal_waits_for_fault(struct kunit *test)
@@ -924,6 +937,7 @@ static const struct way way_params[] = {
 	{ "zap_root_direct_shared", BED_DIRECT, way_root, true },
 	{ "zap_root_mirror_exclusive", BED_MIRROR, way_root, false },
 };
+
 KUNIT_ARRAY_PARAM_DESC(way, way_params, name);
 
 static long yielding_thread(struct bed *b, void *arg)
@@ -1000,6 +1014,7 @@ static const struct way flush_params[] = {
 	{ "unmap_direct", BED_DIRECT, way_unmap },
 	{ "unmap_mirror", BED_MIRROR, way_unmap },
 };
+
 KUNIT_ARRAY_PARAM_DESC(flush, flush_params, name);
 
 /* L1: before others may get mmu_lock, what was zapped so far is flushed. */
@@ -1041,6 +1056,7 @@ static const struct way overtaken_params[] = {
 	{ "exclusive", BED_DIRECT, way_root, false },
 	{ "shared", BED_DIRECT, way_root, true },
 };
+
 KUNIT_ARRAY_PARAM_DESC(overtaken, overtaken_params, name);
 
 /*
