@@ -50,6 +50,7 @@ um-want-linux_kvm_host := \
 	struct:kvm_memory_slot macro:KVM_BUG_ON func:gfn_to_gpa func:gpa_to_gfn \
 	func:pfn_to_hpa func:kvm_slot_dirty_track_enabled func:mmu_invalidate_retry \
 	func:mmu_invalidate_retry_gfn macro:KVM_PFN_ERR_MASK macro:KVM_PFN_ERR_NOSLOT_MASK \
+	macro:KVM_MEMSLOT_INVALID func:mmu_invalidate_retry_gfn_unsafe \
 	macro:KVM_PFN_NOSLOT macro:KVM_PFN_ERR_FAULT func:is_error_pfn \
 	func:is_error_noslot_pfn func:is_noslot_pfn
 
@@ -83,3 +84,5 @@ $(foreach g,$(um-gen),$(eval $(call um-gen-rule,$(g))))
 um-gen-files := $(um-gen:%=um/gen/gen_%.h)
 targets += $(um-gen-files)
 $(addprefix $(obj)/,$(um-objs) $(kunit-objs)): | $(addprefix $(obj)/,$(um-gen-files))
+
+include $(src)/um/stress/stress.mk

@@ -452,6 +452,7 @@ void tdxm_page_split(struct tdxm_call *c, u64 pa, int level);
 void tdxm_page_merge(struct tdxm_call *c, u64 pa, int level);
 u64 tdxm_page_damage(struct tdxm *m, u64 pa, int level);
 void tdxm_pamt_init(struct tdxm *m);
+bool tdxm_is_extra(const struct tdxm *m, u64 pfn);
 void tdxm_canary_fill(struct tdxm *m, u64 pa, size_t from);
 bool tdxm_canary_intact(struct tdxm *m, u64 pa, size_t from, bool guest_writes);
 u64 tdxm_guest_word(struct tdxm *m, u64 pa, u64 value);

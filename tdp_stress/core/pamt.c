@@ -176,7 +176,7 @@ u64 tdxm_page_lock_free(struct tdxm_call *c, u64 pa, int level, u32 operand,
 }
 
 /* No memory is there: nothing is written or read. */
-static bool is_extra(const struct tdxm *m, u64 pfn)
+bool tdxm_is_extra(const struct tdxm *m, u64 pfn)
 {
 	return pfn >= m->cfg.extra_pfn && pfn - m->cfg.extra_pfn < m->cfg.extra_pages;
 }
@@ -194,7 +194,7 @@ void tdxm_canary_fill(struct tdxm *m, u64 pa, size_t from)
 {
 	u64 *p, *end, value = canary(m, pa);
 
-	if (is_extra(m, pa >> PAGE_SHIFT))
+	if (tdxm_is_extra(m, pa >> PAGE_SHIFT))
 		return;
 	p = tdxm_env_va(pa);
 	end = p + PAGE_SIZE / sizeof(*p);
@@ -225,7 +225,7 @@ bool tdxm_canary_intact(struct tdxm *m, u64 pa, size_t from, bool guest_writes)
 	u64 value = canary(m, pa), diff = 0;
 	const u64 *start, *end, *p;
 
-	if (is_extra(m, pa >> PAGE_SHIFT))
+	if (tdxm_is_extra(m, pa >> PAGE_SHIFT))
 		return true;
 	start = tdxm_env_va(pa);
 	end = start + PAGE_SIZE / sizeof(*start);
@@ -446,7 +446,7 @@ void tdxm_pamt_init(struct tdxm *m)
 
 	while (pfn < m->cfg.nr_pages) {
 		nr = 1;
-		type = is_extra(m, pfn) || tdxm_env_is_ram(pfn, &nr) ? PT_NDA : PT_RSVD;
+		type = tdxm_is_extra(m, pfn) || tdxm_env_is_ram(pfn, &nr) ? PT_NDA : PT_RSVD;
 		for (; nr && pfn < m->cfg.nr_pages; nr--, pfn++) {
 			m->pamt[pfn].type = type;
 			if (type == PT_RSVD)

@@ -152,7 +152,7 @@ static void touch_private(struct tdxm *m, struct tdxm_vcpu *vcpu, const struct t
 		return;
 	if (pin && !tdxm_trylock(this_lp(m), LOCK_PAGE, lock, LOCK_SHARED))
 		return;
-	if (!pin || private_page_current(m, e)) {
+	if (!tdxm_is_extra(m, pa >> PAGE_SHIFT) && (!pin || private_page_current(m, e))) {
 		word = (u64 *)tdxm_env_va(pa) + (gpa & (PAGE_SIZE - 1)) / sizeof(u64);
 		if (write)
 			tdxm_write(word, tdxm_guest_word(m, pa, vcpu->sequence++));
@@ -211,7 +211,8 @@ static void touch_shared(struct tdxm *m, struct tdxm_vcpu *vcpu, u64 val, u64 gp
 {
 	u64 pa = val & EPT_HPA, *word;
 
-	if (tdxm_page_type(m, pa) != PT_NDA || tdxm_read(&vcpu->tdcs->distrust))
+	if (tdxm_page_type(m, pa) != PT_NDA || tdxm_is_extra(m, pa >> PAGE_SHIFT) ||
+	    tdxm_read(&vcpu->tdcs->distrust))
 		return;
 	word = (u64 *)tdxm_env_va(pa) + (gpa & (PAGE_SIZE - 1)) / sizeof(u64);
 	if (write)

@@ -966,7 +966,7 @@ static bool giant_is(struct kvm *kvm, u64 gfn, enum tdps_seen what)
  * slots_lock held. Whether it split something is told by the number of leafs, which
  * others change meanwhile; the one leaf of TDPS_GIANT can be looked at.
  */
-static enum tdps_result split(struct tdps_vm *vm, const struct tdps_target *t)
+static enum tdps_result split_slot(struct tdps_vm *vm, const struct tdps_target *t)
 {
 	bool giant = t->region == TDPS_GIANT, was, is;
 	struct kvm *kvm = vm->kvm;
@@ -994,7 +994,7 @@ static enum tdps_result split_mirror(struct tdps_vm *vm, const struct tdps_targe
 
 	if (!craft_enter(mode, t->level))
 		return TDPS_NOTHING;
-	res = split(vm, t);
+	res = split_slot(vm, t);
 	craft_leave(mode);
 	return res;
 }
@@ -1006,7 +1006,7 @@ static enum tdps_result split_mirror(struct tdps_vm *vm, const struct tdps_targe
 enum tdps_result tdps_entry_split(struct tdps_vm *vm, const struct tdps_target *t)
 {
 	guard(mutex)(&vm->kvm->slots_lock);
-	return t->mirror ? split_mirror(vm, t) : split(vm, t);
+	return t->mirror ? split_mirror(vm, t) : split_slot(vm, t);
 }
 
 static u64 nx_miscounted;

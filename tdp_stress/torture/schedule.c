@@ -4,6 +4,7 @@
  * their priorities; nothing of what a point means to KVM.
  */
 #include <linux/delay.h>
+#include <linux/hrtimer.h>
 #include <linux/jump_label.h>
 #include <linux/preempt.h>
 #include <linux/processor.h>
@@ -14,8 +15,9 @@
 
 DEFINE_STATIC_KEY_FALSE(tdps_scheduling);
 
-/* random: one point in so many waits */
+/* random: one point in so many waits; changes of SPTEs are many */
 #define WAIT_ONE_IN	8
+#define WAIT_ONE_CHANGE_IN	64
 /* PCT: points between two changes of a worker's priority, at most */
 #define CHANGE_POINTS	512
 
@@ -33,10 +35,12 @@ static bool wait_a_little(enum tdps_point p, u64 until)
 {
 	if (ktime_get_mono_fast_ns() >= until)
 		return false;
-	if (may_sleep(p))
+	if (!may_sleep(p))
+		cpu_relax();
+	else if (hrtimer_resolution < NSEC_PER_MSEC)
 		usleep_range(1, 10);
 	else
-		cpu_relax();
+		cond_resched();	/* (UML: a sleep would take until the next tick) */
 	return true;
 }
 
@@ -44,7 +48,7 @@ static void wait_random(struct torture_worker *w, enum tdps_point p)
 {
 	u64 until;
 
-	if (!torture_one_in(w, WAIT_ONE_IN))
+	if (!torture_one_in(w, p == TDPS_POINT_CHANGE ? WAIT_ONE_CHANGE_IN : WAIT_ONE_IN))
 		return;
 	until = ktime_get_mono_fast_ns() + torture_random(w, delay_us * NSEC_PER_USEC + 1);
 	while (wait_a_little(p, until))

@@ -16,11 +16,13 @@
 
 #include "../glue.h"
 #include "kvm.h"
+#include "mmu/mmutrace.h"
 
 /* As KVM's own, by name. */
 DEFINE_MUTEX(kvm_lock);
 LIST_HEAD(vm_list);
 bool nx_hugepage_mitigation_hard_disabled;
+static unsigned int nx_huge_pages_recovery_ratio = 60;
 
 /**
  * struct stress_slot - a memslot
@@ -31,6 +33,8 @@ struct stress_slot {
 	struct kvm_memory_slot slot;
 	struct stress_memory mem;
 };
+
+#define HUGE_PAGES	KVM_PAGES_PER_HPAGE(PG_LEVEL_2M)
 
 static const struct stress_memory *memory_of(const struct kvm_memory_slot *slot)
 {
@@ -112,8 +116,7 @@ void mark_page_dirty_in_slot(struct kvm *kvm, const struct kvm_memory_slot *slot
 #define kvm_apicv_activated(kvm)		false
 #define kvm_memslot_is_gmem_only(slot)		false
 #define max_huge_page_level			KVM_MAX_HUGEPAGE_LEVEL
-#define nx_huge_pages_recovery_ratio		60
-#define APIC_ACCESS_PAGE_PRIVATE_MEMSLOT	UM_MAX_SLOTS
+#define KVM_USER_MEM_SLOTS			UM_MAX_SLOTS
 /* Of shadow paging; nobody comes here. */
 #define kvm_mmu_prepare_zap_page(kvm, sp, list)	WARN_ON(!list_empty(list))
 
@@ -139,10 +142,13 @@ static u8 kvm_gmem_max_mapping_level(struct kvm *kvm, struct kvm_page_fault *fau
 static int __kvm_mmu_faultin_pfn(struct kvm_vcpu *vcpu, struct kvm_page_fault *fault)
 {
 	const struct stress_memory *mem = memory_of(fault->slot);
+	u64 page = fault->gfn - mem->gfn;
 
 	if (fault->is_private)
 		fault->max_level = PG_LEVEL_4K;
-	fault->pfn = mem->pfn + (fault->gfn - mem->gfn);
+	fault->pfn = mem->pfn + page;
+	if (mem->other && test_bit(page, mem->other))
+		fault->pfn += mem->other_pfn;
 	fault->map_writable = true;
 	return RET_PF_CONTINUE;
 }
@@ -305,7 +311,7 @@ void kvm_mmu_free_obsolete_roots(struct kvm_vcpu *vcpu)
 		kvm_mmu_unload(vcpu);
 }
 
-/* Alternates between two roles, as a guest that goes into SMM and back. */
+/* The role stays what it is: there is no guest to change it. */
 void kvm_mmu_reset_context(struct kvm_vcpu *vcpu)
 {
 	kvm_mmu_unload(vcpu);
@@ -350,7 +356,9 @@ static bool is_private(struct kvm *kvm, gfn_t gfn)
 {
 	struct kvm_memory_slot *slot = slot_at(kvm, gfn);
 
-	return slot && memory_of(slot)->private;
+	if (!slot || !memory_of(slot)->private)
+		return false;
+	return test_bit(gfn - slot->base_gfn, memory_of(slot)->private);
 }
 
 /* kvm_alloc_memslot_metadata(): where a huge leaf would reach out of the slot. */
@@ -479,15 +487,165 @@ int stress_set_slot(struct kvm *kvm, const struct stress_memory *mem)
 	return 0;
 }
 
-/* What user space does to the memory behind a slot is not done here. */
+/* --- memory comes and goes --- */
+
+/* kvm_handle_hva_range(): all slots whose memory is in the range, shared mappings. */
 int kvm_mmu_notifier_invalidate_range_start(struct mmu_notifier *mn,
 					    const struct mmu_notifier_range *range)
 {
 	struct kvm *kvm = container_of(mn, struct kvm, mmu_notifier);
+	struct kvm_gfn_range gfns = { .may_block = true, .attr_filter = KVM_FILTER_SHARED };
+	struct kvm_memory_slot *slot;
+	unsigned long end;
+	bool flush = false;
+	int i;
+
+	guard(srcu)(&kvm->srcu);
+	write_lock(&kvm->mmu_lock);
+	kvm_mmu_invalidate_start(kvm);
+	for (i = 0; i < UM_MAX_SLOTS; i++) {
+		slot = id_to_memslot(kvm_memslots(kvm), i);
+		end = slot ? slot->userspace_addr + (slot->npages << PAGE_SHIFT) : 0;
+		if (range->start >= end || range->end <= slot->userspace_addr)
+			continue;
+		gfns.slot = slot;
+		gfns.start = slot->base_gfn +
+			((max(range->start, slot->userspace_addr) - slot->userspace_addr) >>
+			 PAGE_SHIFT);
+		gfns.end = slot->base_gfn +
+			((min(range->end, end) - slot->userspace_addr) >> PAGE_SHIFT);
+		kvm_mmu_invalidate_range_add(kvm, gfns.start, gfns.end);
+		flush |= stress_kvm_tdp_mmu_unmap_gfn_range(kvm, &gfns, false);
+	}
+	if (flush)
+		kvm_flush_remote_tlbs(kvm);
+	write_unlock(&kvm->mmu_lock);
+	return 0;
+}
+
+static void invalidate_end(struct kvm *kvm)
+{
+	write_lock(&kvm->mmu_lock);
+	kvm_mmu_invalidate_end(kvm);
+	write_unlock(&kvm->mmu_lock);
+}
+
+/* Other frames are behind the pages from now on. */
+static void change_frames(const struct stress_memory *mem, u64 page, u64 nr)
+{
+	for (; nr; nr--, page++)
+		change_bit(page, mem->other);
+}
+
+/**
+ * stress_discard() - the host takes pages back and has others instead
+ * @kvm: VM
+ * @id: memslot
+ * @gfn: first GFN
+ * @nr: pages; made up to whole 2M where the host has these
+ *
+ * MADV_DONTNEED and the next touch. Two at a time change pages twice.
+ *
+ * Context: may sleep.
+ *
+ * Return: 0, -ENOENT.
+ */
+int stress_discard(struct kvm *kvm, u32 id, gfn_t gfn, u64 nr)
+{
+	struct mmu_notifier_range range = {};
+	const struct stress_memory *mem;
+	struct kvm_memory_slot *slot;
+	u64 page, end;
+
+	guard(srcu)(&kvm->srcu);
+	slot = id_to_memslot(kvm_memslots(kvm), id);
+	if (!slot || !memory_of(slot)->other)
+		return -ENOENT;
+	mem = memory_of(slot);
+	page = gfn - slot->base_gfn;
+	end = page + nr;
+	if (mem->host_level > PG_LEVEL_4K) {
+		page = round_down(page, HUGE_PAGES);
+		end = round_up(end, HUGE_PAGES);
+	}
+	range.start = slot->userspace_addr + (page << PAGE_SHIFT);
+	range.end = slot->userspace_addr + (end << PAGE_SHIFT);
+	stress_kvm_mmu_notifier_invalidate_range_start(&kvm->mmu_notifier, &range);
+	change_frames(mem, page, end - page);
+	invalidate_end(kvm);
+	return 0;
+}
+
+/* One kind of mapping of a range goes; nothing is mapped there until invalidate_end(). */
+static void invalidate(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t gfn, u64 nr,
+		       enum kvm_gfn_range_filter filter)
+{
+	struct kvm_gfn_range range = {
+		.slot = slot, .start = gfn, .end = gfn + nr, .may_block = true,
+		.attr_filter = filter,
+	};
 
 	write_lock(&kvm->mmu_lock);
 	kvm_mmu_invalidate_start(kvm);
+	kvm_mmu_invalidate_range_add(kvm, range.start, range.end);
+	if (stress_kvm_tdp_mmu_unmap_gfn_range(kvm, &range, false))
+		kvm_flush_remote_tlbs(kvm);
 	write_unlock(&kvm->mmu_lock);
+}
+
+/**
+ * stress_convert() - KVM_SET_MEMORY_ATTRIBUTES
+ * @kvm: VM
+ * @gfn: first GFN
+ * @nr: pages, all in one slot
+ * @private: what they become
+ *
+ * kvm_vm_set_mem_attributes(): what is mapped as the other kind goes.
+ *
+ * Context: may sleep.
+ *
+ * Return: 0; -ENOENT: no such memory.
+ */
+int stress_convert(struct kvm *kvm, gfn_t gfn, u64 nr, bool private)
+{
+	struct kvm_memory_slot *slot;
+	u64 i;
+
+	guard(mutex)(&kvm->slots_lock);
+	slot = slot_at(kvm, gfn);
+	if (!slot || !memory_of(slot)->private)
+		return -ENOENT;
+	/* as kvm_arch_pre_set_memory_attributes() */
+	invalidate(kvm, slot, gfn, nr, private ? KVM_FILTER_SHARED : KVM_FILTER_PRIVATE);
+	for (i = gfn - slot->base_gfn; i < gfn - slot->base_gfn + nr; i++)
+		assign_bit(i, memory_of(slot)->private, private);
+	invalidate_end(kvm);
+	return 0;
+}
+
+/**
+ * stress_punch() - FALLOC_FL_PUNCH_HOLE of the guest_memfd behind a slot
+ * @kvm: VM
+ * @gfn: first GFN
+ * @nr: pages, all in one slot
+ *
+ * kvm_gmem_punch_hole(): private mappings go, and the pages with them.
+ *
+ * Context: may sleep.
+ *
+ * Return: 0; -ENOENT: no such memory.
+ */
+int stress_punch(struct kvm *kvm, gfn_t gfn, u64 nr)
+{
+	struct kvm_memory_slot *slot;
+
+	guard(mutex)(&kvm->slots_lock);
+	slot = slot_at(kvm, gfn);
+	if (!slot || !memory_of(slot)->private)
+		return -ENOENT;
+	invalidate(kvm, slot, gfn, nr, KVM_FILTER_PRIVATE);
+	change_frames(memory_of(slot), gfn - slot->base_gfn, nr);
+	invalidate_end(kvm);
 	return 0;
 }
 

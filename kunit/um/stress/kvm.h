@@ -74,6 +74,7 @@ void stress_kvm_arch_destroy_vm(struct kvm *kvm);
 int stress_kvm_mmu_notifier_invalidate_range_start(struct mmu_notifier *mn,
 						   const struct mmu_notifier_range *range);
 
+bool kvm_nx_huge_page_recovery_worker(void *data);
 void kvm_arch_flush_shadow_memslot(struct kvm *kvm, struct kvm_memory_slot *slot);
 void kvm_arch_destroy_vm(struct kvm *kvm);
 int kvm_mmu_notifier_invalidate_range_start(struct mmu_notifier *mn,
@@ -93,8 +94,10 @@ void stress_destroy_vm(struct kvm *kvm);
  * @gfn: first GFN
  * @pages: pages, 0: there is no such slot
  * @pfn: their page frames, one after the other, from this on: nobody's memory
+ * @other_pfn: distance to other frames, which take turns with the first
+ * @other: pages that have the other frame, a bit for each; NULL: none ever
+ * @private: pages that attributes say are private, likewise
  * @host_level: how large the host maps them
- * @private: attributes say that they are private
  * @flags: KVM_MEM_*
  */
 struct stress_memory {
@@ -102,11 +105,16 @@ struct stress_memory {
 	gfn_t gfn;
 	u64 pages;
 	u64 pfn;
+	u64 other_pfn;
+	unsigned long *other;
+	unsigned long *private;
 	int host_level;
-	bool private;
 	u32 flags;
 };
 
 int stress_set_slot(struct kvm *kvm, const struct stress_memory *mem);
+int stress_discard(struct kvm *kvm, u32 id, gfn_t gfn, u64 nr);
+int stress_convert(struct kvm *kvm, gfn_t gfn, u64 nr, bool private);
+int stress_punch(struct kvm *kvm, gfn_t gfn, u64 nr);
 
 #endif

@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: GPL-2.0
+"""make run WHERE=uml: the stress tester on the tree's tdp_mmu.c in User Mode Linux.
+
+The same parameters, verdict and files as in a virtual machine (qemu.judge,
+qemu.report); what differs is how the kernel is built and started. Knows the order
+of things; each of them is done elsewhere.
+"""
+
+import re
+import time
+
+import backend
+from common import packages
+from common.say import say, usage
+from common.settings import memory_mib
+from kunit import boot, change
+from kunit import uml as build
+from qemu import judge, report, session, watch
+from uml import machine
+
+#: seconds, as for a virtual machine: a busy machine is no hang
+_BOOT, _SILENCE, _GRACE, _POWER_OFF = 90, 60, 200, 20
+_TIME = re.compile(r"^(?:<\d+>)?\[\s*([\d.]+)\]\S* (.*)", re.M)
+#: what says that something was found
+_FOUND = re.compile(r"tdp_stress:? .*: (?:[FXSZTRLADHP]\d|SPLAT): |^WARNING: |^BUG: |Kernel panic")
+
+
+def _config_name(values):
+    return {"lockdep": "stress", "plain": "stress-plain", "kasan": "stress-kasan"}[
+        values.config_name()]
+
+
+def prepare(values, tree):
+    """A kernel with the tester in it; with values.mutant or values.variant planted."""
+    packages.need(mutants=bool(values.variant or values.mutant))
+    name = values.mutant or values.variant
+    replaced = None
+    if name:
+        what = change.find(name)
+        replaced = change.files(tree, what)
+        values.ops = values.ops or what.ops or None
+    kernel = build.build(build.Uml(tree, _config_name(values)), values.jobs, replaced)
+    _check_parameters(values.stress, kernel)
+    return kernel
+
+
+def _check_parameters(text, kernel):
+    """Refuse what the tester does not know, before it is started."""
+    info = (kernel.out / "modules.builtin.modinfo").read_bytes().split(b"\0")
+    known = sorted({m.group(1).decode() for m in
+                    (re.match(rb"tdp_stress\.parm=(\w+):", i) for i in info) if m})
+    for word in (text or "").split():
+        name = word.partition("=")[0]
+        if name not in known:
+            raise usage("tdp_stress has no parameter '%s'; there are: %s" %
+                        (name, ", ".join(known)))
+
+
+def start(values, kernel, folder, on_text=lambda text: None, stop_early=False):
+    """Run @kernel in @folder; returns the watch.Outcome."""
+    params = backend.ALL["external"].params(values)["STRESS_PARAMS"].split()
+    args = ["tdp_stress.%s" % p for p in params]
+    if stop_early:
+        args.append("tdp_stress_stop_early")
+    argv = machine.Uml(values.cpus).prepare(folder, kernel.binary, memory_mib(values), args)
+    slow = 2 if values.kasan else 1
+    limits = watch.Limits(_BOOT * slow, _SILENCE * slow, values.duration + _GRACE * slow,
+                          _POWER_OFF * slow)
+    outcome = watch.run(argv, folder, limits, on_text, output="console.log",
+                        env=boot.environment(folder))
+    for name, text in outcome.files.items():
+        (folder / name).write_text(text)
+    if not values.keep:
+        for name in ("results", "linux"):
+            (folder / name).unlink(missing_ok=True)
+    return outcome
+
+
+def found_after(outcome, folder):
+    """Seconds from the beginning to the first sign of a bug; None: there was none."""
+    text = outcome.files.get("dmesg")
+    if text is None:
+        text = (folder / "console.log").read_text(errors="replace").replace("\r", "")
+    begun = None
+    for seconds, line in _TIME.findall(text):
+        if "watching KVM" in line:
+            begun = float(seconds)
+        elif begun is not None and _FOUND.search(line):
+            return float(seconds) - begun
+    return None
+
+
+def run(values, tree):
+    start_time = time.monotonic()
+    what = backend.ALL["external"]
+    say("tdp_stress: SEED=%d, %d s, WHERE=uml, %s" %
+        (values.seed, values.duration, what.title(values)))
+    kernel = prepare(values, tree)
+    say("  kernel: Linux %s, %s, %s (%.1f s)" % (kernel.release, kernel.config_name,
+                                                kernel.how, kernel.seconds))
+    here = machine.Uml(values.cpus)
+    say("  machine: %s with %d CPUs, %s" % (here.kind, here.cpus, here))
+    folder = session.new_folder(values)
+    say("  run folder: %s" % folder)
+
+    prepared = time.monotonic()
+    outcome = start(values, kernel, folder, on_text=lambda text: say("  " + text))
+    verdict = judge.judge(outcome)
+    timings = {"prepare": round(prepared - start_time, 1),
+               "boot": outcome.boot_seconds and round(outcome.boot_seconds, 1),
+               "guest": round(outcome.seconds, 1),
+               "total": round(time.monotonic() - start_time, 1)}
+    data = report.summary(values, kernel, here, outcome, verdict, timings)
+    found = found_after(outcome, folder) if verdict.word == judge.FAILURE else None
+    data["found_after_seconds"] = found and round(found, 2)
+    report.write_json(folder / "summary.json", data)
+    if outcome.end != "finished":
+        say("  the kernel %s: %s; its last console lines:" % (outcome.end, outcome.why))
+        for line in session.last_lines(folder):
+            say("    | " + line)
+    say("  prepared in %.1f s, booted in %s s, ran %.1f s%s" %
+        (timings["prepare"], timings["boot"], timings["guest"],
+         ", the bug was met after %.2f s" % found if found is not None else ""))
+    report.table(data)
+    report.verdict_line(data)
+    say("    files: %s" % folder)
+    return verdict.exit_code
