@@ -176,10 +176,14 @@ static int refusal(struct bed *b, gfn_t gfn, int level)
 	return err;
 }
 
-/* Under mmu_lock held for read KVM takes a change back, unless a table goes with it. */
+/*
+ * Under mmu_lock held for read KVM takes a change back, unless a table goes with it.
+ * Held for write it can do so if it has not changed the entry yet (VARIANT=mirror-split).
+ */
 static bool can_take_back(const struct bed_op *op)
 {
-	return is_frozen_spte(op->seen) && !is_frozen_spte(op->new_spte);
+	return op->seen == op->old_spte ||
+	       (is_frozen_spte(op->seen) && !is_frozen_spte(op->new_spte));
 }
 
 static int answer(struct bed *b, const struct bed_op *op)
