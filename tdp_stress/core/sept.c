@@ -18,6 +18,46 @@ static const u8 public_state[SEPT_NR_STATES] = {
 	[SEPT_PENDING_BLOCKED]	= 0x03,
 };
 
+static const char * const state_names[SEPT_NR_STATES] = {
+	[SEPT_FREE]		= "FREE",
+	[SEPT_REMOVED]		= "REMOVED",
+	[SEPT_NL_MAPPED]	= "NL_MAPPED",
+	[SEPT_NL_BLOCKED]	= "NL_BLOCKED",
+	[SEPT_MAPPED]		= "MAPPED",
+	[SEPT_BLOCKED]		= "BLOCKED",
+	[SEPT_PENDING]		= "PENDING",
+	[SEPT_PENDING_BLOCKED]	= "PENDING_BLOCKED",
+};
+
+/**
+ * tdxm_sept_state_name - a state for people
+ * @state: enum sept_state
+ *
+ * Return: its name as in the ABI; "?" if there is no such state.
+ */
+const char *tdxm_sept_state_name(u32 state)
+{
+	return state < SEPT_NR_STATES ? state_names[state] : "?";
+}
+
+/**
+ * tdxm_sept_info_name - the state in extended error information, for people
+ * @info: RDX after an error of a TDH.MEM.* leaf
+ *
+ * Return: its name as in the ABI; "?" if there is no such state.
+ */
+const char *tdxm_sept_info_name(u64 info)
+{
+	u8 state = info >> SEPT_INFO_STATE_SHIFT;
+	u32 i;
+
+	for (i = 0; i < SEPT_NR_STATES; i++) {
+		if (public_state[i] == state)
+			return state_names[i];
+	}
+	return "?";
+}
+
 enum sept_state tdxm_sept_state(u64 entry)
 {
 	return (entry & SEPT_STATE) >> SEPT_STATE_SHIFT;

@@ -323,11 +323,11 @@ static void check_status(const struct tdps_seamcall *c)
 		status = TDX_EPT_ENTRY_STATE_INCORRECT | TDX_OPERAND_ID_RCX;
 	if (!status || (status == c->status && is_legitimate(c)))
 		return;
-	if (c->call <= TDPS_CALL_MEM_SEPT_REMOVE && c->call != TDPS_CALL_MEM_TRACK)
+	if (c->ext1 || c->ext2)
 		tdps_violation(TDPS_X3, &c->where,
-			       "%s returned 0x%016llx, S-EPT entry 0x%llx level %llu state %llu",
-			       tdps_call_name(c->call), status, c->ext1, c->ext2 & 7,
-			       (c->ext2 >> 8) & 0xff);
+			       "%s returned 0x%016llx, S-EPT entry 0x%llx of level %llu is %s",
+			       tdps_call_name(c->call), status, c->ext1, (c->ext2 & 7) + 1,
+			       tdxm_sept_info_name(c->ext2));
 	else
 		tdps_violation(TDPS_X3, &c->where, "%s returned 0x%016llx",
 			       tdps_call_name(c->call), status);
@@ -369,8 +369,9 @@ bool external_audit(struct tdps_audit *a, const struct tdps_audit_spte *s)
 	u8 state = SEPT_FREE;
 	int err;
 
+	if (!tdps_checking(TDPS_X1))
+		return false;
 	err = tdps_view->sept_read(a->tdr, s->gfn << PAGE_SHIFT, s->level - 1, &pa, &state);
-	tdps_checking(TDPS_X1);
 	if (err || state == SEPT_FREE || state == SEPT_REMOVED) {
 		if (s->spte.present)
 			tdps_violation(TDPS_X1, &w, "mirror maps 0x%llx, the S-EPT has no entry",
@@ -378,13 +379,13 @@ bool external_audit(struct tdps_audit *a, const struct tdps_audit_spte *s)
 		return !s->spte.present;
 	}
 	if (!s->spte.present) {
-		tdps_violation(TDPS_X1, &w, "S-EPT maps 0x%llx (state %u), the mirror has no entry",
-			       pa, state);
+		tdps_violation(TDPS_X1, &w, "S-EPT maps 0x%llx (%s), the mirror has no entry",
+			       pa, tdxm_sept_state_name(state));
 		return false;
 	}
 	if (!sept_is_mapped(s, state)) {
-		tdps_violation(TDPS_X1, &w, "mirror has a %s, S-EPT entry is in state %u",
-			       s->spte.leaf ? "leaf" : "page table", state);
+		tdps_violation(TDPS_X1, &w, "mirror has a %s, S-EPT entry is %s",
+			       s->spte.leaf ? "leaf" : "page table", tdxm_sept_state_name(state));
 		return false;
 	}
 	want = s->spte.leaf ? s->spte.pfn << PAGE_SHIFT : s->child_page;

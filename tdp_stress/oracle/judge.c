@@ -112,6 +112,20 @@ static void hand_up(struct tdps_ctx *ctx, const struct tdps_frame *f)
 	outer->unflushed += f->unflushed;
 }
 
+/* VMs that KVM has given up and of which that was said. */
+static u64 told_bugged[8];
+
+static u64 *bugged_slot(u64 vm)
+{
+	return &told_bugged[hash_64(vm, ilog2(ARRAY_SIZE(told_bugged)))];
+}
+
+/* Its number may come back, as another VM's. */
+static void bugged_vm_gone(u64 vm)
+{
+	cmpxchg64(bugged_slot(vm), vm, 0);
+}
+
 /**
  * tdps_op_end() - the operation returns
  * @ctx: what tdps_op_begin() returned
@@ -138,8 +152,11 @@ void tdps_op_end(struct tdps_ctx *ctx, enum tdps_op op, const struct tdps_op_end
 	}
 	if (live)
 		accounting_op_end(op, e);
-	if (op == TDPS_OP_DESTROY)
+	if (op == TDPS_OP_DESTROY) {
 		dirty_vm_gone(e->where.vm);
+		bugged_vm_gone(e->where.vm);
+		splat_vm_gone(e->where.vm);
+	}
 	ctx->depth--;
 	tdps_ctx_leave(ctx);
 }
@@ -472,14 +489,13 @@ void tdps_kick(u64 vm)
  */
 void tdps_bugged(u64 vm)
 {
-	static u64 told[8];
 	const struct tdps_where w = { .vm = vm, .gfn = TDPS_NO_GFN };
-	unsigned int i = hash_64(vm, ilog2(ARRAY_SIZE(told)));
+	u64 *told = bugged_slot(vm);
 
 	/* it stays so, and one word is enough */
-	if (told[i] == vm)
+	if (!tdps_wants(TDPS_SPLAT) || READ_ONCE(*told) == vm)
 		return;
-	told[i] = vm;
+	WRITE_ONCE(*told, vm);
 	if (splat_is_refused(vm)) {
 		pr_info("tdp_stress: KVM has given up a VM after a refusal under exclusive mmu_lock (split=strict)\n");
 		tdps_count(refused_splat);

@@ -804,6 +804,7 @@ void tdps_watchdog(void);
 /* KVM gives @vm up, or has done so, because the backend refused what it cannot do. */
 void splat_refused(u64 vm);
 bool splat_is_refused(u64 vm);
+void splat_vm_gone(u64 vm);
 int splat_init(void);
 void splat_exit(void);
 void splat_plant(void);

@@ -60,6 +60,15 @@ bool splat_is_refused(u64 vm)
 	return false;
 }
 
+/* Its number may come back, as another VM's. */
+void splat_vm_gone(u64 vm)
+{
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(refused); i++)
+		cmpxchg64(&refused[i], vm, 0);
+}
+
 static enum tdps_check splat_id(const char *text, size_t len)
 {
 	size_t i, n;

@@ -33,10 +33,11 @@ static void on_finding(void *unused, const struct tdxm_finding *f)
 	if (f->pa != U64_MAX)
 		n += scnprintf(text + n, sizeof(text) - n, ", page 0x%llx", f->pa);
 	if (f->leaf >= 0)
-		n += scnprintf(text + n, sizeof(text) - n, ", leaf %d status 0x%llx", f->leaf,
-			       f->status);
+		n += scnprintf(text + n, sizeof(text) - n, ", %s status 0x%llx",
+			       tdxm_leaf_name(f->leaf) ?: "unknown leaf", f->status);
 	if (f->state >= 0)
-		scnprintf(text + n, sizeof(text) - n, ", state %d", f->state);
+		scnprintf(text + n, sizeof(text) - n, ", entry %s",
+			  tdxm_sept_state_name(f->state));
 	tdps_violation_deferred(id, &w, text);
 }
 

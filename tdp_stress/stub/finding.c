@@ -77,7 +77,8 @@ static void stub_print_line(const char *id, const struct stub_finding_line *l)
 	if (f->level >= 0)
 		n += scnprintf(where + n, sizeof(where) - n, " level %d", f->level);
 	if (f->state >= 0)
-		n += scnprintf(where + n, sizeof(where) - n, " state %d", f->state);
+		n += scnprintf(where + n, sizeof(where) - n, " state %s",
+			       tdxm_sept_state_name(f->state));
 	if (leaf)
 		n += scnprintf(where + n, sizeof(where) - n, ", leaf %s", leaf);
 	if (f->status)
