@@ -1,0 +1,1630 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Suite tdp_stress_oracle: the invariants of the stress tester, on events made by
+ * hand. Each scenario is played twice: as KVM should behave, when nobody may complain
+ * and the check must have been made; and with one thing wrong, which the right check
+ * must name. Knows facts as oracle.h has them, no KVM.
+ */
+#include <kunit/test.h>
+#include <linux/completion.h>
+#include <linux/kthread.h>
+#include <linux/rcupdate.h>
+#include <linux/seq_file.h>
+#include <linux/timekeeping.h>
+
+#include "../../tdp_stress/core/view.h"
+#include "../../tdp_stress/oracle/oracle.h"
+
+#define HOUR		(3600ULL * NSEC_PER_SEC)
+#define GFN		0x12345600ULL		/* 2M-aligned */
+#define PFN		0x800ULL		/* so is this */
+#define PAGE_A		0x77000ULL
+#define PAGE_B		0x78000ULL
+#define RLOCK		TDPS_LOCK_READ
+#define WLOCK		TDPS_LOCK_WRITE
+#define DIRECT		TDPS_ROOTS_DIRECT
+#define MIRROR		TDPS_ROOTS_MIRROR
+
+/* --- violations are caught here --- */
+
+#define CAUGHT	8
+
+static struct {
+	enum tdps_check id;
+	char line[256];
+} caught[CAUGHT];
+
+static atomic_t nr_caught;
+
+static void catch(enum tdps_check id, const char *line)
+{
+	int i = atomic_fetch_inc(&nr_caught);
+
+	if (i >= CAUGHT)
+		return;
+	caught[i].id = id;
+	strscpy(caught[i].line, line);
+}
+
+/* Those of other contexts have arrived, too. */
+static int all_caught(void)
+{
+	char verdict[64];
+
+	tdps_verdict(verdict, sizeof(verdict));
+	return min(atomic_read(&nr_caught), CAUGHT);
+}
+
+/* --- the emulated module, as far as the oracle asks it --- */
+
+static struct {
+	int err;
+	u64 pa;
+	u8 state;
+	u64 given_gpa;
+	u64 given_size;
+	const struct tdxm_listener *listener;
+} module;
+
+static int sept_read(u64 tdr, u64 gpa, int level, u64 *pa, u8 *state)
+{
+	*pa = module.pa;
+	*state = module.state;
+	return module.err;
+}
+
+static void shared_given_back(u64 tdr, u64 gpa, u64 size)
+{
+	module.given_gpa = gpa;
+	module.given_size = size;
+}
+
+static int listen(const struct tdxm_listener *l)
+{
+	module.listener = l;
+	return 0;
+}
+
+static bool models_shared_tlb(void)
+{
+	return true;
+}
+
+static const struct tdxm_view view = {
+	.size = sizeof(view),
+	.sept_read = sept_read,
+	.shared_given_back = shared_given_back,
+	.listen = listen,
+	.models_shared_tlb = models_shared_tlb,
+};
+
+static void module_finds(const char *id, const char *what)
+{
+	const struct tdxm_finding f = {
+		.id = id, .what = what, .gpa = GFN << PAGE_SHIFT, .pa = PAGE_A,
+		.leaf = 29, .level = 0, .state = 4,
+	};
+
+	module.listener->finding(module.listener->ctx, &f);
+}
+
+/* --- facts --- */
+
+static u64 vm;		/* each scenario has its own */
+
+static struct tdps_where at(u64 gfn, int level, enum tdps_lock lock)
+{
+	return (struct tdps_where){ .vm = vm, .gfn = gfn, .level = level, .lock = lock };
+}
+
+static struct tdps_spte none(void)
+{
+	return (struct tdps_spte){ };
+}
+
+static struct tdps_spte frozen(void)
+{
+	return (struct tdps_spte){ .raw = 0x5a0, .frozen = true };
+}
+
+static struct tdps_spte leaf(u64 pfn)
+{
+	return (struct tdps_spte){ .raw = pfn << PAGE_SHIFT | 0x77, .pfn = pfn, .present = true,
+				   .leaf = true };
+}
+
+static struct tdps_spte table(u64 pfn)
+{
+	return (struct tdps_spte){ .raw = pfn << PAGE_SHIFT | 7, .pfn = pfn, .present = true };
+}
+
+static void change(struct tdps_where w, struct tdps_spte from, struct tdps_spte to)
+{
+	const struct tdps_change c = { .where = w, .old_spte = from, .new_spte = to };
+
+	tdps_spte_changed(&c);
+}
+
+static struct tdps_ctx *begin(enum tdps_op op, u8 roots, enum tdps_lock lock)
+{
+	struct tdps_where w = at(GFN, 0, lock);
+
+	return tdps_op_begin(op, &w, GFN + 512, roots, 1);
+}
+
+/* @e: what is special about its end */
+static void end(struct tdps_ctx *ctx, enum tdps_op op, struct tdps_op_end e)
+{
+	enum tdps_lock lock = ctx ? tdps_ctx_frame(ctx)->lock : TDPS_LOCK_UNKNOWN;
+
+	e.where = at(GFN, 0, lock);
+	tdps_op_end(ctx, op, &e);
+}
+
+#define END(ctx, op, ...)	end(ctx, op, (struct tdps_op_end){ __VA_ARGS__ })
+
+/* As KVM does it: frozen under the shared lock, below a table, with a page if need be. */
+static struct tdps_extop ext(enum tdps_extop_kind kind, enum tdps_lock lock)
+{
+	enum tdps_seen seen = lock == RLOCK ? TDPS_SEEN_FROZEN : TDPS_SEEN_LEAF;
+
+	if (kind == TDPS_EXT_FREE)
+		seen = TDPS_SEEN_NOTHING;
+	return (struct tdps_extop){
+		.where = at(GFN, 1, lock), .kind = kind, .seen = seen, .after = seen,
+		.parent = TDPS_SEEN_TABLE, .root = 1, .table = 2, .page = PAGE_A,
+		.old_spte = leaf(PFN).raw, .new_spte = 0,
+	};
+}
+
+static void play_ext(struct tdps_extop x, int ret)
+{
+	tdps_extop_end(tdps_extop_begin(&x), &x, ret);
+}
+
+static void seamcall(enum tdps_call call, u64 status, enum tdps_lock lock)
+{
+	struct tdps_seamcall c = {
+		.where = at(GFN, 1, lock), .call = call, .status = status,
+		.runnable = true,
+	};
+
+	if ((status & TDX_SEAMCALL_STATUS_MASK) == TDX_EPT_ENTRY_STATE_INCORRECT) {
+		c.ext1 = PAGE_B;
+		c.ext2 = 0x400;		/* 4K, MAPPED */
+	}
+
+	tdps_seamcall(&c);
+}
+
+/* An external operation with one SEAMCALL in it. */
+static void play_call(struct tdps_extop x, enum tdps_call call, u64 status, int ret)
+{
+	struct tdps_ctx *ctx = tdps_extop_begin(&x);
+
+	seamcall(call, status, x.where.lock);
+	tdps_extop_end(ctx, &x, ret);
+}
+
+/* Let the clock tick. */
+static void spend_time(void)
+{
+	u64 now = ktime_get_mono_fast_ns();
+
+	while (ktime_get_mono_fast_ns() == now)
+		cpu_relax();
+}
+
+/* Another thread, which has an external operation in progress. */
+static struct {
+	struct tdps_extop x;
+	struct completion open, close;
+	struct task_struct *task;
+} other;
+
+static int be_inside(void *unused)
+{
+	struct tdps_ctx *ctx = tdps_extop_begin(&other.x);
+
+	complete(&other.open);
+	wait_for_completion(&other.close);
+	tdps_extop_end(ctx, &other.x, 0);
+	return 0;
+}
+
+static void other_enters(struct tdps_extop x)
+{
+	other.x = x;
+	init_completion(&other.open);
+	init_completion(&other.close);
+	other.task = kthread_create(be_inside, NULL, "oracle_other");
+	if (IS_ERR(other.task))
+		return;
+	get_task_struct(other.task);
+	wake_up_process(other.task);
+	wait_for_completion(&other.open);
+}
+
+static void other_leaves(void)
+{
+	if (IS_ERR(other.task))
+		return;
+	complete(&other.close);
+	kthread_stop_put(other.task);
+}
+
+static void audit(struct tdps_audit_spte s)
+{
+	struct tdps_audit a = { .vm = vm, .complete = true };
+	const struct tdps_audit_root r = {
+		.id = 1, .mirror = s.mirror, .invalid = s.invalid, .count = 2, .users = 1,
+	};
+
+	s.gfn = GFN;
+	s.level = s.level ?: 1;
+	s.shared_alias = s.shared_alias != !s.mirror;	/* as it should be, or the other way */
+	tdps_audit_root(&a, &r);
+	tdps_audit_spte(&a, &s);
+	if (s.mirror && !s.invalid && !s.spte.frozen)
+		tdps_audit_sept(&a, &s);
+}
+
+#define AUDIT(...)	audit((struct tdps_audit_spte){ __VA_ARGS__ })
+
+/* The module has what a mirror leaf says. */
+static void module_agrees(void)
+{
+	module.pa = PFN << PAGE_SHIFT;
+	module.state = SEPT_MAPPED;
+}
+
+/* --- F1 --- */
+
+static void f1_at_rest(bool bad)
+{
+	module_agrees();
+	AUDIT(.mirror = true, .spte = bad ? frozen() : leaf(PFN));
+}
+
+static void f1_in_an_invalid_root(bool bad)
+{
+	AUDIT(.invalid = true, .spte = bad ? frozen() : leaf(PFN));
+}
+
+static void f1_window_too_long(bool bad)
+{
+	struct tdps_extop x = ext(TDPS_EXT_MAP, RLOCK);
+	struct tdps_ctx *ctx = tdps_extop_begin(&x);
+
+	spend_time();
+	tdps_limits.frozen_max_ns = bad ? 0 : HOUR;
+	tdps_extop_end(ctx, &x, 0);
+}
+
+static void f1_window_without_end(bool bad)
+{
+	struct tdps_extop x = ext(TDPS_EXT_MAP, RLOCK);
+	struct tdps_ctx *ctx = tdps_extop_begin(&x);
+
+	spend_time();
+	tdps_limits.frozen_max_ns = bad ? 0 : HOUR;
+	tdps_watchdog();
+	tdps_limits.frozen_max_ns = HOUR;
+	tdps_extop_end(ctx, &x, 0);
+}
+
+/* --- F2 --- */
+
+static void f2_shared_not_frozen(bool bad)
+{
+	struct tdps_extop x = ext(TDPS_EXT_MAP, RLOCK);
+
+	if (bad)
+		x.seen = TDPS_SEEN_ABSENT;
+	play_ext(x, 0);
+}
+
+static void f2_exclusive_frozen(bool bad)
+{
+	struct tdps_extop x = ext(TDPS_EXT_REMOVE, WLOCK);
+
+	if (bad) {
+		x.seen = TDPS_SEEN_FROZEN;
+		x.after = TDPS_SEEN_FROZEN;
+	}
+	play_ext(x, 0);
+}
+
+/* --- F3 --- */
+
+static void f3_changed_in_the_window(bool bad)
+{
+	struct tdps_extop x = ext(TDPS_EXT_MAP, RLOCK);
+
+	if (bad)
+		x.after = TDPS_SEEN_LEAF;
+	play_ext(x, 0);
+}
+
+static void f3_frozen_replaced(bool bad)
+{
+	change(at(GFN, 1, RLOCK), bad ? frozen() : none(), leaf(PFN));
+}
+
+static void f3_fault_meets_frozen(bool bad)
+{
+	struct tdps_ctx *ctx;
+
+	other_enters(ext(TDPS_EXT_MAP, RLOCK));
+	ctx = begin(TDPS_OP_MAP, MIRROR, RLOCK);
+	END(ctx, TDPS_OP_MAP, .goal_level = 1,
+	    .verdict = bad ? TDPS_MAP_DONE : TDPS_MAP_RETRY);
+	other_leaves();
+}
+
+static void f3_table_below_frozen(bool bad)
+{
+	struct tdps_extop x = ext(TDPS_EXT_LINK, RLOCK);
+	struct tdps_where w = at(GFN, 1, RLOCK);
+	struct tdps_ctx *ctx;
+
+	x.where.level = 2;
+	other_enters(x);
+	ctx = begin(TDPS_OP_MAP, MIRROR, RLOCK);
+	if (bad)
+		tdps_table_new(&w, 3);
+	END(ctx, TDPS_OP_MAP, .goal_level = 1, .verdict = TDPS_MAP_RETRY);
+	other_leaves();
+}
+
+static void f3_table_with_a_frozen_entry(bool bad)
+{
+	struct tdps_extop x = ext(TDPS_EXT_FREE, RLOCK);
+
+	other_enters(ext(TDPS_EXT_MAP, RLOCK));
+	x.ours = true;
+	x.table = bad ? 2 : 3;
+	play_ext(x, 0);
+	other_leaves();
+}
+
+/* --- F4 --- */
+
+static void f4_failure_called_success(bool bad)
+{
+	play_call(ext(TDPS_EXT_MAP, RLOCK), TDPS_CALL_MEM_PAGE_AUG,
+		  TDX_OPERAND_BUSY | TDX_OPERAND_ID_RCX, bad ? 0 : -EBUSY);
+}
+
+static void f4_success_called_failure(bool bad)
+{
+	play_call(ext(TDPS_EXT_MAP, RLOCK), TDPS_CALL_MEM_PAGE_AUG, 0, bad ? -EIO : 0);
+}
+
+static void f4_fault_goes_on(bool bad)
+{
+	struct tdps_ctx *ctx = begin(TDPS_OP_MAP, MIRROR, RLOCK);
+
+	play_ext(ext(TDPS_EXT_MAP, RLOCK), -EBUSY);
+	END(ctx, TDPS_OP_MAP, .goal_level = 1,
+	    .verdict = bad ? TDPS_MAP_DONE : TDPS_MAP_RETRY);
+}
+
+static void f4_vm_lives_on(bool bad)
+{
+	struct tdps_ctx *ctx = begin(TDPS_OP_ZAP_LEAFS, MIRROR | DIRECT, WLOCK);
+
+	play_ext(ext(TDPS_EXT_REMOVE, WLOCK), -EIO);
+	END(ctx, TDPS_OP_ZAP_LEAFS, .bugged = !bad);
+}
+
+static void f4_left_frozen(bool bad)
+{
+	play_call(ext(TDPS_EXT_MAP, RLOCK), TDPS_CALL_MEM_PAGE_AUG,
+		  TDX_OPERAND_BUSY | TDX_OPERAND_ID_RCX, -EBUSY);
+	AUDIT(.mirror = true, .spte = bad ? frozen() : none());
+}
+
+static void f4_split_goes_on(bool bad)
+{
+	struct tdps_where w = at(GFN, 2, WLOCK);
+
+	tdps_split_failed(&w, bad ? 0 : -EBUSY, false);
+}
+
+/* --- X1 --- */
+
+static void x1_not_in_the_sept(bool bad)
+{
+	module_agrees();
+	module.err = bad ? -ENOENT : 0;
+	AUDIT(.mirror = true, .spte = leaf(PFN));
+}
+
+static void x1_only_in_the_sept(bool bad)
+{
+	if (bad)
+		module_agrees();
+	AUDIT(.mirror = true, .spte = none());
+}
+
+static void x1_blocked(bool bad)
+{
+	module_agrees();
+	if (bad)
+		module.state = SEPT_BLOCKED;
+	AUDIT(.mirror = true, .spte = leaf(PFN));
+}
+
+static void x1_other_page(bool bad)
+{
+	module_agrees();
+	AUDIT(.mirror = true, .spte = leaf(PFN + bad));
+}
+
+static void x1_other_table(bool bad)
+{
+	module.pa = PAGE_A;
+	module.state = SEPT_NL_MAPPED;
+	AUDIT(.mirror = true, .level = 2, .spte = table(5), .child_page = bad ? PAGE_B : PAGE_A);
+}
+
+static void x1_leaf_or_table(bool bad)
+{
+	module.pa = PAGE_A;
+	module.state = bad ? SEPT_MAPPED : SEPT_NL_MAPPED;
+	AUDIT(.mirror = true, .level = 2, .spte = table(5), .child_page = PAGE_A);
+}
+
+static void x1_damaged_page(bool bad)
+{
+	if (bad)
+		module_finds("X1", "private page written to by the host");
+}
+
+/* --- X2 --- */
+
+/* Block, track, kick, remove: all of it, or without one step. */
+static void removal(bool block, bool track, bool kick)
+{
+	struct tdps_extop x = ext(TDPS_EXT_REMOVE, WLOCK);
+	struct tdps_ctx *ctx = tdps_extop_begin(&x);
+
+	tdps_kicks_visible = true;
+	if (block)
+		seamcall(TDPS_CALL_MEM_RANGE_BLOCK, 0, WLOCK);
+	if (track)
+		seamcall(TDPS_CALL_MEM_TRACK, 0, WLOCK);
+	if (kick)
+		tdps_kick(vm);
+	seamcall(TDPS_CALL_MEM_PAGE_REMOVE, 0, WLOCK);
+	tdps_extop_end(ctx, &x, 0);
+}
+
+static void x2_not_blocked(bool bad)
+{
+	removal(!bad, true, true);
+}
+
+static void x2_not_tracked(bool bad)
+{
+	removal(true, !bad, true);
+}
+
+static void x2_not_kicked(bool bad)
+{
+	removal(true, true, !bad);
+}
+
+static void x2_leaf_before_its_parent(bool bad)
+{
+	struct tdps_extop x = ext(TDPS_EXT_MAP, RLOCK);
+
+	if (bad)
+		x.parent = TDPS_SEEN_ABSENT;
+	play_ext(x, 0);
+}
+
+static void x2_table_before_its_parent(bool bad)
+{
+	struct tdps_extop x = ext(TDPS_EXT_LINK, RLOCK);
+
+	if (bad)
+		x.parent = TDPS_SEEN_FROZEN;
+	play_ext(x, 0);
+}
+
+static void x2_table_without_a_page(bool bad)
+{
+	struct tdps_extop x = ext(TDPS_EXT_LINK, RLOCK);
+
+	if (bad)
+		x.page = 0;
+	play_ext(x, 0);
+}
+
+static void x2_page_used_twice(bool bad)
+{
+	struct tdps_extop x = ext(TDPS_EXT_LINK, RLOCK);
+
+	play_ext(x, 0);
+	if (!bad)	/* it comes back first */
+		play_ext(ext(TDPS_EXT_FREE, WLOCK), 0);
+	play_ext(x, 0);
+}
+
+static void x2_page_of_a_split_in_use(bool bad)
+{
+	struct tdps_extop x = ext(TDPS_EXT_SPLIT, WLOCK);
+
+	play_ext(ext(TDPS_EXT_LINK, RLOCK), 0);
+	if (!bad)
+		x.page = PAGE_B;
+	play_ext(x, 0);
+}
+
+static void x2_freed_with_children(bool bad)
+{
+	struct tdps_extop x = ext(TDPS_EXT_FREE, WLOCK);
+
+	x.children = bad ? 3 : 0;
+	play_ext(x, 0);
+}
+
+static void x2_freed_while_linked(bool bad)
+{
+	struct tdps_extop x = ext(TDPS_EXT_FREE, WLOCK);
+
+	x.linked = bad;
+	play_ext(x, 0);
+}
+
+static void x2_freed_without_a_page(bool bad)
+{
+	struct tdps_extop x = ext(TDPS_EXT_FREE, WLOCK);
+
+	if (bad)
+		x.page = 0;
+	play_ext(x, 0);
+}
+
+static void x2_removed_after_promotion(bool bad)
+{
+	struct tdps_extop merge = ext(TDPS_EXT_PROMOTE, WLOCK);
+	struct tdps_extop x = ext(TDPS_EXT_REMOVE, WLOCK);
+	struct tdps_ctx *ctx = begin(TDPS_OP_RECOVER, MIRROR | DIRECT, WLOCK);
+
+	merge.where.level = 2;
+	play_ext(merge, 0);
+	x.where.gfn = bad ? GFN + 511 : GFN + 512;
+	play_ext(x, 0);
+	END(ctx, TDPS_OP_RECOVER);
+}
+
+/* --- X3 --- */
+
+static void x3_status(bool bad)
+{
+	const u64 occupied = TDX_EPT_ENTRY_STATE_INCORRECT | TDX_OPERAND_ID_RCX;
+
+	seamcall(TDPS_CALL_MEM_PAGE_AUG, bad ? occupied : TDX_SUCCESS, RLOCK);
+}
+
+static void x3_status_of_the_td(bool bad)
+{
+	seamcall(TDPS_CALL_MEM_TRACK, bad ? TDX_PREVIOUS_TLB_EPOCH_BUSY : TDX_SUCCESS, WLOCK);
+}
+
+/* Right for one SEAMCALL, wrong for another. */
+static void x3_answer_to_another_call(bool bad)
+{
+	seamcall(bad ? TDPS_CALL_VP_FLUSH : TDPS_CALL_MNG_VPFLUSHDONE, TDX_FLUSHVP_NOT_DONE,
+		 TDPS_LOCK_NONE);
+}
+
+/* --- X4 --- */
+
+static void x4_leaf_mapped(bool bad)
+{
+	play_ext(ext(TDPS_EXT_MAP, bad ? WLOCK : RLOCK), 0);
+}
+
+static void x4_table_linked(bool bad)
+{
+	play_ext(ext(TDPS_EXT_LINK, bad ? WLOCK : RLOCK), 0);
+}
+
+static void x4_leaf_removed(bool bad)
+{
+	play_ext(ext(TDPS_EXT_REMOVE, bad ? RLOCK : WLOCK), 0);
+}
+
+static void x4_table_freed(bool bad)
+{
+	play_ext(ext(TDPS_EXT_FREE, bad ? TDPS_LOCK_NONE : WLOCK), 0);
+}
+
+static void x4_seamcall(bool bad)
+{
+	seamcall(TDPS_CALL_MEM_RANGE_BLOCK, 0, bad ? RLOCK : WLOCK);
+}
+
+static void x4_busy_twice(bool bad)
+{
+	const u64 busy = TDX_OPERAND_BUSY | TDX_OPERAND_ID_SEPT;
+	struct tdps_extop x = ext(TDPS_EXT_REMOVE, WLOCK);
+	struct tdps_ctx *ctx = tdps_extop_begin(&x);
+
+	seamcall(TDPS_CALL_MEM_RANGE_BLOCK, busy, WLOCK);
+	seamcall(TDPS_CALL_MEM_RANGE_BLOCK, bad ? busy : 0, WLOCK);
+	tdps_extop_end(ctx, &x, bad ? -EBUSY : 0);
+}
+
+static void say(const char *line)
+{
+	tdps_console(line, strlen(line));
+}
+
+static void x4_sleeps(bool bad)
+{
+	say(bad ? "BUG: sleeping function called from invalid context\n" : "nothing to say\n");
+}
+
+/* --- S1, S2 --- */
+
+static struct tdps_split split(void)
+{
+	return (struct tdps_split){
+		.where = at(GFN, 2, WLOCK), .mirror = true, .table_level = 1, .page = PAGE_A,
+		.huge = leaf(PFN).raw, .index = 7, .child = 1, .want = 2,
+	};
+}
+
+static void s1_children(bool bad)
+{
+	struct tdps_split s = split();
+
+	s.wrong = bad ? 3 : 0;
+	tdps_split_seen(&s);
+}
+
+static void s1_level(bool bad)
+{
+	struct tdps_split s = split();
+
+	s.table_level = bad ? 2 : 1;
+	tdps_split_seen(&s);
+}
+
+static void s1_external_page(bool bad)
+{
+	struct tdps_split s = split();
+
+	s.page = bad ? 0 : PAGE_A;
+	tdps_split_seen(&s);
+}
+
+static void s1_failed_and_linked(bool bad)
+{
+	struct tdps_where w = at(GFN, 2, WLOCK);
+
+	tdps_split_failed(&w, -EBUSY, bad);
+}
+
+static void s1_allocated_under_the_lock(bool bad)
+{
+	struct tdps_where w = at(GFN, 2, bad ? RLOCK : TDPS_LOCK_NONE);
+
+	tdps_split_alloc(&w, false);
+}
+
+static void s1_allocated_under_rcu(bool bad)
+{
+	struct tdps_where w = at(GFN, 2, TDPS_LOCK_NONE);
+
+	tdps_split_alloc(&w, bad);
+}
+
+static void s2_merged_children(bool bad)
+{
+	struct tdps_split s = split();
+
+	s.merge = true;
+	s.wrong = bad ? 1 : 0;
+	tdps_split_seen(&s);
+}
+
+/**
+ * promote() - a table of a direct root becomes a leaf
+ * @second: page of its second entry
+ * @huge: the leaf's first page
+ * @children: entries that are still present
+ *
+ * It maps PFN and what follows.
+ */
+static void promote(u64 second, u64 huge, u32 children)
+{
+	struct tdps_ctx *ctx = begin(TDPS_OP_RECOVER, MIRROR | DIRECT, WLOCK);
+	struct tdps_where w = at(GFN, 1, WLOCK);
+	const struct tdps_change c = {
+		.where = at(GFN, 2, WLOCK), .old_spte = table(5), .new_spte = leaf(huge),
+		.children = children,
+	};
+
+	tdps_table_zap(&w, vm << PAGE_SHIFT, false);
+	change(w, leaf(PFN), none());
+	change(at(GFN + 1, 1, WLOCK), leaf(second), none());
+	change(at(GFN + 5, 1, WLOCK), leaf(PFN + 5), none());
+	tdps_spte_changed(&c);
+	tdps_flush(vm, false);
+	END(ctx, TDPS_OP_RECOVER);
+}
+
+static void s2_not_consecutive(bool bad)
+{
+	promote(bad ? PFN + 9 : PFN + 1, PFN, 0);
+}
+
+static void s2_other_pages(bool bad)
+{
+	promote(PFN + 1, bad ? PFN + 512 : PFN, 0);
+}
+
+static void s2_not_aligned(bool bad)
+{
+	struct tdps_ctx *ctx = begin(TDPS_OP_RECOVER, MIRROR | DIRECT, WLOCK);
+	struct tdps_where w = at(GFN, 1, WLOCK);
+
+	tdps_table_zap(&w, vm << PAGE_SHIFT, false);
+	change(w, leaf(PFN + bad), none());
+	change(at(GFN, 2, WLOCK), table(5), leaf(PFN + bad));
+	tdps_flush(vm, false);
+	END(ctx, TDPS_OP_RECOVER);
+}
+
+static void s2_children_left(bool bad)
+{
+	promote(PFN + 1, PFN, bad ? 2 : 0);
+}
+
+/* --- Z1, Z2 --- */
+
+static void z1_left_behind(bool bad)
+{
+	struct tdps_ctx *ctx = begin(TDPS_OP_ZAP_LEAFS, MIRROR | DIRECT, WLOCK);
+
+	END(ctx, TDPS_OP_ZAP_LEAFS, .leafs_left = bad, .left_gfn = GFN + 3);
+}
+
+/* A private leaf goes: the external operation, then the change. */
+static void z1_private_zapped(bool bad)
+{
+	struct tdps_ctx *ctx = begin(TDPS_OP_UNMAP, bad ? DIRECT : MIRROR, WLOCK);
+
+	play_ext(ext(TDPS_EXT_REMOVE, WLOCK), 0);
+	change(at(GFN, 1, WLOCK), leaf(PFN), none());
+	END(ctx, TDPS_OP_UNMAP);
+}
+
+static void z1_shared_zapped(bool bad)
+{
+	struct tdps_ctx *ctx = begin(TDPS_OP_UNMAP, bad ? MIRROR : DIRECT, WLOCK);
+
+	change(at(GFN, 1, WLOCK), leaf(PFN), none());
+	END(ctx, TDPS_OP_UNMAP, .flush = true);
+}
+
+static void z1_zapped_by_aging(bool bad)
+{
+	struct tdps_ctx *ctx = begin(TDPS_OP_AGE, DIRECT, RLOCK);
+
+	change(at(GFN, 1, RLOCK), leaf(PFN), bad ? none() : leaf(PFN));
+	END(ctx, TDPS_OP_AGE);
+}
+
+static void z1_at_the_end(bool bad)
+{
+	struct tdps_ctx *ctx = begin(TDPS_OP_UNINIT, MIRROR | DIRECT, TDPS_LOCK_NONE);
+
+	END(ctx, TDPS_OP_UNINIT, .pages_left = bad ? 3 : 0);
+}
+
+static void z2_at_the_end(bool bad)
+{
+	struct tdps_ctx *ctx = begin(TDPS_OP_UNINIT, MIRROR | DIRECT, TDPS_LOCK_NONE);
+
+	END(ctx, TDPS_OP_UNINIT, .roots_left = bad);
+}
+
+static void audit_root(u32 count, u32 users, bool invalid)
+{
+	const struct tdps_audit_root r = {
+		.id = vm, .count = count, .users = users, .invalid = invalid,
+	};
+	struct tdps_audit a = { .vm = vm };
+
+	tdps_audit_root(&a, &r);
+}
+
+static void z2_too_few_references(bool bad)
+{
+	audit_root(bad ? 1 : 2, 1, false);
+}
+
+static void z2_no_reference(bool bad)
+{
+	audit_root(bad ? 0 : 1, 0, true);
+}
+
+static void z2_invalid_for_long(bool bad)
+{
+	tdps_limits.progress_ns = bad ? 0 : HOUR;
+	audit_root(1, 0, true);
+	spend_time();
+	audit_root(1, 0, true);
+}
+
+/* --- T1 --- */
+
+static void t1_other_page(bool bad)
+{
+	change(at(GFN, 1, RLOCK), leaf(PFN), leaf(bad ? PFN + 1 : PFN));
+}
+
+static void t1_other_table(bool bad)
+{
+	change(at(GFN, 2, RLOCK), table(5), bad ? table(6) : none());
+}
+
+static void t1_non_present(bool bad)
+{
+	struct tdps_spte mmio = { .raw = 0x123, .mmio = !bad };
+
+	change(at(GFN, 1, RLOCK), none(), mmio);
+}
+
+/* --- R1 --- */
+
+static void r1_freed_too_early(bool bad)
+{
+	struct tdps_where w = at(GFN, 1, RLOCK);
+	u64 page_table = vm << PAGE_SHIFT;
+
+	rcu_read_lock();	/* so that no grace period ends meanwhile */
+	tdps_table_zap(&w, page_table, true);
+	if (bad)
+		tdps_table_free(page_table);
+	rcu_read_unlock();
+	if (bad)
+		return;
+	synchronize_rcu();
+	tdps_table_free(page_table);
+}
+
+static void r1_splat(bool bad)
+{
+	say(bad ? "WARNING: suspicious RCU usage\n" : "nothing to say\n");
+}
+
+/* --- L1 --- */
+
+static void l1_no_flush_asked_for(bool bad)
+{
+	struct tdps_ctx *ctx = begin(TDPS_OP_UNMAP, DIRECT, WLOCK);
+
+	change(at(GFN, 1, WLOCK), leaf(PFN), none());
+	END(ctx, TDPS_OP_UNMAP, .flush = !bad);
+}
+
+static void l1_recovered_without_flush(bool bad)
+{
+	struct tdps_ctx *ctx = begin(TDPS_OP_RECOVER, DIRECT, WLOCK);
+
+	change(at(GFN, 1, WLOCK), leaf(PFN), none());
+	if (!bad)
+		tdps_flush(vm, false);
+	END(ctx, TDPS_OP_RECOVER);
+}
+
+/* The inner operation leaves the flush to the outer one. */
+static void l1_given_back_without_flush(bool bad)
+{
+	struct tdps_ctx *outer = begin(TDPS_OP_NOTIFIER, DIRECT, TDPS_LOCK_NONE);
+	struct tdps_ctx *ctx = begin(TDPS_OP_UNMAP, DIRECT, WLOCK);
+
+	change(at(GFN, 1, WLOCK), leaf(PFN), none());
+	END(ctx, TDPS_OP_UNMAP, .flush = true);
+	if (!bad)
+		tdps_flush(vm, false);
+	END(outer, TDPS_OP_NOTIFIER, .tdr = PAGE_A);
+}
+
+static void l1_stale_translation(bool bad)
+{
+	if (bad)
+		module_finds("L1", "shared access through a translation that is gone");
+}
+
+/* --- A1 --- */
+
+static void count(s64 leafs, s64 tables)
+{
+	struct tdps_audit a = { .vm = vm, .complete = true, .leafs = { 4, 0, 1 }, .tables = 6 };
+	const s64 pages[3] = { leafs, 0, 1 };
+
+	tdps_audit_counts(&a, pages, tables);
+}
+
+static void a1_leafs(bool bad)
+{
+	count(bad ? 5 : 4, 6);
+}
+
+static void a1_tables(bool bad)
+{
+	count(4, bad ? 5 : 6);
+}
+
+static void a1_at_the_end(bool bad)
+{
+	struct tdps_ctx *ctx = begin(TDPS_OP_UNINIT, MIRROR | DIRECT, TDPS_LOCK_NONE);
+
+	END(ctx, TDPS_OP_UNINIT, .tables_left = bad ? 2 : 0);
+}
+
+/* --- D1 --- */
+
+static void d1_dirty_bit_lost(bool bad)
+{
+	struct tdps_change c = {
+		.where = at(GFN, 1, WLOCK), .old_spte = leaf(PFN), .alone = true,
+	};
+	struct tdps_ctx *ctx;
+
+	tdps_cpu_dirtied(vm, GFN, tdps_token());
+	ctx = begin(TDPS_OP_UNMAP, DIRECT, WLOCK);
+	c.old_spte.dirty = !bad;
+	tdps_spte_changed(&c);
+	END(ctx, TDPS_OP_UNMAP, .flush = true);
+}
+
+static void d1_log_lacks_a_page(bool bad)
+{
+	DECLARE_BITMAP(log, 64) = { };
+
+	if (tdps_log_reset(vm, GFN, 64, true))
+		return;
+	tdps_guest_wrote(vm, GFN + 9, tdps_token());
+	tdps_log_begin(vm, GFN, 64);
+	__set_bit(bad ? 8 : 9, log);
+	tdps_log_end(vm, GFN, 64, log);
+	tdps_log_reset(vm, GFN, 64, false);
+}
+
+/* --- H1 --- */
+
+static void h1_shared_in_mirror(bool bad)
+{
+	module_agrees();
+	AUDIT(.mirror = true, .shared_alias = bad, .spte = leaf(PFN));
+}
+
+static void h1_private_in_direct(bool bad)
+{
+	AUDIT(.shared_alias = bad, .spte = leaf(PFN));
+}
+
+static void h1_attribute(bool bad)
+{
+	AUDIT(.settled = true, .private = bad, .spte = leaf(PFN));
+}
+
+/* --- P1 --- */
+
+static void p1_same_external_operation(bool bad)
+{
+	struct tdps_ctx *ctx = begin(TDPS_OP_SPLIT, MIRROR, WLOCK);
+	int i;
+
+	for (i = 0; i < 5; i++) {
+		tdps_limits.progress_ns = bad ? 0 : HOUR;
+		play_ext(ext(TDPS_EXT_SPLIT, WLOCK), -EBUSY);
+	}
+	tdps_limits.progress_ns = HOUR;
+	END(ctx, TDPS_OP_SPLIT);
+}
+
+static void p1_same_fault(bool bad)
+{
+	struct tdps_ctx *ctx;
+	int i;
+
+	tdps_limits.progress_ns = bad ? 0 : HOUR;
+	for (i = 0; i < 5; i++) {
+		ctx = begin(TDPS_OP_MAP, MIRROR, RLOCK);
+		END(ctx, TDPS_OP_MAP, .goal_level = 1, .verdict = TDPS_MAP_RETRY);
+	}
+}
+
+static void p1_no_progress(bool bad)
+{
+	struct tdps_ctx *ctx = begin(TDPS_OP_AGE, DIRECT, RLOCK);
+
+	spend_time();
+	tdps_limits.progress_ns = bad ? 0 : HOUR;
+	END(ctx, TDPS_OP_AGE);
+}
+
+static void p1_no_end(bool bad)
+{
+	struct tdps_ctx *ctx = begin(TDPS_OP_AGE, DIRECT, RLOCK);
+
+	spend_time();
+	tdps_limits.progress_ns = bad ? 0 : HOUR;
+	tdps_watchdog();
+	tdps_limits.progress_ns = HOUR;
+	END(ctx, TDPS_OP_AGE);
+}
+
+/* --- SPLAT --- */
+
+static void splat_warning(bool bad)
+{
+	say(bad ? "WARNING: CPU: 1 PID: 7 at arch/x86/kvm/mmu/tdp_mmu.c:1\n" :
+		  "somebody says WARNING: in the middle\n");
+}
+
+static void splat_bugged(bool bad)
+{
+	if (bad)
+		tdps_bugged(vm);
+}
+
+/* One VM is told of once; another, with the number of one that is gone, as well. */
+static void splat_bugged_again(bool bad)
+{
+	struct tdps_ctx *ctx;
+
+	tdps_bugged(vm);
+	tdps_bugged(vm);
+	if (atomic_xchg(&nr_caught, 0) != 1 || !bad)
+		return;
+	ctx = begin(TDPS_OP_DESTROY, DIRECT, TDPS_LOCK_NONE);
+	END(ctx, TDPS_OP_DESTROY);
+	tdps_bugged(vm);
+}
+
+/* --- all of them --- */
+
+#define PLANT	BIT(0)	/* planted, the good one is reported, too */
+#define SILENT	BIT(1)	/* there is nothing to count when all is well */
+
+/**
+ * struct scenario - events, in two versions
+ * @id: the invariant
+ * @name: for people
+ * @play: play it, good or bad
+ * @says: part of the message about the bad one
+ * @flags: PLANT, SILENT
+ * @also: another check that has to complain about the bad one
+ */
+static const struct scenario {
+	enum tdps_check id;
+	const char *name;
+	void (*play)(bool bad);
+	const char *says;
+	u8 flags;
+	enum tdps_check also;
+} scenarios[] = {
+#define SCENARIO(_id, fn, _says, _flags, ...)	\
+	{ TDPS_##_id, #fn, fn, _says, _flags, __VA_ARGS__ }
+#define S(_id, fn, says)		SCENARIO(_id, fn, says, 0, TDPS_NO_CHECK)
+#define S_PLANT(_id, fn, says)		SCENARIO(_id, fn, says, PLANT, TDPS_NO_CHECK)
+#define S_SILENT(_id, fn, says)		SCENARIO(_id, fn, says, SILENT, TDPS_NO_CHECK)
+#define S_ALSO(_id, fn, says, also)	SCENARIO(_id, fn, says, 0, TDPS_##also)
+	S(F1, f1_at_rest, "FROZEN_SPTE at rest in a mirror root"),
+	S(F1, f1_in_an_invalid_root, "FROZEN_SPTE at rest in an invalid direct root"),
+	S(F1, f1_window_too_long, "SPTE was frozen for"),
+	S(F1, f1_window_without_end, "and still is"),
+	S_PLANT(F2, f2_shared_not_frozen, "outside the frozen window: the SPTE reads non-present"),
+	S_PLANT(F2, f2_exclusive_frozen, "used although mmu_lock is held exclusively"),
+	S_PLANT(F3, f3_changed_in_the_window, "external operation it reads a present leaf"),
+	S_SILENT(F3, f3_frozen_replaced, "FROZEN_SPTE replaced by 0x800077"),
+	S(F3, f3_fault_meets_frozen, "fault ended with success although the SPTE of level 1"),
+	S(F3, f3_table_below_frozen, "fault made a page table of level 1 below"),
+	S(F3, f3_table_with_a_frozen_entry, "while oracle_other holds its entry of gfn"),
+	S(F4, f4_failure_called_success, "success reported although TDH.MEM.PAGE.AUG returned"),
+	S_PLANT(F4, f4_success_called_failure, "failure -5 reported although TDH.MEM.PAGE.AUG"),
+	S(F4, f4_fault_goes_on, "the fault succeeded although"),
+	S(F4, f4_vm_lives_on, "failed under exclusive mmu_lock and the VM lives on"),
+	S(F4, f4_left_frozen, "mirror root left FROZEN after its external operation failed"),
+	S_SILENT(F4, f4_split_goes_on, "the split succeeded although"),
+	S(X1, x1_not_in_the_sept, "mirror maps 0x800077, the S-EPT has no entry"),
+	S(X1, x1_only_in_the_sept, "S-EPT maps 0x800000 (MAPPED), the mirror has no entry"),
+	S(X1, x1_blocked, "mirror has a leaf, S-EPT entry is BLOCKED"),
+	S_PLANT(X1, x1_other_page, "mirror points to 0x801000, S-EPT to 0x800000"),
+	S(X1, x1_other_table, "mirror points to 0x78000, S-EPT to 0x77000"),
+	S(X1, x1_leaf_or_table, "mirror has a page table, S-EPT entry is MAPPED"),
+	S_SILENT(X1, x1_damaged_page, "page 0x77000, TDH.MEM.PAGE.REMOVE status 0x0, entry MAPPED"),
+	S(X2, x2_not_blocked, "page removed that was not blocked"),
+	S_PLANT(X2, x2_not_tracked, "page removed without TLB tracking since it was blocked"),
+	S(X2, x2_not_kicked, "no vCPU was kicked after TLB tracking"),
+	S(X2, x2_leaf_before_its_parent, "leaf mapped before its parent was"),
+	S(X2, x2_table_before_its_parent, "table linked before its parent was"),
+	S(X2, x2_table_without_a_page, "table linked without an external page"),
+	S(X2, x2_page_used_twice, "external page 0x77000 used twice"),
+	S(X2, x2_page_of_a_split_in_use, "external page 0x77000 of a split is in use"),
+	S(X2, x2_freed_with_children, "table freed with 3 children"),
+	S(X2, x2_freed_while_linked, "table freed while linked"),
+	S(X2, x2_freed_without_a_page, "table freed without an external page"),
+	S(X2, x2_removed_after_promotion, "has just merged into one of level 2"),
+	S_PLANT(X3, x3_status, "S-EPT entry 0x78000 of level 1 is MAPPED"),
+	S(X3, x3_status_of_the_td, "TDH.MEM.TRACK returned 0x8000020100000000"),
+	S(X3, x3_answer_to_another_call, "TDH.VP.FLUSH returned 0x8000082400000000"),
+	S_PLANT(X4, x4_leaf_mapped, "leaf mapped under mmu_lock held for write"),
+	S_PLANT(X4, x4_table_linked, "page table linked under mmu_lock held for write"),
+	S_PLANT(X4, x4_leaf_removed, "leaf removed under mmu_lock held for read"),
+	S_PLANT(X4, x4_table_freed, "page table freed without mmu_lock"),
+	S(X4, x4_seamcall, "TDH.MEM.RANGE.BLOCK under mmu_lock held for read"),
+	S(X4, x4_busy_twice, "TDH.MEM.RANGE.BLOCK busy twice in a row"),
+	S_SILENT(X4, x4_sleeps, "BUG: sleeping function called"),
+	S_PLANT(S1, s1_children, "3 children wrong, number 7 is 0x1 instead of 0x2"),
+	S(S1, s1_level, "split brings a page table of level 2"),
+	S(S1, s1_external_page, "split succeeded without an external page"),
+	S(S1, s1_failed_and_linked, "split failed (-16), and its page table is linked"),
+	S(S1, s1_allocated_under_the_lock, "allocated with mmu_lock held"),
+	S(S1, s1_allocated_under_rcu, "allocated in an RCU read section"),
+	S_SILENT(S2, s2_merged_children, "1 children do not fit, number 7 is 0x1 instead of 0x2"),
+	S_PLANT(S2, s2_not_consecutive, "not consecutive: gfn 0x12345601 is elsewhere"),
+	S_PLANT(S2, s2_other_pages, "leaf of other pages, 0xa00077; the first page was 0x800"),
+	S_PLANT(S2, s2_not_aligned, "leaf that is not aligned, 0x801077"),
+	S(S2, s2_children_left, "2 of its entries are still present"),
+	S_PLANT(Z1, z1_left_behind, "1 leaves left behind by zap_leafs"),
+	S(Z1, z1_private_zapped, "1 private leaves zapped by an operation on shared memory"),
+	S(Z1, z1_shared_zapped, "1 shared leaves zapped by an operation on private memory"),
+	S_SILENT(Z1, z1_zapped_by_aging, "1 leaves zapped by age"),
+	S_ALSO(Z1, z1_at_the_end, "3 leaves left at the end of the VM", A1),
+	S(Z2, z2_at_the_end, "1 roots left at the end of the VM"),
+	S_PLANT(Z2, z2_too_few_references, "root has 1 references, 1 vCPUs point to it"),
+	S_PLANT(Z2, z2_no_reference, "invalid direct root has 0 references"),
+	S(Z2, z2_invalid_for_long, "invalid root that no vCPU uses still has 1 references"),
+	S_PLANT(T1, t1_other_page, "leaf 0x800077 replaced by a leaf of another page, 0x801077"),
+	S(T1, t1_other_table, "page table 0x5007 replaced by another, 0x6007"),
+	S(T1, t1_non_present, "non-present 0x0 replaced by non-present 0x123"),
+	S_PLANT(R1, r1_freed_too_early, "freed before a grace period has passed"),
+	S_SILENT(R1, r1_splat, "WARNING: suspicious RCU usage"),
+	S_PLANT(L1, l1_no_flush_asked_for, "1 shared leaves zapped, and no TLB flush asked for"),
+	S(L1, l1_recovered_without_flush, "replaced, and the TLBs were not flushed"),
+	S_PLANT(L1, l1_given_back_without_flush, "memory given back without a TLB flush"),
+	S_SILENT(L1, l1_stale_translation, "TDX module: shared access through a translation"),
+	S_PLANT(A1, a1_leafs, "KVM counts 5 4K pages, a walk finds 4"),
+	S_PLANT(A1, a1_tables, "KVM counts 5 page tables, a walk finds 6"),
+	S(A1, a1_at_the_end, "2 page tables still counted at the end of the VM"),
+	S(D1, d1_dirty_bit_lost, "dirty bit set by the guest's CPU was lost: 0x800077 -> 0x0"),
+	S_PLANT(D1, d1_log_lacks_a_page, "lacks 1 pages that the guest wrote"),
+	S_PLANT(H1, h1_attribute, "private GFN mapped in a direct root"),
+	S(H1, h1_shared_in_mirror, "shared alias mapped in a mirror root"),
+	S(H1, h1_private_in_direct, "private alias mapped in a direct root"),
+	S(P1, p1_same_external_operation, "external operation tried 4 times without progress"),
+	S(P1, p1_same_fault, "4 times"),
+	S_PLANT(P1, p1_no_progress, "age made no progress for"),
+	S(P1, p1_no_end, "age has made no progress for"),
+	S(SPLAT, splat_warning, "WARNING: CPU: 1 PID: 7 at arch/x86/kvm/mmu/tdp_mmu.c:1"),
+	S_SILENT(SPLAT, splat_bugged, "KVM has given up this VM (KVM_BUG_ON)"),
+	S_SILENT(SPLAT, splat_bugged_again, "KVM has given up this VM (KVM_BUG_ON)"),
+};
+
+KUNIT_ARRAY_PARAM_DESC(scenario, scenarios, name);
+
+/* Those whose check can also be misled on purpose. */
+static const void *planted_gen_params(struct kunit *test, const void *prev, char *desc)
+{
+	const struct scenario *s = prev ? (const struct scenario *)prev + 1 : scenarios;
+
+	for (; s < scenarios + ARRAY_SIZE(scenarios); s++) {
+		if (!(s->flags & PLANT))
+			continue;
+		strscpy(desc, s->name, KUNIT_PARAM_DESC_SIZE);
+		return s;
+	}
+	return NULL;
+}
+
+/* --- the suite --- */
+
+static int oracle_init(struct kunit *test)
+{
+	int err;
+
+	memset(&module, 0, sizeof(module));
+	atomic_set(&nr_caught, 0);
+	tdps_violation_to = catch;
+	err = tdps_oracle_open(64, &view);
+	if (err)
+		return err;
+	vm++;
+	tdps_limits = (struct tdps_limits){
+		.progress_ns = HOUR, .frozen_max_ns = HOUR, .retry_max = 4,
+	};
+	tdps_enabled = TDPS_ALL_CHECKS;
+	tdps_verdict_asked(TDPS_ALL_CHECKS, true);
+	tdps_kicks_visible = false;
+	tdps_recover_zaps = false;
+	WRITE_ONCE(tdps_plant, TDPS_NO_CHECK);
+	WRITE_ONCE(tdps_live, true);
+	return 0;
+}
+
+static void oracle_exit(struct kunit *test)
+{
+	WRITE_ONCE(tdps_live, false);
+	tdps_oracle_close();
+	tdps_enabled = 0;
+	WRITE_ONCE(tdps_plant, TDPS_NO_CHECK);
+	tdps_violation_to = NULL;
+}
+
+struct find {
+	char name[32];
+	u64 value;
+};
+
+static void find_stat(void *ctx, const char *name, u64 value)
+{
+	struct find *f = ctx;
+
+	if (!strcmp(name, f->name))
+		f->value = value;
+}
+
+/* check.<id> or violation.<id> */
+static u64 stat_of(const char *kind, enum tdps_check id)
+{
+	struct find f = { };
+
+	scnprintf(f.name, sizeof(f.name), "%s.%s", kind, tdps_check_name(id));
+	tdps_visit_stats(find_stat, &f);
+	return f.value;
+}
+
+/* Nobody complains, and somebody has looked. */
+static void good_is_silent(struct kunit *test)
+{
+	const struct scenario *s = test->param_value;
+	int n;
+
+	s->play(false);
+	n = all_caught();
+	KUNIT_EXPECT_EQ_MSG(test, n, 0, "%s", caught[0].line);
+	if (!(s->flags & SILENT))
+		KUNIT_EXPECT_GT_MSG(test, stat_of("check", s->id), 0, "%s was not checked",
+				    tdps_check_name(s->id));
+}
+
+/* "F1: what, gfn 0x..., by who/pid (mmu_lock ...)" */
+static void check_line(struct kunit *test, enum tdps_check id, const char *line)
+{
+	const char *name = tdps_check_name(id);
+	size_t len = strlen(name);
+
+	KUNIT_EXPECT_TRUE_MSG(test, !strncmp(line, name, len) && line[len] == ':', "%s", line);
+	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(line, ", by "), "%s", line);
+	KUNIT_EXPECT_NOT_NULL_MSG(test, strstr(line, " (mmu_lock "), "%s", line);
+	KUNIT_EXPECT_EQ_MSG(test, line[strlen(line) - 1], ')', "%s", line);
+}
+
+/* The right check complains, in words that say what is wrong; no other does. */
+static void bad_is_named(struct kunit *test)
+{
+	const struct scenario *s = test->param_value;
+	bool said = false, also = s->also == TDPS_NO_CHECK;
+	int n, i;
+
+	s->play(true);
+	n = all_caught();
+	for (i = 0; i < n; i++) {
+		check_line(test, caught[i].id, caught[i].line);
+		if (caught[i].id == s->id)
+			said |= !!strstr(caught[i].line, s->says);
+		else if (caught[i].id == s->also)
+			also = true;
+		else
+			KUNIT_FAIL(test, "unexpected: %s", caught[i].line);
+	}
+	KUNIT_EXPECT_TRUE_MSG(test, said, "\"%s\" not among %d messages, the first: %s", s->says, n,
+			      n ? caught[0].line : "");
+	KUNIT_EXPECT_TRUE(test, also);
+	KUNIT_EXPECT_GT(test, stat_of("violation", s->id), 0);
+}
+
+/* A check that was not asked for says nothing, however bad. */
+static void off_is_silent(struct kunit *test)
+{
+	const struct scenario *s = test->param_value;
+	int n, i;
+
+	tdps_enabled &= ~BIT(s->id);
+	s->play(true);
+	n = all_caught();
+	for (i = 0; i < n; i++)
+		KUNIT_EXPECT_NE_MSG(test, caught[i].id, s->id, "%s", caught[i].line);
+	KUNIT_EXPECT_EQ(test, stat_of("violation", s->id), 0);
+}
+
+/* Misled, the check complains although all is well. */
+static void planted_is_named(struct kunit *test)
+{
+	const struct scenario *s = test->param_value;
+
+	WRITE_ONCE(tdps_plant, s->id);
+	s->play(false);
+	KUNIT_EXPECT_GT(test, all_caught(), 0);
+	KUNIT_EXPECT_GT(test, stat_of("violation", s->id), 0);
+}
+
+/* --- verdicts --- */
+
+static void nothing_happens(void)
+{
+}
+
+static void vm_is_seen(void)
+{
+	struct tdps_ctx *ctx = begin(TDPS_OP_AGE, DIRECT, RLOCK);
+
+	END(ctx, TDPS_OP_AGE);
+}
+
+static void all_is_well(void)
+{
+	vm_is_seen();
+	t1_other_page(false);
+}
+
+static void two_are_broken(void)
+{
+	vm_is_seen();
+	t1_other_page(true);
+	a1_leafs(true);
+}
+
+static void not_to_be_had(void)
+{
+	tdps_not_possible(TDPS_T1, "no tracepoint");
+	vm_is_seen();
+}
+
+static void something_refused(void)
+{
+	all_is_well();
+	tdps_unsupported(2, "no external page");
+}
+
+static const struct verdict_case {
+	const char *name;
+	void (*play)(void);
+	unsigned long asked;
+	bool all;
+	const char *verdict;
+} verdict_cases[] = {
+	{ "success", all_is_well, BIT(TDPS_T1), false, "SUCCESS" },
+	{ "two violations", two_are_broken, TDPS_ALL_CHECKS, true, "FAILURE: T1 A1" },
+	{ "no TD", nothing_happens, TDPS_ALL_CHECKS, true, "UNSUPPORTED: no TD was seen" },
+	{ "no oracle", all_is_well, 0, false, "UNSUPPORTED: no oracle was asked for" },
+	{ "never checked", vm_is_seen, BIT(TDPS_T1), false, "UNSUPPORTED: never checked: T1" },
+	{ "impossible", not_to_be_had, BIT(TDPS_T1), false,
+	  "UNSUPPORTED: never checked: T1 (no tracepoint)" },
+	{ "refused", something_refused, BIT(TDPS_T1), false,
+	  "UNSUPPORTED: no external page (2 times)" },
+};
+
+KUNIT_ARRAY_PARAM_DESC(verdict, verdict_cases, name);
+
+static void verdict(struct kunit *test)
+{
+	const struct verdict_case *v = test->param_value;
+	char said[256];
+
+	tdps_verdict_asked(v->asked, v->all);
+	v->play();
+	tdps_verdict(said, sizeof(said));
+	KUNIT_EXPECT_STREQ(test, said, v->verdict);
+}
+
+/* Of "all", what cannot be checked here, or had no cause, is listed; it is no failure. */
+static void not_checked_is_said(struct kunit *test)
+{
+	char said[512];
+
+	tdps_not_possible(TDPS_X1, "no module");
+	tdps_not_checked(said, sizeof(said));
+	KUNIT_EXPECT_STREQ(test, said,
+			   "X1 (no module), S1 (nothing was split), S2 (nothing was promoted), D1 (nobody told what a guest wrote)");
+	s1_children(false);
+	tdps_not_checked(said, sizeof(said));
+	KUNIT_EXPECT_NULL(test, strstr(said, "S1"));
+}
+
+/* --- what is kept, and how it reads --- */
+
+/* While hooks come and go only a part is seen: nothing is judged. */
+static void not_live_is_silent(struct kunit *test)
+{
+	WRITE_ONCE(tdps_live, false);
+	t1_other_page(true);
+	f2_shared_not_frozen(true);
+	x3_status(true);
+	s1_children(true);
+	KUNIT_EXPECT_EQ(test, all_caught(), 0);
+	KUNIT_EXPECT_EQ(test, stat_of("check", TDPS_T1), 0);
+}
+
+/* An operation that began before the hooks were in place has no context. */
+static void half_seen_is_silent(struct kunit *test)
+{
+	struct tdps_ctx *ctx;
+
+	WRITE_ONCE(tdps_live, false);
+	ctx = begin(TDPS_OP_ZAP_LEAFS, MIRROR | DIRECT, WLOCK);
+	KUNIT_EXPECT_NULL(test, ctx);
+	WRITE_ONCE(tdps_live, true);
+	END(ctx, TDPS_OP_ZAP_LEAFS, .leafs_left = 1);
+	KUNIT_EXPECT_EQ(test, all_caught(), 0);
+}
+
+/* More operations in each other than are kept: those inside are not judged, nor harm. */
+static void nested_too_deep(struct kunit *test)
+{
+	struct tdps_ctx *ctx[TDPS_DEPTH + 2];
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(ctx); i++)
+		ctx[i] = begin(TDPS_OP_AGE, DIRECT, RLOCK);
+	KUNIT_EXPECT_NULL(test, tdps_ctx_frame(ctx[0]));
+	while (i--)
+		tdps_op_end(ctx[i], TDPS_OP_AGE, &(struct tdps_op_end){ });
+	KUNIT_EXPECT_NULL(test, tdps_ctx_current());
+	z1_left_behind(true);
+	KUNIT_EXPECT_EQ(test, all_caught(), 1);
+}
+
+/* What the notifier's operation has unmapped is given back when it ends. */
+static void ranges_are_given_back(struct kunit *test)
+{
+	struct tdps_ctx *outer = begin(TDPS_OP_NOTIFIER, DIRECT, TDPS_LOCK_NONE);
+	struct tdps_ctx *ctx = begin(TDPS_OP_UNMAP, DIRECT, WLOCK);
+
+	END(ctx, TDPS_OP_UNMAP, .flush = true);
+	END(outer, TDPS_OP_NOTIFIER, .tdr = PAGE_A, .shared_bits = BIT_ULL(35));
+	KUNIT_EXPECT_EQ(test, module.given_gpa, (GFN | BIT_ULL(35)) << PAGE_SHIFT);
+	KUNIT_EXPECT_EQ(test, module.given_size, 512 << PAGE_SHIFT);
+}
+
+/* As it is in use: into the log, with what the thread and others did, and into debugfs. */
+static void violation_in_the_log(struct kunit *test)
+{
+	char *buf = kunit_kzalloc(test, 1024, GFP_KERNEL);
+	struct seq_file m = { .buf = buf, .size = 1024 };
+
+	KUNIT_ASSERT_NOT_NULL(test, buf);
+	tdps_violation_to = NULL;
+	vm_is_seen();
+	t1_other_page(true);
+	tdps_violations_show(&m);
+	KUNIT_EXPECT_NOT_NULL(test, strstr(buf, "T1: present leaf 0x800077"));
+	KUNIT_EXPECT_NOT_NULL(test, strstr(buf, "gfn 0x12345600 level 1, by "));
+	KUNIT_EXPECT_NOT_NULL(test, strstr(buf, "(mmu_lock read)\n"));
+	KUNIT_EXPECT_EQ(test, stat_of("violation", TDPS_T1), 1);
+}
+
+static const struct event_case {
+	struct tdps_event ev;
+	const char *words;
+} event_cases[] = {
+	{ { .type = TDPS_EV_OP_BEGIN, .kind = TDPS_OP_SPLIT, .gfn = 0x200, .a = 0x400,
+	    .lock = TDPS_LOCK_WRITE },
+	  "split begins gfn 0x200 (end 0x400) write" },
+	{ { .type = TDPS_EV_OP_END, .kind = TDPS_OP_MAP, .gfn = 0x200, .ret = 1, .b = 7000,
+	    .lock = TDPS_LOCK_READ },
+	  "map ends gfn 0x200: 1 after 7 us read" },
+	{ { .type = TDPS_EV_EXT_BEGIN, .kind = TDPS_EXT_LINK, .gfn = 0x200, .level = 2, .b = 7 },
+	  "external link table begins gfn 0x200 level 2 0x0 -> 0x7" },
+	{ { .type = TDPS_EV_EXT_END, .kind = TDPS_EXT_FREE, .gfn = 0x200, .level = 1, .ret = -16,
+	    .b = 1000, .lock = TDPS_LOCK_NONE },
+	  "external free table ends gfn 0x200 level 1: -16 after 1 us unlocked" },
+	{ { .type = TDPS_EV_SEAMCALL, .kind = TDPS_CALL_MEM_TRACK, .gfn = TDPS_NO_GFN, .a = 5 },
+	  "TDH.MEM.TRACK: 0x5" },
+	{ { .type = TDPS_EV_SPTE, .gfn = 0x200, .level = 1, .a = 1, .b = 2 },
+	  "SPTE gfn 0x200 level 1 0x1 -> 0x2" },
+	{ { .type = TDPS_EV_TABLE_NEW, .gfn = 0x200, .level = 1, .a = 0xabc },
+	  "table made gfn 0x200 level 1, abc" },
+	{ { .type = TDPS_EV_TABLE_ZAP, .gfn = 0x200, .level = 1, .a = 0xabc },
+	  "table zapped gfn 0x200 level 1, abc" },
+	{ { .type = TDPS_EV_TABLE_FREE, .gfn = TDPS_NO_GFN, .a = 0xabc }, "table freed, abc" },
+	{ { .type = TDPS_EV_FLUSH, .gfn = TDPS_NO_GFN }, "TLB flush" },
+	{ { .type = TDPS_EV_KICK, .gfn = TDPS_NO_GFN }, "vCPUs kicked out" },
+	{ { .type = TDPS_EV_AUDIT, .gfn = TDPS_NO_GFN, .a = 12, .b = 3000 },
+	  "audit of 12 SPTEs, 3 us" },
+	{ { .type = TDPS_EV_VIOLATION, .kind = TDPS_X2, .gfn = 0x200 }, "violation X2 gfn 0x200" },
+};
+
+static void event_desc(const struct event_case *e, char *desc)
+{
+	strscpy(desc, e->words, KUNIT_PARAM_DESC_SIZE);
+}
+
+KUNIT_ARRAY_PARAM(event, event_cases, event_desc);
+
+static void event_in_words(struct kunit *test)
+{
+	const struct event_case *e = test->param_value;
+	char words[160];
+
+	tdps_event_str(&e->ev, words, sizeof(words));
+	KUNIT_EXPECT_STREQ(test, words, e->words);
+}
+
+/* Every SEAMCALL, operation and check has a name, and no two have the same. */
+static void everything_has_a_name(struct kunit *test)
+{
+	int i;
+
+	for (i = 0; i < TDPS_NR_CALLS; i++)
+		KUNIT_EXPECT_TRUE(test, !strncmp(tdps_call_name(i), "TDH.", 4));
+	for (i = 0; i < TDPS_NR_OPS; i++)
+		KUNIT_EXPECT_NOT_NULL(test, tdps_op_name(i));
+	for (i = 0; i < TDPS_NR_CHECKS; i++)
+		KUNIT_EXPECT_EQ(test, tdps_check_by_name(tdps_check_name(i),
+							 strlen(tdps_check_name(i))), i);
+	KUNIT_EXPECT_EQ(test, tdps_check_by_name("X", 1), TDPS_NO_CHECK);
+}
+
+/* The flight recorder: one's own events in order, and others' at that place. */
+static void flight_of_two_threads(struct kunit *test)
+{
+	struct tdps_where w = at(GFN, 1, RLOCK), far = at(GFN + 4096, 1, RLOCK);
+	struct tdps_event ev[4];
+
+	other_enters(ext(TDPS_EXT_MAP, RLOCK));
+	tdps_record(TDPS_EV_SPTE, 0, &w, 1, 2, 0);
+	tdps_record(TDPS_EV_SPTE, 0, &w, 2, 3, 0);
+	KUNIT_EXPECT_EQ(test, tdps_recorder_last(current->pid, NULL, ev, 4), 2);
+	KUNIT_EXPECT_EQ(test, ev[0].a, 1);
+	KUNIT_EXPECT_EQ(test, ev[1].a, 2);
+	KUNIT_EXPECT_EQ(test, tdps_recorder_last(current->pid, NULL, ev, 1), 1);
+	KUNIT_EXPECT_EQ(test, ev[0].a, 2);
+	KUNIT_EXPECT_EQ(test, tdps_recorder_last(current->pid, &w, ev, 4), 1);
+	KUNIT_EXPECT_EQ(test, ev[0].type, TDPS_EV_EXT_BEGIN);
+	KUNIT_EXPECT_EQ(test, tdps_recorder_last(current->pid, &far, ev, 4), 0);
+	other_leaves();
+}
+
+static struct kunit_case oracle_cases[] = {
+	KUNIT_CASE_PARAM(good_is_silent, scenario_gen_params),
+	KUNIT_CASE_PARAM(bad_is_named, scenario_gen_params),
+	KUNIT_CASE_PARAM(off_is_silent, scenario_gen_params),
+	KUNIT_CASE_PARAM(planted_is_named, planted_gen_params),
+	KUNIT_CASE_PARAM(verdict, verdict_gen_params),
+	KUNIT_CASE(not_checked_is_said),
+	KUNIT_CASE(not_live_is_silent),
+	KUNIT_CASE(half_seen_is_silent),
+	KUNIT_CASE(nested_too_deep),
+	KUNIT_CASE(ranges_are_given_back),
+	KUNIT_CASE(violation_in_the_log),
+	KUNIT_CASE_PARAM(event_in_words, event_gen_params),
+	KUNIT_CASE(everything_has_a_name),
+	KUNIT_CASE(flight_of_two_threads),
+	{}
+};
+
+static struct kunit_suite oracle_suite = {
+	.name = "tdp_stress_oracle",
+	.init = oracle_init,
+	.exit = oracle_exit,
+	.test_cases = oracle_cases,
+};
+
+kunit_test_suite(oracle_suite);
+
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("KUnit tests of the invariants of tdp_stress");
