@@ -9,13 +9,14 @@ import time
 
 import backend
 from common import packages
-from common.say import main, say
+from common.say import main, say, usage
 from common.settings import Values
 from kernel import binary, build, debian, ours, source
 from mutants import mutant
 from qemu import accel, judge, report, session
 from qemu.bochs import Bochs
 from qemu.machine import Qemu
+from uml import stress as in_uml
 
 
 def get_tree(values):
@@ -80,6 +81,10 @@ def get_machine(values, kernel):
 def run():
     start = time.monotonic()
     values = Values()
+    if values.mutant and values.where != "uml":
+        raise usage("MUTANT=%s goes with WHERE=uml" % values.mutant)
+    if values.where == "uml":
+        return in_uml.run(values, get_tree(values))
     what = get_backend(values)
     say("tdp_stress: SEED=%d, %d s, BACKEND=%s, %s" %
         (values.seed, values.duration, what.name, what.title(values)))

@@ -108,8 +108,12 @@ Setting("KVER", None, lambda t: t if t in ("6.12", "7.2", "7.3") else None,
 Setting("VARIANT", None, _name,
         "build KVM with this change, one of scripts/variants/ (mirror-split, ...)",
         "a name from scripts/variants/")
+Setting("MUTANT", None, _name,
+        "WHERE=uml: plant this bug in the TDP MMU, one of scripts/mutants/ or its kunit/",
+        "a name from scripts/mutants/")
 Setting("WHERE", None, lambda t: t if t in ("qemu", "uml") else None,
-        "where it runs: qemu, or uml (make kunit: the default)", "one of: qemu, uml")
+        "where it runs: qemu (make run: the default), or uml (make kunit: the default)",
+        "one of: qemu, uml")
 Setting("FILTER", None, _glob, "make kunit: only these cases, suite.case with * and ?",
         "a pattern like frozen.* or tdp_mmu_split.*yield*")
 _number("DURATION", "60", 1, 86400, "time to stress, in seconds", "seconds")
@@ -174,12 +178,14 @@ class Values:
             setattr(self, setting.name.lower(), setting.value())
         self.given = [name for name in ALL if os.environ.get(name, "").strip()]
         if self.backend == "auto":
-            self.backend = "external" if self.kernel == "debian" or self.variant else "tdx"
+            self.backend = "external" if self.kernel == "debian" or self.variant or \
+                self.where == "uml" else "tdx"
         if self.mem is None:
             self.mem = 32 if self.backend == "external" else 16
         self._check_kernel()
         self._check_backend()
         self._check_machine()
+        self._check_where()
 
     def _check_kernel(self):
         if self.kasan and self.flavour != "lockdep":
@@ -219,6 +225,22 @@ class Values:
         if self.machine == "bochs" and (self.cpus > 4 or memory_mib(self) > 2048):
             raise usage("MACHINE=bochs: at most 4 CPUs and 2048 MiB; this takes CPUS=%d, %d MiB"
                         % (self.cpus, memory_mib(self)))
+
+    def _check_where(self):
+        if self.where != "uml":
+            return
+        if self.backend == "tdx":
+            raise usage("BACKEND=tdx: there is no tdx.c in User Mode Linux; WHERE=uml goes with "
+                        "BACKEND=external")
+        if self.kernel == "debian" or self.kver == "6.12":
+            raise usage("WHERE=uml: the TDP MMU is compiled into a kernel that is built here, of "
+                        "7.2 or newer")
+        if self.mutant and self.variant:
+            raise usage("MUTANT=%s and VARIANT=%s: give one of them" % (self.mutant,
+                                                                        self.variant))
+        for name in ("MACHINE", "ACCEL"):
+            if name in self.given:
+                raise usage("%s: there is no machine with WHERE=uml" % name)
 
     def external(self, **others):
         """The same values for the external backend, but for @others."""

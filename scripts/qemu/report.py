@@ -27,11 +27,13 @@ def _revision():
 def repeat_command(values):
     """The command that runs the same again."""
     words = ["make", "run", "SEED=%d" % values.seed]
-    if values.kernel == "debian":
+    if values.where == "uml":
+        words.append("WHERE=uml")
+    elif values.kernel == "debian":
         words.append("KERNEL=debian")
     elif values.backend == "external" and not values.variant:
         words.append("BACKEND=external")
-    for name, default in (("ksrc", None), ("kver", None), ("variant", None), ("duration", 60),
+    for name, default in (("ksrc", None), ("kver", None), ("variant", None), ("mutant", None), ("duration", 60),
                           ("vcpus", 2), ("tds", 1), ("workers", None), ("ops", None),
                           ("busy", 50), ("delay", 500), ("schedule", "random"),
                           ("split", "lenient"), ("stutter", 0), ("flavour", "lockdep"),
@@ -127,6 +129,10 @@ def _print_operations(rows, not_run, seconds):
 def _print_met(stress):
     """How often two threads really were in each other's way."""
     cells = ["%s %d" % (n[len("meet."):], v) for n, v in stress.items() if n.startswith("meet.")]
+    if cells and not any(v for n, v in stress.items() if n.startswith("meet.")):
+        _row("met", "never: no two threads were in each other's way, so this run says nothing "
+             "about races")
+        return
     for first in range(0, len(cells), 4):
         _row("met" if first == 0 else "", ", ".join(cells[first:first + 4]))
 

@@ -97,5 +97,10 @@ class Session:
                     (self.folder / name).unlink(missing_ok=True)
         return outcome
 
-    def last_console_lines(self, count=30):
-        return command.tail(self.folder / "console.log", count).splitlines()[-count:]
+    def last_console_lines(self):
+        return last_lines(self.folder)
+
+
+def last_lines(folder, count=30):
+    """What a guest said last on its console."""
+    return command.tail(folder / "console.log", count).splitlines()[-count:]

@@ -43,8 +43,11 @@ class Outcome:
 
 
 def run(argv, folder, limits, on_text=lambda text: None, on_message=lambda word, rest: None,
-        clean_exits=(0,)):
-    """Run @argv in @folder (console.log, results) until it ends or has to be ended."""
+        clean_exits=(0,), output="machine.log", env=None):
+    """Run @argv in @folder (console.log, results) until it ends or has to be ended.
+
+    @output: the file in @folder for what @argv itself prints.
+    """
     if command.verbose():
         say("+ " + command.shown(argv, folder))
     channel = Channel(folder / "results")
@@ -52,10 +55,10 @@ def run(argv, folder, limits, on_text=lambda text: None, on_message=lambda word,
     start = time.monotonic()
     heard = start
     ended = None            # when the job was over
-    with open(folder / "machine.log", "wb") as log:
+    with open(folder / output, "wb") as log:
         p = subprocess.Popen(argv, cwd=folder, stdin=subprocess.DEVNULL, stdout=log,
                              stderr=subprocess.STDOUT, start_new_session=True,
-                             env=command.environment())
+                             env=env or command.environment())
         try:
             while True:
                 running = p.poll() is None
@@ -105,15 +108,17 @@ def _overdue(outcome, limits, age, silent, since_end):
 
 
 def _explain_death(outcome, code, folder):
-    if code < 0:
+    console = command.tail(folder / "console.log", 400)
+    panic = [l for l in console.splitlines() if "Kernel panic" in l or "BUG: " in l
+             or "Oops: " in l]
+    # User Mode Linux ends by a signal when its kernel panics
+    panicked = any("Kernel panic" in l for l in panic)
+    if code < 0 and not panicked:
         outcome.end = "killed"
         outcome.why = "the machine was killed by signal %d (out of memory?)" % -code
-    elif code > 0:
+    elif code > 0 and not panicked:
         outcome.end = "killed"
         outcome.why = "the machine ended with code %d: %s" % (
             code, command.tail(folder / "machine.log", 2).replace("\n", " "))
     else:
-        console = command.tail(folder / "console.log", 400)
-        panic = [l for l in console.splitlines() if "Kernel panic" in l or "BUG: " in l
-                 or "Oops: " in l]
         outcome.why = panic[0].strip() if panic else "it stopped before its job was done"

@@ -104,7 +104,8 @@ def run(values, tree):
     say("  run folder: %s" % folder)
 
     prepared = time.monotonic()
-    outcome = start(values, kernel, folder, on_text=lambda text: say("  " + text))
+    outcome = start(values, kernel, folder, on_text=lambda text: say("  " + text),
+                    stop_early=bool(values.mutant))
     verdict = judge.judge(outcome)
     timings = {"prepare": round(prepared - start_time, 1),
                "boot": outcome.boot_seconds and round(outcome.boot_seconds, 1),
