@@ -46,6 +46,13 @@ static inline gfn_t gfns_of(int level)
 	return KVM_PAGES_PER_HPAGE(level);
 }
 
+/* SKIP the rest of the case where no thread can be seen there. */
+static inline void needs_point(struct bed *b, enum bed_point point)
+{
+	if (!bed_has_point(point))
+		kunit_skip(b->test, "this home has no point '%s'", bed_point_name(point));
+}
+
 /* Nothing but the entry's own change is to be seen: what is above it is made before. */
 static inline void map_beside(struct bed *b, enum bed_kind kind, int level)
 {
