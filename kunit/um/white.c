@@ -146,13 +146,6 @@ static int white_yield_write(rwlock_t *lock, gfn_t gfn, int level)
 
 /* --- memory for a split, which a case can withhold --- */
 
-static atomic_t allocs_left = ATOMIC_INIT(-1);
-
-void um_fail_alloc(int nth)
-{
-	atomic_set(&allocs_left, nth);
-}
-
 static bool (*alloc_watch)(void *arg);
 static void *alloc_watch_arg;
 
@@ -164,9 +157,7 @@ void um_watch_alloc(bool (*fn)(void *arg), void *arg)
 
 static bool out_of_memory(void)
 {
-	if (alloc_watch && alloc_watch(alloc_watch_arg))
-		return true;
-	return atomic_read(&allocs_left) > 0 && !atomic_dec_return(&allocs_left);
+	return alloc_watch && alloc_watch(alloc_watch_arg);
 }
 
 static void *white_zalloc(struct kmem_cache *cache, gfp_t gfp)
@@ -235,8 +226,6 @@ ret um_##name params				\
 	return name args;			\
 }
 
-UM_STATIC(int, __tdp_mmu_set_spte_atomic,
-	  (struct kvm *kvm, struct tdp_iter *iter, u64 new_spte), (kvm, iter, new_spte))
 UM_STATIC(int, tdp_mmu_set_spte_atomic,
 	  (struct kvm *kvm, struct tdp_iter *iter, u64 new_spte), (kvm, iter, new_spte))
 UM_STATIC(u64, tdp_mmu_set_spte,
@@ -248,41 +237,10 @@ UM_STATIC(int, __handle_changed_spte,
 	  (struct kvm *kvm, struct kvm_mmu_page *sp, gfn_t gfn, u64 old_spte, u64 new_spte,
 	   int level, bool shared),
 	  (kvm, sp, gfn, old_spte, new_spte, level, shared))
-UM_STATIC(void, handle_changed_spte,
-	  (struct kvm *kvm, struct kvm_mmu_page *sp, gfn_t gfn, u64 old_spte, u64 new_spte,
-	   int level, bool shared),
-	  (kvm, sp, gfn, old_spte, new_spte, level, shared))
-UM_STATIC(void, handle_removed_pt,
-	  (struct kvm *kvm, tdp_ptep_t pt, bool shared), (kvm, pt, shared))
-UM_STATIC(int, tdp_mmu_link_sp,
-	  (struct kvm *kvm, struct tdp_iter *iter, struct kvm_mmu_page *sp, bool shared),
-	  (kvm, iter, sp, shared))
 UM_STATIC(int, tdp_mmu_split_huge_page,
 	  (struct kvm *kvm, struct tdp_iter *iter, struct kvm_mmu_page *sp, bool shared),
 	  (kvm, iter, sp, shared))
-UM_STATIC(int, tdp_mmu_split_huge_pages_root,
-	  (struct kvm *kvm, struct kvm_mmu_page *root, gfn_t start, gfn_t end, int target_level,
-	   bool shared),
-	  (kvm, root, start, end, target_level, shared))
 UM_STATIC(struct kvm_mmu_page *, tdp_mmu_alloc_sp, (struct kvm_vcpu *vcpu), (vcpu))
 UM_STATIC(void, tdp_mmu_init_child_sp,
 	  (struct kvm_mmu_page *child_sp, struct tdp_iter *iter), (child_sp, iter))
 UM_STATIC(void, tdp_mmu_free_unused_sp, (struct kvm_mmu_page *sp), (sp))
-UM_STATIC(int, tdp_mmu_map_handle_target_level,
-	  (struct kvm_vcpu *vcpu, struct kvm_page_fault *fault, struct tdp_iter *iter),
-	  (vcpu, fault, iter))
-UM_STATIC(bool, tdp_mmu_iter_cond_resched,
-	  (struct kvm *kvm, struct tdp_iter *iter, bool flush, bool shared),
-	  (kvm, iter, flush, shared))
-UM_STATIC(bool, tdp_mmu_zap_leafs,
-	  (struct kvm *kvm, struct kvm_mmu_page *root, gfn_t start, gfn_t end, bool can_yield,
-	   bool flush),
-	  (kvm, root, start, end, can_yield, flush))
-UM_STATIC(void, tdp_mmu_zap_root,
-	  (struct kvm *kvm, struct kvm_mmu_page *root, bool shared), (kvm, root, shared))
-UM_STATIC(void, kvm_tdp_mmu_age_spte, (struct kvm *kvm, struct tdp_iter *iter), (kvm, iter))
-UM_STATIC(int, tdp_mmu_make_huge_spte,
-	  (struct kvm *kvm, struct tdp_iter *parent, u64 *huge_spte), (kvm, parent, huge_spte))
-UM_STATIC(struct kvm_mmu_page *, tdp_mmu_next_root,
-	  (struct kvm *kvm, struct kvm_mmu_page *prev_root, enum kvm_tdp_mmu_root_types types),
-	  (kvm, prev_root, types))
