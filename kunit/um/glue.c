@@ -151,7 +151,7 @@ int mmu_try_to_unsync_pages(struct kvm *kvm, const struct kvm_memory_slot *slot,
 
 /* How the host maps the page, and what attributes and memslots allow: all as wanted. */
 int __weak kvm_mmu_max_mapping_level(struct kvm *kvm, struct kvm_page_fault *fault,
-			      const struct kvm_memory_slot *slot, gfn_t gfn)
+				     const struct kvm_memory_slot *slot, gfn_t gfn)
 {
 	return min_t(int, kvm->um_max_level, fault ? fault->max_level : KVM_MAX_HUGEPAGE_LEVEL);
 }

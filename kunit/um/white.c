@@ -186,8 +186,11 @@ static unsigned long white_get_free_page(gfp_t gfp)
 #define kvm_tdp_mmu_read_spte(s)		um_read_spte(s)
 #define trace_kvm_tdp_mmu_spte_changed(as_id, gfn, level, old, new)		\
 do {										\
-	trace_kvm_tdp_mmu_spte_changed(as_id, gfn, level, old, new);		\
-	white_changed(gfn, level);						\
+	gfn_t __gfn = (gfn);							\
+	int __level = (level);							\
+										\
+	trace_kvm_tdp_mmu_spte_changed(as_id, __gfn, __level, old, new);	\
+	white_changed(__gfn, __level);						\
 } while (0)
 #define call_rcu(head, fn)			white_call_rcu(head, fn)
 #define rwlock_needbreak(lock)			white_needbreak(lock)
@@ -220,27 +223,45 @@ void kvm_tdp_mmu_recover_huge_pages(struct kvm *kvm, const struct kvm_memory_slo
 
 /* --- static functions --- */
 
-#define UM_STATIC(ret, name, params, args)	\
-ret um_##name params				\
-{						\
-	return name args;			\
+int um_tdp_mmu_set_spte_atomic(struct kvm *kvm, struct tdp_iter *iter, u64 new_spte)
+{
+	return tdp_mmu_set_spte_atomic(kvm, iter, new_spte);
 }
 
-UM_STATIC(int, tdp_mmu_set_spte_atomic,
-	  (struct kvm *kvm, struct tdp_iter *iter, u64 new_spte), (kvm, iter, new_spte))
-UM_STATIC(u64, tdp_mmu_set_spte,
-	  (struct kvm *kvm, tdp_ptep_t sptep, u64 old_spte, u64 new_spte, gfn_t gfn, int level),
-	  (kvm, sptep, old_spte, new_spte, gfn, level))
-UM_STATIC(void, tdp_mmu_iter_set_spte,
-	  (struct kvm *kvm, struct tdp_iter *iter, u64 new_spte), (kvm, iter, new_spte))
-UM_STATIC(int, __handle_changed_spte,
-	  (struct kvm *kvm, struct kvm_mmu_page *sp, gfn_t gfn, u64 old_spte, u64 new_spte,
-	   int level, bool shared),
-	  (kvm, sp, gfn, old_spte, new_spte, level, shared))
-UM_STATIC(int, tdp_mmu_split_huge_page,
-	  (struct kvm *kvm, struct tdp_iter *iter, struct kvm_mmu_page *sp, bool shared),
-	  (kvm, iter, sp, shared))
-UM_STATIC(struct kvm_mmu_page *, tdp_mmu_alloc_sp, (struct kvm_vcpu *vcpu), (vcpu))
-UM_STATIC(void, tdp_mmu_init_child_sp,
-	  (struct kvm_mmu_page *child_sp, struct tdp_iter *iter), (child_sp, iter))
-UM_STATIC(void, tdp_mmu_free_unused_sp, (struct kvm_mmu_page *sp), (sp))
+u64 um_tdp_mmu_set_spte(struct kvm *kvm, tdp_ptep_t sptep, u64 old_spte, u64 new_spte,
+			gfn_t gfn, int level)
+{
+	return tdp_mmu_set_spte(kvm, sptep, old_spte, new_spte, gfn, level);
+}
+
+void um_tdp_mmu_iter_set_spte(struct kvm *kvm, struct tdp_iter *iter, u64 new_spte)
+{
+	tdp_mmu_iter_set_spte(kvm, iter, new_spte);
+}
+
+int um___handle_changed_spte(struct kvm *kvm, struct kvm_mmu_page *sp, gfn_t gfn,
+			     u64 old_spte, u64 new_spte, int level, bool shared)
+{
+	return __handle_changed_spte(kvm, sp, gfn, old_spte, new_spte, level, shared);
+}
+
+int um_tdp_mmu_split_huge_page(struct kvm *kvm, struct tdp_iter *iter,
+			       struct kvm_mmu_page *sp, bool shared)
+{
+	return tdp_mmu_split_huge_page(kvm, iter, sp, shared);
+}
+
+struct kvm_mmu_page *um_tdp_mmu_alloc_sp(struct kvm_vcpu *vcpu)
+{
+	return tdp_mmu_alloc_sp(vcpu);
+}
+
+void um_tdp_mmu_init_child_sp(struct kvm_mmu_page *child_sp, struct tdp_iter *iter)
+{
+	tdp_mmu_init_child_sp(child_sp, iter);
+}
+
+void um_tdp_mmu_free_unused_sp(struct kvm_mmu_page *sp)
+{
+	tdp_mmu_free_unused_sp(sp);
+}

@@ -360,9 +360,9 @@ extern struct um_cpuinfo um_boot_cpu_data;
 #undef boot_cpu_has
 #define boot_cpu_has(feature)	((feature) == X86_FEATURE_VMX)
 #undef boot_cpu_has_bug
-#define boot_cpu_has_bug(bug)	false
+#define boot_cpu_has_bug(bug)	((void)(bug), false)
 #undef cpu_feature_enabled
-#define cpu_feature_enabled(feature)	false
+#define cpu_feature_enabled(feature)	((void)(feature), false)
 #define pgtable_l5_enabled()	false
 #define topology_max_packages()	1
 
