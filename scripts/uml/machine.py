@@ -8,8 +8,7 @@ import os
 import shlex
 import shutil
 
-#: a message longer than a page would be cut
-_ARGS = ("seccomp=on", "console=tty", "con0=fd:0,fd:1", "con=null", "panic=0", "loglevel=7")
+_ARGS = ("seccomp=on", "console=tdps", "panic=0", "loglevel=7", "printk.time=1")
 _RESULTS = "tdp_stress_results="
 
 

@@ -21,8 +21,9 @@ from uml import machine
 #: seconds, as for a virtual machine: a busy machine is no hang
 _BOOT, _SILENCE, _GRACE, _POWER_OFF = 90, 60, 200, 20
 _TIME = re.compile(r"^(?:<\d+>)?\[\s*([\d.]+)\]\S* (.*)", re.M)
-#: what says that something was found
-_FOUND = re.compile(r"tdp_stress:? .*: (?:[FXSZTRLADHP]\d|SPLAT): |^WARNING: |^BUG: |Kernel panic")
+#: a violation; what says that something was found
+_VIOLATION = re.compile(r"tdp_stress: ((?:[FXSZTRLADHP]\d|SPLAT): .*, by .*)")
+_FOUND = re.compile(_VIOLATION.pattern + r"|^WARNING: |^BUG: |Kernel panic")
 
 
 def _config_name(values):
@@ -76,13 +77,26 @@ def start(values, kernel, folder, on_text=lambda text: None, stop_early=False):
     return outcome
 
 
+def _console(folder):
+    return (folder / "console.log").read_text(errors="replace").replace("\r", "")
+
+
+def verdict_of(outcome, folder):
+    """The judge's, and what a kernel that died had to say before that."""
+    verdict = judge.judge(outcome)
+    if outcome.end != "finished" and "stress.violations" not in outcome.files:
+        lines = _VIOLATION.findall(_console(folder))
+        verdict.ids = sorted({line.partition(":")[0] for line in lines})
+        outcome.files["stress.violations"] = "\n".join(lines)
+        if lines:
+            verdict.reasons.insert(0, "violated: %s (%s)" % (", ".join(verdict.ids), lines[0]))
+    return verdict
+
+
 def found_after(outcome, folder):
     """Seconds from the beginning to the first sign of a bug; None: there was none."""
-    text = outcome.files.get("dmesg")
-    if text is None:
-        text = (folder / "console.log").read_text(errors="replace").replace("\r", "")
     begun = None
-    for seconds, line in _TIME.findall(text):
+    for seconds, line in _TIME.findall(outcome.files.get("dmesg") or _console(folder)):
         if "watching KVM" in line:
             begun = float(seconds)
         elif begun is not None and _FOUND.search(line):
@@ -106,7 +120,7 @@ def run(values, tree):
     prepared = time.monotonic()
     outcome = start(values, kernel, folder, on_text=lambda text: say("  " + text),
                     stop_early=bool(values.mutant))
-    verdict = judge.judge(outcome)
+    verdict = verdict_of(outcome, folder)
     timings = {"prepare": round(prepared - start_time, 1),
                "boot": outcome.boot_seconds and round(outcome.boot_seconds, 1),
                "guest": round(outcome.seconds, 1),
