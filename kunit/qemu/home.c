@@ -62,11 +62,14 @@ int home_open(void)
 		err = home_hooks_open();
 	if (err)
 		home_close();
+	else
+		home_points_open();
 	return err;
 }
 
 void home_close(void)
 {
+	home_points_close();
 	home_hooks_close();
 	tdps_external_stop();
 	home_frames_close();
@@ -202,6 +205,7 @@ void home_destroy(struct bed *b, struct home_left *left)
 	struct bed_home *h = b->home;
 
 	*left = (struct home_left) {};
+	home_points_reset();
 	if (h->file)
 		end_vm(b);
 	if (h->ended)

@@ -9,7 +9,6 @@
 #include <linux/static_call.h>
 
 #include "../../tdp_stress/kvm/insight.h"
-#include "../bed/sched.h"
 #include "vm.h"
 
 static int hook_set_external_spte(struct kvm *kvm, gfn_t gfn, u64 old_spte, u64 new_spte,
@@ -39,8 +38,15 @@ static struct {
 
 void home_watch_end(struct kvm *kvm, struct bed_home *h)
 {
-	watched.kvm = kvm;
 	watched.h = h;
+	WRITE_ONCE(watched.kvm, kvm);
+}
+
+bool home_is_mmu_lock(const rwlock_t *lock)
+{
+	struct kvm *kvm = READ_ONCE(watched.kvm);
+
+	return kvm && lock == &kvm->mmu_lock;
 }
 
 static int hook_set_external_spte(struct kvm *kvm, gfn_t gfn, u64 old_spte, u64 new_spte,
@@ -127,20 +133,4 @@ void home_hooks_close(void)
 	synchronize_rcu();
 	synchronize_rcu_tasks();
 	orig.hooked = false;
-}
-
-/* Where KVM calls out, and what the bed itself does; the rest is in the middle of KVM. */
-bool bed_has_point(enum bed_point p)
-{
-	switch (p) {
-	case BED_START:
-	case BED_IN_EXTERNAL:
-	case BED_AFTER_EXTERNAL:
-	case BED_IN_FREE:
-	case BED_RETRY:
-	case BED_DONE:
-		return true;
-	default:
-		return false;
-	}
 }

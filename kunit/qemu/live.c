@@ -85,7 +85,9 @@ int live_make(struct bed *b)
 		      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, 0);
 	if (IS_ERR_VALUE(hva))
 		return hva;
-	return live_slot(b, LIVE_GMEM, LIVE_GMEM_GFN, 0) ?:
+	/* or the host would unmap 2M where it takes a page away */
+	return do_madvise(current->mm, hva, args.size, MADV_NOHUGEPAGE) ?:
+	       live_slot(b, LIVE_GMEM, LIVE_GMEM_GFN, 0) ?:
 	       live_slot(b, LIVE_PLAIN, LIVE_PLAIN_GFN, 0);
 }
 

@@ -33,8 +33,25 @@ long home_any(void);
 #include "kvm-names.h"
 
 /* see qemu.h */
-#define KVM_VARIABLE(type, name)	typeof(type *) home_##name
-#include "kvm-names.h"
+bool *home_kvm_ad_enabled;
+bool *home_tdp_enabled;
+bool *home_tdp_mmu_enabled;
+bool *home_enable_mmio_caching;
+bool *home_eager_page_split;
+int *home_nx_huge_pages;
+u64 *home_shadow_host_writable_mask;
+u64 *home_shadow_mmu_writable_mask;
+u64 *home_shadow_nx_mask;
+u64 *home_shadow_user_mask;
+u64 *home_shadow_accessed_mask;
+u64 *home_shadow_dirty_mask;
+u64 *home_shadow_mmio_mask;
+u64 *home_shadow_mmio_access_mask;
+u64 *home_shadow_present_mask;
+u64 *home_shadow_me_value;
+u64 *home_shadow_me_mask;
+u64 *home_shadow_acc_track_mask;
+u64 *home_shadow_nonpresent_or_rsvd_mask;
 
 /* Behind a function that this KVM has not; suites made for it do not call that. */
 static long not_there(void)

@@ -320,14 +320,16 @@ static void notifier_unmaps(struct kunit *test)
 	struct bed *b = bed_of(test);
 	u32 flushes;
 
-	map_private(b, PRIVATE_GFN, 1);
-	map_shared(b, SHARED_GFN, NR);
+	/* of the slot with small pages; the other one's are unmapped by 1G */
+	map_shared(b, PRIVATE_GFN, NR);
+	map_shared(b, SHARED_GFN, 1);
 	flushes = home_flushes(b);
-	KUNIT_ASSERT_EQ(test, live_discard(b, SHARED_GFN + 3, GONE_NR), 0);
-	expect_middle_gone(b, BED_DIRECT, SHARED_GFN);
+	KUNIT_ASSERT_EQ(test, live_discard(b, GONE_GFN, GONE_NR), 0);
+	expect_middle_gone(b, BED_DIRECT, PRIVATE_GFN);
 	KUNIT_EXPECT_GT_MSG(test, home_flushes(b), flushes, "no flush");
-	KUNIT_EXPECT_TRUE_MSG(test, mapped(b, BED_MIRROR, PRIVATE_GFN), "a private page went, too");
-	map_shared(b, SHARED_GFN + 3, GONE_NR);
+	KUNIT_EXPECT_TRUE_MSG(test, mapped(b, BED_DIRECT, SHARED_GFN),
+			      "a page of another memslot went, too");
+	map_shared(b, GONE_GFN, GONE_NR);
 	expect_sound(b);
 }
 
@@ -517,4 +519,5 @@ static struct kunit_suite live_suite = {
 	.exit = bed_exit,
 	.test_cases = live_cases,
 };
+
 kunit_test_suite(live_suite);
