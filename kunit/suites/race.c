@@ -1001,12 +1001,10 @@ static void clear_dirty_and_fast_fault(struct kunit *test)
 	expect_sound(b);
 }
 
-/* What a CPU does when the guest writes. */
+/* What a CPU does when the guest writes; @arg is the leaf's SPTE. */
 static long do_guest_write(struct bed *b, void *arg)
 {
-	u64 *sptep = bed_sptep(b, b->root[BED_DIRECT], GFN, PG_LEVEL_4K);
-
-	atomic64_or(shadow_dirty_mask | shadow_accessed_mask, (atomic64_t *)sptep);
+	atomic64_or(shadow_dirty_mask | shadow_accessed_mask, arg);
 	return 0;
 }
 
@@ -1024,6 +1022,7 @@ static void wrprot_and_guest_write(struct kunit *test)
 	u64 spte;
 
 	bed_map(b, BED_DIRECT, GFN, PG_LEVEL_4K);
+	actors[1].arg = bed_sptep(b, b->root[BED_DIRECT], GFN, PG_LEVEL_4K);
 	do_clear_dirty(b, NULL);
 	spte = bed_spte(b, BED_DIRECT, GFN, PG_LEVEL_4K);
 	KUNIT_ASSERT_FALSE(test, spte & shadow_dirty_mask);
@@ -1031,6 +1030,30 @@ static void wrprot_and_guest_write(struct kunit *test)
 	KUNIT_EXPECT_TRUE(test, actors[0].ret);
 	KUNIT_EXPECT_EQ(test, bed_spte(b, BED_DIRECT, GFN, PG_LEVEL_4K),
 			(spte & ~PT_WRITABLE_MASK) | shadow_dirty_mask | shadow_accessed_mask);
+	expect_sound(b);
+}
+
+/* The same while the leaf is split: the small leafs have the bit, and they are there. */
+static void split_and_guest_write(struct kunit *test)
+{
+	static const struct bed_step steps[] = {
+		BED_RUN_AT('A', BED_BEFORE_CMPXCHG, PG_LEVEL_2M),
+		BED_RUN('B', BED_DONE),
+		BED_RUN('A', BED_DONE),
+		BED_END
+	};
+	struct bed *b = bed_of(test);
+	struct bed_actor actors[] = { { do_split }, { do_guest_write } };
+	u64 huge;
+
+	bed_map(b, BED_DIRECT, GFN, PG_LEVEL_2M);
+	actors[1].arg = bed_sptep(b, b->root[BED_DIRECT], GFN, PG_LEVEL_2M);
+	do_clear_dirty(b, NULL);
+	huge = bed_spte(b, BED_DIRECT, GFN, PG_LEVEL_2M);
+	KUNIT_ASSERT_FALSE(test, huge & shadow_dirty_mask);
+	bed_follow(b, steps, actors, ARRAY_SIZE(actors));
+	BED_EXPECT_OK(b, bed_children_of(b, BED_DIRECT, GFN, PG_LEVEL_2M,
+					 huge | shadow_dirty_mask | shadow_accessed_mask));
 	expect_sound(b);
 }
 
@@ -1053,6 +1076,29 @@ static void clear_dirty_and_split(struct kunit *test)
 	bed_follow(b, steps, actors, ARRAY_SIZE(actors));
 	BED_EXPECT_OK(b, bed_children_of(b, BED_DIRECT, GFN, PG_LEVEL_2M,
 					 huge & ~shadow_dirty_mask));
+	expect_sound(b);
+}
+
+/* ... nor is the table overwritten by the leaf that it came from. */
+static void wrprot_and_split(struct kunit *test)
+{
+	static const struct bed_step steps[] = {
+		BED_RUN_AT('A', BED_BEFORE_CMPXCHG, PG_LEVEL_2M),
+		BED_RUN('B', BED_DONE),
+		BED_RUN('A', BED_DONE),
+		BED_END
+	};
+	struct bed *b = bed_of(test);
+	struct bed_actor actors[] = { { do_wrprot }, { do_split } };
+	u64 huge;
+
+	bed_map(b, BED_DIRECT, GFN, PG_LEVEL_2M);
+	huge = bed_spte(b, BED_DIRECT, GFN, PG_LEVEL_2M);
+	KUNIT_ASSERT_TRUE(test, is_writable_pte(huge));
+	bed_follow(b, steps, actors, ARRAY_SIZE(actors));
+	KUNIT_EXPECT_TRUE(test, actors[0].ret);
+	BED_EXPECT_OK(b, bed_children_of(b, BED_DIRECT, GFN, PG_LEVEL_2M,
+					 huge & ~PT_WRITABLE_MASK));
 	expect_sound(b);
 }
 
@@ -1089,7 +1135,9 @@ static struct kunit_case race_cases[] = {
 	KUNIT_CASE(age_in_removed_table),
 	KUNIT_CASE(clear_dirty_and_fast_fault),
 	KUNIT_CASE(wrprot_and_guest_write),
+	KUNIT_CASE(split_and_guest_write),
 	KUNIT_CASE(clear_dirty_and_split),
+	KUNIT_CASE(wrprot_and_split),
 	{}
 };
 
