@@ -220,6 +220,60 @@ static void change_holds_locks(struct kunit *test)
 
 /* --- nothing is lost --- */
 
+/*
+ * The pages that a vCPU has in store for tables and external tables, each with one
+ * more reference: what KVM takes and gives back is then not free, but ours alone.
+ */
+struct stock {
+	int n;
+	void *page[2 * KVM_ARCH_NR_OBJS_PER_MEMORY_CACHE];
+};
+
+static void stock_add(struct stock *s, const struct kvm_mmu_memory_cache *cache)
+{
+	int i;
+
+	for (i = 0; i < cache->nobjs; i++) {
+		get_page(virt_to_page(cache->objects[i]));
+		s->page[s->n++] = cache->objects[i];
+	}
+}
+
+static struct stock *take_stock(struct bed *b, int vcpu)
+{
+	struct stock *s = kunit_kzalloc(b->test, sizeof(*s), GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(b->test, s);
+	KUNIT_ASSERT_EQ(b->test, home_load(b, vcpu), 0);
+	stock_add(s, &b->vcpu[vcpu]->arch.mmu_shadow_page_cache);
+	stock_add(s, &b->vcpu[vcpu]->arch.mmu_external_spt_cache);
+	KUNIT_ASSERT_GT(b->test, s->n, 0);
+	return s;
+}
+
+static int left_in(const struct stock *s, const struct kvm_mmu_memory_cache *cache)
+{
+	int n = 0, i, j;
+
+	for (i = 0; i < cache->nobjs; i++)
+		for (j = 0; j < s->n; j++)
+			n += s->page[j] == cache->objects[i];
+	return n;
+}
+
+/* Pages that have left the store and that somebody has; ends the stock-taking. */
+static int gone_for_good(struct bed *b, int vcpu, struct stock *s)
+{
+	int n = 0, i;
+
+	for (i = 0; i < s->n; i++) {
+		n += page_count(virt_to_page(s->page[i])) > 1;
+		put_page(virt_to_page(s->page[i]));
+	}
+	return n - left_in(s, &b->vcpu[vcpu]->arch.mmu_shadow_page_cache) -
+	       left_in(s, &b->vcpu[vcpu]->arch.mmu_external_spt_cache);
+}
+
 /* Which operation of a fault on an empty root fails: 4K leaf, the tables above it. */
 struct failure {
 	int level;
@@ -245,6 +299,7 @@ static void failed_map_loses_no_page(struct kunit *test)
 	struct bed_fault fault = { .kind = BED_MIRROR, .gfn = PAGE_GFN };
 	struct bed *b = bed_of(test);
 	u64 pages = bed_external_pages(b);
+	struct stock *s = take_stock(b, 0);
 	u32 from = bed_ops_from(b);
 	int i;
 
@@ -252,10 +307,13 @@ static void failed_map_loses_no_page(struct kunit *test)
 	for (i = 0; i < 3; i++) {
 		KUNIT_EXPECT_EQ(test, bed_fault(b, &fault), RET_PF_RETRY);
 		if (!is_restored(b, f->level, SHADOW_NONPRESENT_VALUE))
-			return;
+			break;
 	}
-	/* what was told before stays, and is not told again */
+	/* what was told before stays, and is not told again: tables, of two pages each */
 	KUNIT_EXPECT_EQ(test, granted(b, from), b->root[BED_MIRROR]->role.level - f->level);
+	KUNIT_EXPECT_EQ(test, gone_for_good(b, 0, s), 2 * granted(b, from));
+	if (i < 3)
+		return;
 	KUNIT_EXPECT_EQ(test, bed_external_pages(b), pages + granted(b, from));
 	BED_EXPECT_OK(b, bed_books(b));
 	BED_EXPECT_OK(b, bed_agree(b, BED_GFN, BED_GFN + BED_PAGES));
@@ -293,9 +351,15 @@ static void loser_keeps_its_page(struct kunit *test)
 	};
 	struct bed *b = bed_of(test);
 	u64 pages = bed_external_pages(b);
+	struct stock *s = take_stock(b, 0);
 	u32 from = bed_ops_from(b);
+	bool followed;
 
-	if (!bed_follow(b, steps, actor, ARRAY_SIZE(actor)))
+	followed = bed_follow(b, steps, actor, ARRAY_SIZE(actor));
+	/* what A has linked above stays: tables, of two pages each */
+	KUNIT_EXPECT_EQ(test, gone_for_good(b, 0, s),
+			2 * (b->root[BED_MIRROR]->role.level - level));
+	if (!followed)
 		return;
 	KUNIT_EXPECT_EQ(test, actor[0].ret, RET_PF_RETRY);
 	KUNIT_EXPECT_EQ(test, actor[1].ret, RET_PF_FIXED);

@@ -407,24 +407,53 @@ static void e_allocated_outside_of_locks(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, only_op(b, from, level)->rcu, 1);
 }
 
+static long do_split(struct bed *b, void *arg)
+{
+	split_now(b, *(const int *)arg);
+	return 0;
+}
+
+/* One more reference on the page that comes with the split, so that it is not reused. */
+static long do_hold_page(struct bed *b, void *arg)
+{
+	void **page = arg;
+
+	*page = b->op[bed_ops_from(b) - 1].external_spt;
+	if (*page)
+		get_page(virt_to_page(*page));
+	return 0;
+}
+
 static void e_refused_page_is_given_back(struct kunit *test)
 {
+	static const struct bed_step steps[] = {
+		BED_RUN('A', BED_IN_EXTERNAL),
+		BED_RUN('B', BED_DONE),
+		BED_RUN('A', BED_DONE),
+		BED_END
+	};
 	const struct answer *a = test->param_value;
+	int level = a->level;
+	void *page = NULL;
+	struct bed_actor actor[] = {
+		{ .fn = do_split, .arg = &level }, { .fn = do_hold_page, .arg = &page },
+	};
 	struct bed *b = bed_of(test);
 	u64 pages;
-	int i;
 
 	bed_needs_mirror_split(b);
 	b->strict = true;
-	map_page(b, a->level);
+	map_page(b, level);
 	pages = bed_external_pages(b);
-	refuse(b, a, 3);
-	for (i = 0; i < 3; i++) {
-		split_now(b, a->level);
-		KUNIT_EXPECT_EQ(test, bed_external_pages(b), pages);
-		BED_EXPECT_OK(b, bed_books(b));
-	}
-	split_now(b, a->level);
+	refuse(b, a, 1);
+	bed_follow(b, steps, actor, ARRAY_SIZE(actor));
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	KUNIT_EXPECT_EQ(test, page_count(virt_to_page(page)), 1);
+	put_page(virt_to_page(page));
+	KUNIT_EXPECT_EQ(test, bed_external_pages(b), pages);
+	BED_EXPECT_OK(b, bed_books(b));
+
+	split_now(b, level);
 	/* the leaf's pages are the children's; the table's is new */
 	KUNIT_EXPECT_EQ(test, bed_external_pages(b), pages + 1);
 }
