@@ -136,6 +136,17 @@ static void make_old(struct bed *b)
 	kvm_tdp_mmu_age_gfn_range(b->kvm, &range);
 }
 
+/* Where the CPU has no A/D bits, a page that is aged cannot be read until it is used. */
+static void track_access(struct bed *b)
+{
+	u64 *sptep = bed_sptep(b, b->root[BED_DIRECT], BED_GFN, PG_LEVEL_2M);
+
+	if (!shadow_acc_track_mask)
+		kunit_skip(b->test, "no SPTE is tracked for access here (not EPT)");
+	WRITE_ONCE(*sptep, mark_spte_for_access_track((READ_ONCE(*sptep) | SPTE_TDP_AD_DISABLED) &
+						      ~PT_WRITABLE_MASK));
+}
+
 /* What a huge leaf may be like when it is split. */
 struct bits_param {
 	const char *name;
@@ -157,6 +168,7 @@ static const struct bits_param bits_params[] = {
 	{ "write_protected", PG_LEVEL_2M, true, .change = write_protect_slot },
 	{ "write_protected_1g", PG_LEVEL_1G, true, .change = write_protect_slot },
 	{ "write_tracked", PG_LEVEL_2M, false, .change = write_protect_gfn },
+	{ "access_tracked", PG_LEVEL_2M, true, .change = track_access },
 };
 
 KUNIT_ARRAY_PARAM_DESC(bits, bits_params, name);
@@ -981,6 +993,7 @@ static void mirror_fault_on_huge_bugs_vm(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, bed_warns(b), 1);
 	KUNIT_EXPECT_TRUE(test, b->kvm->vm_bugged);
 	BED_EXPECT_OK(b, bed_no_frozen(b, b->root[BED_MIRROR]));
+	BED_EXPECT_OK(b, bed_agree(b, BED_GFN, BED_GFN + size_of(p->level)));
 }
 
 /* --- mirror roots of a kernel that has (VARIANT=mirror-split) --- */

@@ -433,7 +433,7 @@ static void invalid_root_goes_with_last_user(struct kunit *test)
 /* --- tables --- */
 
 /* What an entry of a table may hold when the table is removed. */
-enum child {
+enum entry_is {
 	EMPTY,
 	PRESENT,
 	MMIO,
@@ -536,10 +536,12 @@ enum parent {
 	IS_LEAF,
 };
 
-static const struct parent_param {
+struct parent_param {
 	const char *name;
 	enum parent is;
-} parent_params[] = {
+};
+
+static const struct parent_param parent_params[] = {
 	{ "nothing_instead", IS_EMPTY },
 	{ "frozen_by_another", IS_FROZEN },
 	{ "another_table_instead", IS_OTHER_TABLE },
@@ -574,38 +576,52 @@ static void zap_table_spares_successor(struct kunit *test)
 	BED_EXPECT_OK(b, bed_books(b));
 }
 
-#ifdef CONFIG_UML
 /* What becomes of an entry when its table goes, looked at before the grace period ends. */
 struct removed_param {
 	const char *name;
-	enum child child;
+	enum entry_is is;
+	int level;		/* of the entry; the table that is removed has those of 1G */
 	bool shared;
 };
 
 static const struct removed_param removed_params[] = {
-	{ "empty_shared", EMPTY, true },
-	{ "present_shared", PRESENT, true },
-	{ "mmio_shared", MMIO, true },
-	{ "empty_exclusive", EMPTY, false },
-	{ "present_exclusive", PRESENT, false },
-	{ "mmio_exclusive", MMIO, false },
+	{ "empty_4k_shared", EMPTY, PG_LEVEL_4K, true },
+	{ "empty_1g_shared", EMPTY, PG_LEVEL_1G, true },
+	{ "present_4k_shared", PRESENT, PG_LEVEL_4K, true },
+	{ "present_2m_shared", PRESENT, PG_LEVEL_2M, true },
+	{ "present_1g_shared", PRESENT, PG_LEVEL_1G, true },
+	{ "mmio_shared", MMIO, PG_LEVEL_4K, true },
+#ifdef CONFIG_UML
+	{ "empty_4k_exclusive", EMPTY, PG_LEVEL_4K, false },
+	{ "empty_2m_exclusive", EMPTY, PG_LEVEL_2M, false },
+	{ "present_4k_exclusive", PRESENT, PG_LEVEL_4K, false },
+	{ "present_2m_exclusive", PRESENT, PG_LEVEL_2M, false },
+	{ "present_1g_exclusive", PRESENT, PG_LEVEL_1G, false },
+	{ "mmio_exclusive", MMIO, PG_LEVEL_4K, false },
+#endif
 };
 
 KUNIT_ARRAY_PARAM_DESC(removed, removed_params, name);
 
-/* An entry next to the first page's, as wanted. */
-static u64 *make_child(struct bed *b, enum child child)
+/* An entry next to one that is present, in a table of this level. */
+static u64 *make_entry(struct bed *b, enum entry_is is, int level)
 {
+	gfn_t gfn = BED_GFN + size_of(level);
 	u64 *sptep, spte;
 
 	bed_map(b, BED_DIRECT, BED_GFN, PG_LEVEL_4K);
-	if (child == PRESENT)
-		bed_map(b, BED_DIRECT, BED_GFN + 1, PG_LEVEL_4K);
-	sptep = bed_sptep(b, b->root[BED_DIRECT], BED_GFN + 1, PG_LEVEL_4K);
-	if (child == MMIO)
-		WRITE_ONCE(*sptep, make_mmio_spte(b->vcpu[0], BED_GFN + 1, ACC_ALL));
+	if (is == PRESENT)
+		bed_map(b, BED_DIRECT, gfn, level);
+	sptep = bed_sptep(b, b->root[BED_DIRECT], gfn, level);
+	if (is == MMIO) {
+		if (!enable_mmio_caching)
+			kunit_skip(b->test, "MMIO SPTEs are off (mmio_caching)");
+		/* it looks at the memslots' generation */
+		scoped_guard(srcu, &b->kvm->srcu)
+			WRITE_ONCE(*sptep, b->kvm->arch.shadow_mmio_value | gfn_to_gpa(gfn));
+	}
 	spte = READ_ONCE(*sptep);
-	KUNIT_ASSERT_EQ(b->test, is_mmio_spte(b->kvm, spte), child == MMIO);
+	KUNIT_ASSERT_EQ(b->test, is_mmio_spte(b->kvm, spte), is == MMIO);
 	return sptep;
 }
 
@@ -616,18 +632,18 @@ static u64 *make_child(struct bed *b, enum child child)
 static void removed_entries_are_frozen(struct kunit *test)
 {
 	const struct removed_param *p = test->param_value;
-	const struct zap_param table = { "", BED_DIRECT, PG_LEVEL_4K, p->shared };
+	const struct zap_param top = { "", BED_DIRECT, PG_LEVEL_1G, p->shared };
 	struct bed *b = bed_of(test);
-	u64 *child = make_child(b, p->child), before = READ_ONCE(*child), after;
+	u64 *entry = make_entry(b, p->is, p->level), before = READ_ONCE(*entry), after = 0;
 
 	scoped_guard(rcu) {
-		zap_first_table(b, &table);
-		after = READ_ONCE(*child);
+		zap_first_table(b, &top);
+		after = READ_ONCE(*entry);
 	}
 	KUNIT_EXPECT_EQ_MSG(test, after,
-			    p->shared || p->child == PRESENT ? FROZEN_SPTE : before, "it is %s",
-			    bed_str(b, after, PG_LEVEL_4K, BED_DIRECT));
-	KUNIT_EXPECT_EQ(test, counted(b, PG_LEVEL_4K), 0);
+			    p->shared || p->is == PRESENT ? FROZEN_SPTE : before, "it is %s",
+			    bed_str(b, after, p->level, BED_DIRECT));
+	KUNIT_EXPECT_EQ(test, counted(b, p->level), 0);
 	BED_EXPECT_OK(b, bed_books(b));
 }
 
@@ -635,14 +651,15 @@ static void removed_entries_are_frozen(struct kunit *test)
 static void zap_leafs_keeps_mmio(struct kunit *test)
 {
 	struct bed *b = bed_of(test);
-	u64 *child = make_child(b, MMIO), before = READ_ONCE(*child);
+	u64 *entry = make_entry(b, MMIO, PG_LEVEL_4K), before = READ_ONCE(*entry);
 
 	KUNIT_EXPECT_FALSE(test, bed_zap_leafs(b, BED_GFN + 1, BED_GFN + 2));
 	KUNIT_EXPECT_TRUE(test, bed_zap_leafs(b, BED_GFN, BED_GFN + 2));
-	KUNIT_EXPECT_EQ(test, READ_ONCE(*child), before);
+	KUNIT_EXPECT_EQ(test, READ_ONCE(*entry), before);
 	BED_EXPECT_OK(b, nothing_left(b, BED_DIRECT));
 }
 
+#ifdef CONFIG_UML
 static const struct zap_param grace_params[] = {
 	{ "direct_4k_shared", BED_DIRECT, PG_LEVEL_4K, true },
 	{ "direct_1g_shared", BED_DIRECT, PG_LEVEL_1G, true },
@@ -1165,9 +1182,9 @@ static struct kunit_case zap_cases[] = {
 	KUNIT_CASE_PARAM(invalid_root_goes_with_last_user, kind_gen_params),
 	KUNIT_CASE_PARAM(zap_table_takes_all_below, table_gen_params),
 	KUNIT_CASE_PARAM(zap_table_spares_successor, parent_gen_params),
-#ifdef CONFIG_UML
 	KUNIT_CASE_PARAM(removed_entries_are_frozen, removed_gen_params),
 	KUNIT_CASE(zap_leafs_keeps_mmio),
+#ifdef CONFIG_UML
 	KUNIT_CASE_PARAM(tables_outlive_walkers, grace_gen_params),
 #endif
 	KUNIT_CASE_PARAM(removal_waits_for_owner, owner_gen_params),
