@@ -285,6 +285,18 @@ static void tell_failure(struct bed *b)
 		   IS_ENABLED(CONFIG_UML) ? "" : " WHERE=qemu", suite_name, b->test->name);
 }
 
+/* Pages that the TDX module keeps would be refused to the next case: a new module. */
+static void start_afresh(struct bed *b)
+{
+	int err;
+
+	if (!module_pages())
+		return;
+	home_close();
+	err = home_open();
+	KUNIT_EXPECT_EQ_MSG(b->test, err, 0, "no new TDX module after a leak");
+}
+
 /**
  * bed_exit() - take the case's VM down, and fail the case for what is left of it
  * @test: the case
@@ -303,6 +315,8 @@ void bed_exit(struct kunit *test)
 	lost = bed_sched_lost();
 	if (b->kvm && !lost)
 		BED_EXPECT_OK(b, bed_take_down(b));
+	if (!lost)
+		start_afresh(b);
 	WRITE_ONCE(bed_now, NULL);
 	expect_no_splat(b);
 	tell_failure(b);
