@@ -25,8 +25,6 @@ _ADDED = {
     "lib/kunit/Kconfig": 'source "lib/tdp_stress/kunit/Kconfig"\n',
 }
 _COPIED = ("tools/testing/kunit",)
-#: the build folders, which are the shadow's own
-_OWN = ".kunit"
 
 
 def _write(path, data):
@@ -73,16 +71,19 @@ def _copy(source, target):
             shutil.copymode(source / name, to)
 
 
-def _folder(source, target, real, special):
-    """Bring one real folder in step; @real: names of folders in it that are real."""
+def _folder(source, target, real, special, top):
+    """Bring one real folder in step; @real: names of folders in it that are real.
+
+    @top: the topmost one, in which what is no link is somebody's.
+    """
     if target.is_symlink():
         target.unlink()
     target.mkdir(parents=True, exist_ok=True)
     wanted = set(os.listdir(source)) - special - real
-    for name in os.listdir(target):
-        if name not in wanted and name not in special and name not in real and \
-                not name.startswith(_OWN):
-            _remove(target / name)
+    for name in set(os.listdir(target)) - wanted - special - real:
+        if top and not (target / name).is_symlink():
+            continue            # build folders, their logs and locks
+        _remove(target / name)
     for name in wanted:
         _link(target / name, source / name)
 
@@ -107,7 +108,8 @@ def make(tree, home, replaced=None):
     for folder in sorted(real):
         inside = lambda names: {os.path.basename(n) for n in names
                                 if n and os.path.dirname(n) == folder}
-        _folder(tree / folder, home / folder, inside(real), inside(special))
+        _folder(tree / folder, home / folder, inside(real), inside(special),
+                not folder)
     for name in _COPIED:
         _copy(tree / name, home / name)
     for name, data in content.items():

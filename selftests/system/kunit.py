@@ -161,6 +161,7 @@ def trees():
 
         old = (home / "lib/Makefile").stat().st_mtime_ns
         write(home / ".kunit/.config", "mine")
+        write(home / ".lock", "mine")
         write(tree / "lib/new/b.c", "b")
         (tree / "lib/a.c").unlink()
         write(tree / "lib/Makefile2", "")
@@ -173,7 +174,8 @@ def trees():
                not os.path.lexists(home / "tools/testing/kunit/configs/x.config"),
                "removed files are, too")
         equal((home / "lib/Makefile").stat().st_mtime_ns, old, "what is the same is not written")
-        result((home / ".kunit/.config").read_text() == "mine", "the build folder is left alone")
+        result((home / ".kunit/.config").read_text() == "mine" and
+               (home / ".lock").read_text() == "mine", "build folders and locks are left alone")
 
         name = "arch/x86/kvm/mmu/tdp_mmu.c"
         shadow.make(tree, home, {name: b"changed\n"})
