@@ -57,12 +57,11 @@ def _changed(values):
     return values.variant or values.mutant
 
 
-def build(values, replaced=None):
-    """A UML kernel of the tree in question; @replaced: see uml.build()."""
+def build(values, folder):
+    """A UML kernel of the tree in question, in @folder."""
     tree = front.get_tree(values)
-    if _changed(values) and replaced is None:
-        replaced = change.files(tree, change.find(_changed(values)))
-    return uml.build(uml.Uml(tree, values.config_name()), values.jobs, replaced)
+    replaced = change.files(tree, change.find(_changed(values))) if _changed(values) else None
+    return uml.build(uml.Uml(tree, values.config_name()), values.jobs, replaced, folder)
 
 
 def in_uml(kernel, folder, wanted=None):
@@ -91,7 +90,7 @@ def _name_the_crashed(kernel, folder, wanted, result):
 
 def _uml(values, folder, wanted):
     packages.need(boot=False, mutants=bool(_changed(values)))
-    kernel = build(values)
+    kernel = build(values, folder)
     say("  kernel: UML, Linux %s, %s%s, %s (%.1f s)" % (
         kernel.release, kernel.config_name,
         ", with %s" % _changed(values) if _changed(values) else "", kernel.how, kernel.seconds))
@@ -110,6 +109,12 @@ def _uml(values, folder, wanted):
     return kernel, result, {"build": round(kernel.seconds, 1), "run": round(booted.seconds, 1)}
 
 
+def _tidy(values, folder, code):
+    """A kernel that was all right can be built again."""
+    if not code and not values.keep:
+        (folder / "linux").unlink(missing_ok=True)
+
+
 def run(values):
     """All of it; returns the exit code."""
     check(values)
@@ -125,7 +130,9 @@ def run(values):
             "tree": str(kernel.tree.path), "config": kernel.config_name,
             "variant": _changed(values), "filter": values.filter}
     say("  files: %s" % folder)
-    return report.close(result, folder, data, timings)
+    code = report.close(result, folder, data, timings)
+    _tidy(values, folder, code)
+    return code
 
 
 # --- as a part of make check ---
@@ -137,7 +144,9 @@ def part(values, results, where):
     folder = session.new_folder(values, "check-kunit-%s-" % where)
     home = qemu.run if where == "qemu" else _uml
     _, result, timings = home(values, folder, None)
+    failed = len(results.failed)
     report.take(result, results, "kunit (%s)" % where)
+    _tidy(values, folder, len(results.failed) - failed)
     say("  the suites took %s s; files: %s" % (timings["run"], folder))
 
 
@@ -146,12 +155,13 @@ def mutants(values, results):
     tree = front.get_tree(values)
     for bug in mutant.in_kunit():
         title = "kunit: planted %s (%s) is caught" % (bug.id, bug.title)
-        kernel = uml.build(uml.Uml(tree, values.config_name()), values.jobs,
-                           change.files(tree, bug))
         folder = session.new_folder(values, "check-kunit-%s-" % bug.id)
+        kernel = uml.build(uml.Uml(tree, values.config_name()), values.jobs,
+                           change.files(tree, bug), folder)
         seen = []
         for case in bug.expect:
             _, result = in_uml(kernel, folder, case)
             seen += result.failed()
         results.check(title, any("%s.%s" % (c.suite, c.name) in bug.expect for c in seen),
                       "no failure of %s; %s" % (" or ".join(bug.expect), folder))
+        _tidy(values, folder, 0)

@@ -88,6 +88,10 @@ def _folder(source, target, real, special, top):
         _link(target / name, source / name)
 
 
+def _inside(folder, names):
+    return {os.path.basename(n) for n in names if n and os.path.dirname(n) == folder}
+
+
 def make(tree, home, replaced=None):
     """The shadow of @tree in the folder @home, with its @replaced files; returns @home.
 
@@ -106,9 +110,7 @@ def make(tree, home, replaced=None):
             name = os.path.dirname(name)
             real.add(name)
     for folder in sorted(real):
-        inside = lambda names: {os.path.basename(n) for n in names
-                                if n and os.path.dirname(n) == folder}
-        _folder(tree / folder, home / folder, inside(real), inside(special),
+        _folder(tree / folder, home / folder, _inside(folder, real), _inside(folder, special),
                 not folder)
     for name in _COPIED:
         _copy(tree / name, home / name)

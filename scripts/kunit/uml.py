@@ -121,16 +121,20 @@ def _stale(state, now, digests):
     return {os.path.basename(n) for n in changed}
 
 
-def build(uml, jobs, replaced=None):
+def build(uml, jobs, replaced=None, folder=None):
     """Bring @uml up to date, with @replaced files of the tree; returns @uml.
 
     @replaced: {path in the tree: content}, see shadow.make().
+    @folder: where to put a copy of the kernel, which is then @uml.binary: others may
+    build theirs while it runs.
     """
     start = time.monotonic()
     digests = {n: hashlib.sha256(data).hexdigest() for n, data in (replaced or {}).items()}
     with cache.lock(uml.folder):
         try:
             _build(uml, jobs, replaced, digests)
+            if folder:
+                uml.binary = shutil.copy2(uml.binary, folder / "linux")
         except OSError as e:
             if e.errno == errno.ENOSPC:
                 raise disk_full(uml.folder, uml.log) from e
