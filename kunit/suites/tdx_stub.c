@@ -724,13 +724,15 @@ enum lock_kind {
  * @mode: how another processor holds it
  * @operand: operand id of the status
  */
-static const struct busy {
+struct busy {
 	const char *name;
 	u32 leaf;
 	enum lock_kind lock;
 	enum tdxm_lock_mode mode;
 	u32 operand;
-} busy_cases[] = {
+};
+
+static const struct busy busy_cases[] = {
 	{ "SEPT.ADD: TDR", 0, ON_TDR, LOCK_EXCLUSIVE, RDX },
 	{ "SEPT.ADD: tree", 0, ON_TREE, LOCK_EXCLUSIVE, TDX_OPERAND_ID_SEPT },
 	{ "SEPT.ADD: page", 0, ON_PAGE, LOCK_SHARED, R8 },
@@ -843,7 +845,8 @@ static void host_priority(struct kunit *test)
 	tdxm_entry_unlock(entry);
 	EXPECT_STATUS(test, tdxm_entry_lock_guest(lp, entry), TDX_OPERAND_BUSY_HOST_PRIORITY,
 		      "guest, again");
-	EXPECT_STATUS(test, td_block(&td, TEST_GPA), 0, "host, again");
+	/* even if the host cannot do anything with it */
+	EXPECT_STATUS(test, td_aug(&td, TEST_GPA, host_page(&host)), BADST, "host, again");
 	KUNIT_EXPECT_FALSE(test, *entry & SEPT_TDHP);
 	EXPECT_STATUS(test, tdxm_entry_lock_guest(lp, entry), 0, "guest, at last");
 	EXPECT_STATUS(test, tdxm_entry_lock_guest(lp, entry), TDX_OPERAND_BUSY, "guest, twice");
@@ -1277,14 +1280,16 @@ static u64 finalize(void)
  * @name: the status' name
  * @leaf: instead of @provoke: a leaf of TDH.SYS.*
  */
-static const struct status_case {
+struct status_case {
 	u64 status;
 	enum td_stage stage;
 	u32 vcpus;
 	u64 (*provoke)(void);
 	const char *name;
 	u64 leaf;
-} status_cases[] = {
+};
+
+static const struct status_case status_cases[] = {
 #define STATUS(s, operand, stage, vcpus, fn)	\
 	{ TDX_##s | (operand), STAGE_##stage, vcpus, fn, #s }
 #define SYS_STATUS(s, _leaf)	{ TDX_##s, STAGE_CREATED, 0, NULL, #s, _leaf }

@@ -67,6 +67,7 @@ struct test_td {
 
 /**
  * struct host - the machine
+ * @m: its TDX module
  * @guest: plays the guest in TDH.VP.ENTER; NULL: exits at once with status 77
  * @last: registers of the last call on the thread that owns the host
  * @first_pfn: first page that host_page() gives
@@ -74,8 +75,12 @@ struct test_td {
  * @end_pfn: page after the last
  * @huge: a 2M page that host_page() does not come to
  * @memory: the machine's own
- * @findings: number of findings by id, and the last one
- * @dirtied: calls of tdxm_hooks.dirtied, and the last one's GPA
+ * @findings: findings so far
+ * @finding_id: id of the first of them
+ * @finding: the first of them
+ * @dirtied: calls of tdxm_hooks.dirtied
+ * @dirtied_gpa: GPA of the last of them
+ * @arg: the guest's own
  */
 struct host {
 	struct tdxm *m;
