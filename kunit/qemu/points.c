@@ -34,8 +34,9 @@ static int walk_entry(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
 }
 
 /*
- * The iterator has read an entry, and KVM is about to look at it. A walk that is to
- * yield looks at this thread's flag next.
+ * The iterator has read an entry, and KVM is about to look at it. Who is held here has
+ * not read it: it is read again. A walk that is to yield looks at this thread's flag
+ * next.
  */
 static void walk_exit(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
 		      struct tdps_regs *regs, void *data)
@@ -47,6 +48,7 @@ static void walk_exit(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
 	this_cpu_write(last.gfn, iter->gfn);
 	this_cpu_write(last.level, iter->level);
 	bed_point(BED_WALK, iter->gfn, iter->level);
+	iter->old_spte = READ_ONCE(*(__force u64 *)iter->sptep);
 	if (bed_wants_yield()) {
 		set_tsk_need_resched(current);
 		set_preempt_need_resched();
