@@ -340,17 +340,13 @@ static void frozen_behind(struct kunit *test)
 	BED_EXPECT_CAUGHT(b, bed_take_down(b));
 }
 
-/*
- * KVM has forgotten a mirror leaf: its page stays with the TDX module until that ends, with
- * the suite. No other case uses it.
- */
+/* KVM has forgotten a mirror leaf: its page stays with the TDX module. */
 static void page_behind(struct kunit *test)
 {
 	struct bed *b = bed_of(test);
-	gfn_t gfn = BED_GFN + BED_PAGES - 1;
 
-	bed_map(b, BED_MIRROR, gfn, PG_LEVEL_4K);
-	WRITE_ONCE(*entry(b, BED_MIRROR, gfn, PG_LEVEL_4K), SHADOW_NONPRESENT_VALUE);
+	bed_map(b, BED_MIRROR, GFN, PG_LEVEL_4K);
+	WRITE_ONCE(*entry(b, BED_MIRROR, GFN, PG_LEVEL_4K), SHADOW_NONPRESENT_VALUE);
 	atomic64_dec(&b->kvm->stat.pages[0]);
 	BED_EXPECT_CAUGHT(b, bed_take_down(b));
 }

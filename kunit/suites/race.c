@@ -908,16 +908,18 @@ static void lockless_walk_and_free(struct kunit *test)
 		BED_END
 	};
 	struct bed *b = bed_of(test);
-	u64 seen = 0;
+	u64 seen = 0, leaf;
 	struct bed_actor actors[] = { { do_walk_lockless, &seen }, { do_zap_table } };
 
 	bed_map(b, BED_DIRECT, GFN, PG_LEVEL_4K);
+	leaf = bed_spte(b, BED_DIRECT, GFN, PG_LEVEL_4K);
 	actors[1].arg = table_of(b, BED_DIRECT, GFN);
 	bed_follow(b, steps, actors, ARRAY_SIZE(actors));
 	KUNIT_EXPECT_EQ(test, actors[0].ret, PG_LEVEL_4K);
 	KUNIT_EXPECT_TRUE(test, actors[1].ret);
-	KUNIT_EXPECT_EQ_MSG(test, seen, FROZEN_SPTE, "the walker saw %s",
-			    bed_str(b, seen, PG_LEVEL_4K, BED_DIRECT));
+	/* QEMU's point is right behind the look at the entry */
+	KUNIT_EXPECT_TRUE_MSG(test, is_frozen_spte(seen) || seen == leaf, "the walker saw %s",
+			      bed_str(b, seen, PG_LEVEL_4K, BED_DIRECT));
 	expect_empty(b, BED_DIRECT);
 	expect_sound(b);
 }
