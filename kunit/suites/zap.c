@@ -181,7 +181,10 @@ static void unmap_filters(struct kunit *test)
 	BED_EXPECT_OK(b, bed_books(b));
 }
 
-/* Under mmu_lock held for write a refusal has nowhere to go: KVM gives the VM up. */
+/*
+ * Under mmu_lock held for write a refusal has nowhere to go: KVM gives the VM up, and
+ * goes on counting the leaf (see Documentation/findings.rst).
+ */
 struct refused_param {
 	const char *name;
 	int level;
@@ -209,6 +212,7 @@ static void zap_refused_bugs_vm(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, bed_warns(b), 1);
 	KUNIT_EXPECT_TRUE(test, b->kvm->vm_bugged);
 	KUNIT_EXPECT_EQ(test, leafs_of(b, b->root[BED_MIRROR]), 0);
+	KUNIT_EXPECT_EQ(test, counted(b, p->level), 1);
 }
 
 /* --- roots that are invalid --- */
@@ -616,9 +620,8 @@ static u64 *make_entry(struct bed *b, enum entry_is is, int level)
 	if (is == MMIO) {
 		if (!enable_mmio_caching)
 			kunit_skip(b->test, "MMIO SPTEs are off (mmio_caching)");
-		/* it looks at the memslots' generation */
-		scoped_guard(srcu, &b->kvm->srcu)
-			WRITE_ONCE(*sptep, b->kvm->arch.shadow_mmio_value | gfn_to_gpa(gfn));
+		/* (make_mmio_spte() looks at memslots, by KVM's SRCU) */
+		WRITE_ONCE(*sptep, b->kvm->arch.shadow_mmio_value | gfn_to_gpa(gfn));
 	}
 	spte = READ_ONCE(*sptep);
 	KUNIT_ASSERT_EQ(b->test, is_mmio_spte(b->kvm, spte), is == MMIO);
