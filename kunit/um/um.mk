@@ -38,11 +38,14 @@ um-want-asm_kvm_host := \
 	macro:PFERR_SS_MASK macro:PFERR_GUEST_FINAL_MASK macro:PFERR_GUEST_ENC_MASK \
 	macro:PFERR_IMPLICIT_ACCESS macro:PFERR_PRIVATE_ACCESS \
 	macro:KVM_MMU_NUM_PREV_ROOTS macro:PT64_ROOT_MAX_LEVEL macro:KVM_MMU_ROOT_INFO_INVALID \
-	struct:kvm_host_values union:kvm_mmu_page_role union:kvm_mmu_extended_role \
+	struct:kvm_host_values? union:kvm_mmu_page_role union:kvm_mmu_extended_role \
 	union:kvm_cpu_role struct:kvm_rmap_head struct:kvm_page_format? \
 	struct:rsvd_bits_validate? struct:kvm_mmu_root_info struct:kvm_pagewalk? \
 	struct:kvm_mmu struct:kvm_lpage_info struct:kvm_arch_memory_slot enum:kvm_mmu_type \
 	struct:kvm_possible_nx_huge_pages
+
+um-gen-x86 := arch/x86/kvm/x86.h
+um-want-x86 := struct:kvm_host_values?
 
 um-gen-linux_kvm_host := include/linux/kvm_host.h
 um-want-linux_kvm_host := \
@@ -71,7 +74,7 @@ um-want-mmu := \
 	macro:BYTE_MASK? macro:ACC_BITS_MASK? \
 	func:__update_permission_bitmask? func:update_spte_permission_bitmask?
 
-um-gen := pgtable_types asm_kvm_host linux_kvm_host kvm_main mmu
+um-gen := pgtable_types asm_kvm_host x86 linux_kvm_host kvm_main mmu
 
 define um-gen-rule
 $(obj)/um/gen/gen_$(1).h: $(srctree)/$(um-gen-$(1)) $(src)/um/extract.awk FORCE

@@ -89,6 +89,7 @@ struct kvm_page_fault;
 struct x86_exception;
 
 #include "gen_asm_kvm_host.h"
+#include "gen_x86.h"
 
 /**
  * struct kvm_memslots - the memslots of a VM
@@ -237,6 +238,9 @@ static inline void kvm_vcpu_srcu_read_unlock(struct kvm_vcpu *vcpu)
 }
 
 extern struct kvm_host_values kvm_host;
+
+/* in 7.2 <asm/kvm_host.h> declares it, since then mmu.h */
+extern bool tdp_enabled;
 
 /* The vendor module's: plain pointers instead of static calls. */
 struct kvm_x86_ops {
