@@ -15,6 +15,7 @@ from common.settings import Values
 from kernel import ours, source
 from kunit import job
 from qemu import judge, session
+from uml import stress as in_uml
 import run as front
 import selfcheck
 
@@ -22,9 +23,28 @@ _CLEAN_SECONDS = 30
 _OPERATIONS_SECONDS = 60
 _SPLIT_SECONDS = 10
 _DEBIAN_SECONDS = 10
+_UML_SECONDS = 10
 _DEBIAN = ("7.3", "7.2", "6.12")
 _INSTALLED = "7.3"
 _SYSTEM = cache.REPO / "selftests/system"
+
+
+def uml_stress(values, results):
+    """The stress tester in User Mode Linux: clean as it is, and a planted bug is found."""
+    for mutant, word in ((None, judge.SUCCESS), ("error-keeps-new-spte", judge.FAILURE)):
+        v = values.external(where="uml", duration=_UML_SECONDS, mutant=mutant, variant=None,
+                            ops=None, stress=None)
+        title = "stress in User Mode Linux, %s: %s" % (mutant or "nothing planted", word)
+        step = Step(title)
+        outcome, verdict = in_uml.one(v, front.get_tree(v),
+                                      cache.folder("log", "uml-%s" % (mutant or "clean")))
+        step.done(verdict.word)
+        results.check(title, verdict.word == word and (not mutant or verdict.ids),
+                      verdict.reason or "no violation was named")
+        if not mutant:
+            met = judge.met(outcome.files)
+            results.check("stress in User Mode Linux: threads met", met > 0,
+                          "nobody met in %d s" % v.duration)
 
 
 def _program(results, name, argv, **kwargs):
@@ -98,8 +118,7 @@ def operations(guest, values, results):
             results.check(title, row.get("calls", 0) > 0 and row.get("ok", 0) > 0, why or repr(row))
     results.check("some operation had to yield", sum(r.get("yield", 0) for r in rows.values()) > 0,
                   "no yield in %d s" % values.duration)
-    met = sum(n for name, n in judge.counters(outcome.files.get("stress.stats")).items()
-              if name.startswith("meet."))
+    met = judge.met(outcome.files)
     results.check("threads met in frozen windows", met > 0, "nobody met in %d s" % values.duration)
 
 
@@ -187,6 +206,7 @@ def check():
     for where in ("uml", "qemu"):
         job.part(values, results, where)
     job.mutants(values, results)
+    uml_stress(values, results)
     refusals(guest, values, results)
     selfcheck.plants(guest, values, results)
     selfcheck.mutants(guest, values, results)

@@ -107,6 +107,12 @@ def _judge_driver(verdict, outcome):
         verdict.reasons.append("the driver ended with %d: %s" % (code, last))
 
 
+def met(files):
+    """How often two threads were in each other's way."""
+    return sum(n for name, n in counters(files.get("stress.stats")).items()
+               if name.startswith("meet."))
+
+
 def operations(files):
     """The rows of the table of operations: {(name, root, level): {column: number}}."""
     lines = files.get("stress.ops", "").splitlines()

@@ -104,6 +104,12 @@ def found_after(outcome, folder):
     return None
 
 
+def one(values, tree, folder):
+    """Build and run, for those who look for themselves: (Outcome, Verdict)."""
+    outcome = start(values, prepare(values, tree), folder, stop_early=bool(values.mutant))
+    return outcome, verdict_of(outcome, folder)
+
+
 def run(values, tree):
     start_time = time.monotonic()
     what = backend.ALL["external"]

@@ -15,9 +15,8 @@
 
 DEFINE_STATIC_KEY_FALSE(tdps_scheduling);
 
-/* random: one point in so many waits; changes of SPTEs are many */
+/* random: one point in so many waits */
 #define WAIT_ONE_IN	8
-#define WAIT_ONE_CHANGE_IN	64
 /* PCT: points between two changes of a worker's priority, at most */
 #define CHANGE_POINTS	512
 
@@ -48,7 +47,7 @@ static void wait_random(struct torture_worker *w, enum tdps_point p)
 {
 	u64 until;
 
-	if (!torture_one_in(w, p == TDPS_POINT_CHANGE ? WAIT_ONE_CHANGE_IN : WAIT_ONE_IN))
+	if (!torture_one_in(w, WAIT_ONE_IN))
 		return;
 	until = ktime_get_mono_fast_ns() + torture_random(w, delay_us * NSEC_PER_USEC + 1);
 	while (wait_a_little(p, until))

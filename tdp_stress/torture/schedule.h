@@ -16,7 +16,7 @@ enum tdps_point {
 	TDPS_POINT_UNFREEZE,	/* in the frozen window, after it */
 	TDPS_POINT_ZAP,		/* an external removal, mmu_lock held for write */
 	TDPS_POINT_FREE,	/* before an external table is freed */
-	TDPS_POINT_CHANGE,	/* before an SPTE is changed (UML only), any lock */
+	TDPS_POINT_CHANGE,	/* before an SPTE is exchanged (UML only), mmu_lock for read */
 	TDPS_NR_POINTS
 };
 

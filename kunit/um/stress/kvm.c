@@ -110,20 +110,46 @@ void mark_page_dirty_in_slot(struct kvm *kvm, const struct kvm_memory_slot *slot
 
 /* --- faults: mmu.c --- */
 
-#define fast_pf_get_last_sptep(vcpu, gpa, spte)	NULL
 #define is_tdp_mmu_active(vcpu)			((vcpu)->arch.mmu->root_role.direct)
-#define is_guest_mode(vcpu)			false
-#define kvm_apicv_activated(kvm)		false
-#define kvm_memslot_is_gmem_only(slot)		false
 #define max_huge_page_level			KVM_MAX_HUGEPAGE_LEVEL
 #define KVM_USER_MEM_SLOTS			UM_MAX_SLOTS
-/* Of shadow paging; nobody comes here. */
-#define kvm_mmu_prepare_zap_page(kvm, sp, list)	WARN_ON(!list_empty(list))
 
-#define mmu_topup_memory_caches(vcpu, indirect)	um_topup(vcpu)
+/* Calls from here are seen, too. */
 #define kvm_tdp_mmu_map				stress_kvm_tdp_mmu_map
 #define kvm_tdp_mmu_fast_pf_get_last_sptep	stress_kvm_tdp_mmu_fast_pf_get_last_sptep
 #define kvm_tdp_mmu_zap_possible_nx_huge_page	stress_kvm_tdp_mmu_zap_possible_nx_huge_page
+
+static inline int mmu_topup_memory_caches(struct kvm_vcpu *vcpu, bool indirect)
+{
+	return um_topup(vcpu);
+}
+
+/* Of shadow paging and of what guests do; nobody comes here. */
+static inline u64 *fast_pf_get_last_sptep(struct kvm_vcpu *vcpu, gpa_t gpa, u64 *spte)
+{
+	return NULL;
+}
+
+static inline void kvm_mmu_prepare_zap_page(struct kvm *kvm, struct kvm_mmu_page *sp,
+					    struct list_head *list)
+{
+	WARN_ON(1);
+}
+
+static inline bool is_guest_mode(struct kvm_vcpu *vcpu)
+{
+	return false;
+}
+
+static inline bool kvm_apicv_activated(struct kvm *kvm)
+{
+	return false;
+}
+
+static inline bool kvm_memslot_is_gmem_only(const struct kvm_memory_slot *slot)
+{
+	return false;
+}
 
 /* How large the host maps a page. */
 static int host_pfn_mapping_level(struct kvm *kvm, gfn_t gfn, const struct kvm_memory_slot *slot)
@@ -427,6 +453,7 @@ static struct kvm_memory_slot *new_slot(const struct stress_memory *mem)
 /* Nobody walks by the old one on return. */
 static void swap_slot(struct kvm *kvm, u32 id, struct kvm_memory_slot *slot)
 {
+	/* what is in it, before it is found */
 	smp_store_release(&kvm->memslots.um_slot[id], slot);
 	synchronize_srcu(&kvm->srcu);
 }
@@ -660,14 +687,16 @@ struct static_call_key __SCK__kvm_x86_vm_destroy;
 static int set_external_spte(struct kvm *kvm, gfn_t gfn, u64 old_spte, u64 new_spte,
 			     enum pg_level level)
 {
-	typeof(&set_external_spte) fn = READ_ONCE(__SCK__kvm_x86_set_external_spte.func);
+	int (*fn)(struct kvm *kvm, gfn_t gfn, u64 old_spte, u64 new_spte, enum pg_level level) =
+		READ_ONCE(__SCK__kvm_x86_set_external_spte.func);
 
 	return fn ? fn(kvm, gfn, old_spte, new_spte, level) : 0;
 }
 
 static void free_external_spt(struct kvm *kvm, struct kvm_mmu_page *sp)
 {
-	typeof(&free_external_spt) fn = READ_ONCE(__SCK__kvm_x86_free_external_spt.func);
+	void (*fn)(struct kvm *kvm, struct kvm_mmu_page *sp) =
+		READ_ONCE(__SCK__kvm_x86_free_external_spt.func);
 
 	if (fn)
 		fn(kvm, sp);

@@ -22,8 +22,6 @@ void bed_point(enum bed_point p, gfn_t gfn, int level)
 	switch (p) {
 	case BED_BEFORE_FREEZE:
 	case BED_BEFORE_CMPXCHG:
-	case BED_BEFORE_UNFREEZE:
-	case BED_BEFORE_CALL_RCU:
 		tdps_point(TDPS_POINT_CHANGE);
 		break;
 	case BED_YIELDED:

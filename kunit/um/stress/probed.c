@@ -8,7 +8,7 @@
 
 #define ARG(x)	((unsigned long)(x))
 
-#define PROBED(_type, _fn, _params, _args, ...)				\
+#define PROBING(_type, _fn, _params, _args, ...)			\
 _type stress_##_fn _params						\
 {									\
 	struct um_call c;						\
@@ -22,7 +22,7 @@ _type stress_##_fn _params						\
 	return ret;							\
 }
 
-#define PROBED_VOID(_fn, _params, _args, ...)				\
+#define PROBING_VOID(_fn, _params, _args, ...)				\
 void stress_##_fn _params						\
 {									\
 	struct um_call c;						\
@@ -33,88 +33,90 @@ void stress_##_fn _params						\
 	um_call_leave(&um_probed[STRESS_##_fn], &c);			\
 }
 
-PROBED(int, kvm_tdp_mmu_map, (struct kvm_vcpu *vcpu, struct kvm_page_fault *fault),
-       (vcpu, fault), ARG(vcpu), ARG(fault))
-PROBED(bool, kvm_tdp_mmu_unmap_gfn_range,
-       (struct kvm *kvm, struct kvm_gfn_range *range, bool flush), (kvm, range, flush),
-       ARG(kvm), ARG(range), flush)
-PROBED(bool, kvm_tdp_mmu_zap_leafs, (struct kvm *kvm, gfn_t start, gfn_t end, bool flush),
-       (kvm, start, end, flush), ARG(kvm), start, end, flush)
-PROBED_VOID(kvm_tdp_mmu_zap_all, (struct kvm *kvm), (kvm), ARG(kvm))
-PROBED_VOID(kvm_tdp_mmu_zap_invalidated_roots, (struct kvm *kvm, bool shared), (kvm, shared),
-	    ARG(kvm), shared)
-PROBED(bool, kvm_tdp_mmu_zap_possible_nx_huge_page,
-       (struct kvm *kvm, struct kvm_mmu_page *sp), (kvm, sp), ARG(kvm), ARG(sp))
-PROBED_VOID(kvm_tdp_mmu_invalidate_roots,
-	    (struct kvm *kvm, enum kvm_tdp_mmu_root_types types), (kvm, types), ARG(kvm), types)
-PROBED_VOID(kvm_tdp_mmu_try_split_huge_pages,
-	    (struct kvm *kvm, const struct kvm_memory_slot *slot, gfn_t start, gfn_t end,
-	     int level, bool shared),
-	    (kvm, slot, start, end, level, shared),
-	    ARG(kvm), ARG(slot), start, end, level, shared)
-PROBED(bool, kvm_tdp_mmu_age_gfn_range, (struct kvm *kvm, struct kvm_gfn_range *range),
-       (kvm, range), ARG(kvm), ARG(range))
-PROBED(bool, kvm_tdp_mmu_test_age_gfn, (struct kvm *kvm, struct kvm_gfn_range *range),
-       (kvm, range), ARG(kvm), ARG(range))
-PROBED(bool, kvm_tdp_mmu_wrprot_slot,
-       (struct kvm *kvm, const struct kvm_memory_slot *slot, int level), (kvm, slot, level),
-       ARG(kvm), ARG(slot), level)
-PROBED(bool, kvm_tdp_mmu_write_protect_gfn,
-       (struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t gfn, int level),
-       (kvm, slot, gfn, level), ARG(kvm), ARG(slot), gfn, level)
-PROBED_VOID(kvm_tdp_mmu_clear_dirty_slot,
-	    (struct kvm *kvm, const struct kvm_memory_slot *slot), (kvm, slot),
-	    ARG(kvm), ARG(slot))
-PROBED_VOID(kvm_tdp_mmu_clear_dirty_pt_masked,
-	    (struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t gfn, unsigned long mask,
-	     bool wrprot),
-	    (kvm, slot, gfn, mask, wrprot), ARG(kvm), ARG(slot), gfn, mask, wrprot)
-PROBED(int, kvm_tdp_mmu_get_walk,
-       (struct kvm_vcpu *vcpu, u64 addr, u64 *sptes, int *root_level),
-       (vcpu, addr, sptes, root_level), ARG(vcpu), addr, ARG(sptes), ARG(root_level))
-PROBED(u64 *, kvm_tdp_mmu_fast_pf_get_last_sptep,
-       (struct kvm_vcpu *vcpu, gfn_t gfn, u64 *spte), (vcpu, gfn, spte),
-       ARG(vcpu), gfn, ARG(spte))
-PROBED_VOID(kvm_tdp_mmu_alloc_root, (struct kvm_vcpu *vcpu, bool mirror), (vcpu, mirror),
-	    ARG(vcpu), mirror)
-PROBED_VOID(kvm_mmu_uninit_tdp_mmu, (struct kvm *kvm), (kvm), ARG(kvm))
-PROBED_VOID(kvm_arch_flush_shadow_memslot, (struct kvm *kvm, struct kvm_memory_slot *slot),
-	    (kvm, slot), ARG(kvm), ARG(slot))
-PROBED_VOID(kvm_arch_destroy_vm, (struct kvm *kvm), (kvm), ARG(kvm))
-PROBED(int, kvm_mmu_notifier_invalidate_range_start,
-       (struct mmu_notifier *mn, const struct mmu_notifier_range *range), (mn, range),
-       ARG(mn), ARG(range))
+PROBING(int, kvm_tdp_mmu_map, (struct kvm_vcpu *vcpu, struct kvm_page_fault *fault),
+	(vcpu, fault), ARG(vcpu), ARG(fault))
+PROBING(bool, kvm_tdp_mmu_unmap_gfn_range,
+	(struct kvm *kvm, struct kvm_gfn_range *range, bool flush), (kvm, range, flush),
+	ARG(kvm), ARG(range), flush)
+PROBING(bool, kvm_tdp_mmu_zap_leafs, (struct kvm *kvm, gfn_t start, gfn_t end, bool flush),
+	(kvm, start, end, flush), ARG(kvm), start, end, flush)
+PROBING_VOID(kvm_tdp_mmu_zap_all, (struct kvm *kvm), (kvm), ARG(kvm))
+PROBING_VOID(kvm_tdp_mmu_zap_invalidated_roots, (struct kvm *kvm, bool shared), (kvm, shared),
+	     ARG(kvm), shared)
+PROBING(bool, kvm_tdp_mmu_zap_possible_nx_huge_page,
+	(struct kvm *kvm, struct kvm_mmu_page *sp), (kvm, sp), ARG(kvm), ARG(sp))
+PROBING_VOID(kvm_tdp_mmu_invalidate_roots,
+	     (struct kvm *kvm, enum kvm_tdp_mmu_root_types types), (kvm, types), ARG(kvm), types)
+PROBING_VOID(kvm_tdp_mmu_try_split_huge_pages,
+	     (struct kvm *kvm, const struct kvm_memory_slot *slot, gfn_t start, gfn_t end,
+	      int level, bool shared),
+	     (kvm, slot, start, end, level, shared),
+	     ARG(kvm), ARG(slot), start, end, level, shared)
+PROBING(bool, kvm_tdp_mmu_age_gfn_range, (struct kvm *kvm, struct kvm_gfn_range *range),
+	(kvm, range), ARG(kvm), ARG(range))
+PROBING(bool, kvm_tdp_mmu_test_age_gfn, (struct kvm *kvm, struct kvm_gfn_range *range),
+	(kvm, range), ARG(kvm), ARG(range))
+PROBING(bool, kvm_tdp_mmu_wrprot_slot,
+	(struct kvm *kvm, const struct kvm_memory_slot *slot, int level), (kvm, slot, level),
+	ARG(kvm), ARG(slot), level)
+PROBING(bool, kvm_tdp_mmu_write_protect_gfn,
+	(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t gfn, int level),
+	(kvm, slot, gfn, level), ARG(kvm), ARG(slot), gfn, level)
+PROBING_VOID(kvm_tdp_mmu_clear_dirty_slot,
+	     (struct kvm *kvm, const struct kvm_memory_slot *slot), (kvm, slot),
+	     ARG(kvm), ARG(slot))
+PROBING_VOID(kvm_tdp_mmu_clear_dirty_pt_masked,
+	     (struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t gfn, unsigned long mask,
+	      bool wrprot),
+	     (kvm, slot, gfn, mask, wrprot), ARG(kvm), ARG(slot), gfn, mask, wrprot)
+PROBING(int, kvm_tdp_mmu_get_walk,
+	(struct kvm_vcpu *vcpu, u64 addr, u64 *sptes, int *root_level),
+	(vcpu, addr, sptes, root_level), ARG(vcpu), addr, ARG(sptes), ARG(root_level))
+PROBING(u64 *, kvm_tdp_mmu_fast_pf_get_last_sptep,
+	(struct kvm_vcpu *vcpu, gfn_t gfn, u64 *spte), (vcpu, gfn, spte),
+	ARG(vcpu), gfn, ARG(spte))
+PROBING_VOID(kvm_tdp_mmu_alloc_root, (struct kvm_vcpu *vcpu, bool mirror), (vcpu, mirror),
+	     ARG(vcpu), mirror)
+PROBING_VOID(kvm_mmu_uninit_tdp_mmu, (struct kvm *kvm), (kvm), ARG(kvm))
+PROBING_VOID(kvm_arch_flush_shadow_memslot, (struct kvm *kvm, struct kvm_memory_slot *slot),
+	     (kvm, slot), ARG(kvm), ARG(slot))
+PROBING_VOID(kvm_arch_destroy_vm, (struct kvm *kvm), (kvm), ARG(kvm))
+PROBING(int, kvm_mmu_notifier_invalidate_range_start,
+	(struct mmu_notifier *mn, const struct mmu_notifier_range *range), (mn, range),
+	ARG(mn), ARG(range))
 
-#define WRAPPED(_fn)	[STRESS_##_fn] = { #_fn, stress_##_fn }
-#define TELLS(_fn)	[STRESS_##_fn] = { #_fn, _fn }
+#define WRAPPED(_fn)	{ #_fn, stress_##_fn }
+#define TELLS(_fn)	{ #_fn, _fn }
 
 struct um_probed um_probed[] = {
 	/* white.c tells of this one, and takes it for the first */
-	TELLS(kvm_tdp_mmu_recover_huge_pages),
-	WRAPPED(kvm_tdp_mmu_map),
-	WRAPPED(kvm_tdp_mmu_unmap_gfn_range),
-	WRAPPED(kvm_tdp_mmu_zap_leafs),
-	WRAPPED(kvm_tdp_mmu_zap_all),
-	WRAPPED(kvm_tdp_mmu_zap_invalidated_roots),
-	WRAPPED(kvm_tdp_mmu_zap_possible_nx_huge_page),
-	WRAPPED(kvm_tdp_mmu_invalidate_roots),
-	WRAPPED(kvm_tdp_mmu_try_split_huge_pages),
-	WRAPPED(kvm_tdp_mmu_age_gfn_range),
-	WRAPPED(kvm_tdp_mmu_test_age_gfn),
-	WRAPPED(kvm_tdp_mmu_wrprot_slot),
-	WRAPPED(kvm_tdp_mmu_write_protect_gfn),
-	WRAPPED(kvm_tdp_mmu_clear_dirty_slot),
-	WRAPPED(kvm_tdp_mmu_clear_dirty_pt_masked),
-	WRAPPED(kvm_tdp_mmu_get_walk),
-	WRAPPED(kvm_tdp_mmu_fast_pf_get_last_sptep),
-	WRAPPED(kvm_tdp_mmu_alloc_root),
-	WRAPPED(kvm_mmu_uninit_tdp_mmu),
-	WRAPPED(kvm_arch_flush_shadow_memslot),
-	WRAPPED(kvm_arch_destroy_vm),
-	WRAPPED(kvm_mmu_notifier_invalidate_range_start),
-	TELLS(kvm_flush_remote_tlbs),
-	TELLS(kvm_make_all_cpus_request),
-	TELLS(mark_page_dirty_in_slot),
+	[STRESS_kvm_tdp_mmu_recover_huge_pages] = TELLS(kvm_tdp_mmu_recover_huge_pages),
+	[STRESS_kvm_tdp_mmu_map] = WRAPPED(kvm_tdp_mmu_map),
+	[STRESS_kvm_tdp_mmu_unmap_gfn_range] = WRAPPED(kvm_tdp_mmu_unmap_gfn_range),
+	[STRESS_kvm_tdp_mmu_zap_leafs] = WRAPPED(kvm_tdp_mmu_zap_leafs),
+	[STRESS_kvm_tdp_mmu_zap_all] = WRAPPED(kvm_tdp_mmu_zap_all),
+	[STRESS_kvm_tdp_mmu_zap_invalidated_roots] = WRAPPED(kvm_tdp_mmu_zap_invalidated_roots),
+	[STRESS_kvm_tdp_mmu_zap_possible_nx_huge_page] =
+		WRAPPED(kvm_tdp_mmu_zap_possible_nx_huge_page),
+	[STRESS_kvm_tdp_mmu_invalidate_roots] = WRAPPED(kvm_tdp_mmu_invalidate_roots),
+	[STRESS_kvm_tdp_mmu_try_split_huge_pages] = WRAPPED(kvm_tdp_mmu_try_split_huge_pages),
+	[STRESS_kvm_tdp_mmu_age_gfn_range] = WRAPPED(kvm_tdp_mmu_age_gfn_range),
+	[STRESS_kvm_tdp_mmu_test_age_gfn] = WRAPPED(kvm_tdp_mmu_test_age_gfn),
+	[STRESS_kvm_tdp_mmu_wrprot_slot] = WRAPPED(kvm_tdp_mmu_wrprot_slot),
+	[STRESS_kvm_tdp_mmu_write_protect_gfn] = WRAPPED(kvm_tdp_mmu_write_protect_gfn),
+	[STRESS_kvm_tdp_mmu_clear_dirty_slot] = WRAPPED(kvm_tdp_mmu_clear_dirty_slot),
+	[STRESS_kvm_tdp_mmu_clear_dirty_pt_masked] = WRAPPED(kvm_tdp_mmu_clear_dirty_pt_masked),
+	[STRESS_kvm_tdp_mmu_get_walk] = WRAPPED(kvm_tdp_mmu_get_walk),
+	[STRESS_kvm_tdp_mmu_fast_pf_get_last_sptep] = WRAPPED(kvm_tdp_mmu_fast_pf_get_last_sptep),
+	[STRESS_kvm_tdp_mmu_alloc_root] = WRAPPED(kvm_tdp_mmu_alloc_root),
+	[STRESS_kvm_mmu_uninit_tdp_mmu] = WRAPPED(kvm_mmu_uninit_tdp_mmu),
+	[STRESS_kvm_arch_flush_shadow_memslot] = WRAPPED(kvm_arch_flush_shadow_memslot),
+	[STRESS_kvm_arch_destroy_vm] = WRAPPED(kvm_arch_destroy_vm),
+	[STRESS_kvm_mmu_notifier_invalidate_range_start] =
+		WRAPPED(kvm_mmu_notifier_invalidate_range_start),
+	[STRESS_kvm_flush_remote_tlbs] = TELLS(kvm_flush_remote_tlbs),
+	[STRESS_kvm_make_all_cpus_request] = TELLS(kvm_make_all_cpus_request),
+	[STRESS_mark_page_dirty_in_slot] = TELLS(mark_page_dirty_in_slot),
 	/* of no address: point.c tells of them */
 	[STRESS_yield_read] = { "__cond_resched_rwlock_read", &um_probed[STRESS_yield_read] },
 	[STRESS_yield_write] = { "__cond_resched_rwlock_write", &um_probed[STRESS_yield_write] },

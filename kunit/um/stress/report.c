@@ -11,6 +11,7 @@
 #include <linux/delay.h>
 #include <linux/init.h>
 #include <linux/kmsg_dump.h>
+#include <linux/moduleparam.h>
 #include <linux/reboot.h>
 #include <linux/seq_file.h>
 #include <linux/string.h>
@@ -27,24 +28,14 @@
 #define GRACE_S		120	/* for the run's end, beyond its duration */
 #define FILE_SIZE	(8 << 20)
 
-static char path[256];
-static int fd = -1;
-static bool stop_early;
-
-static int __init set_path(char *text)
-{
-	strscpy(path, text);
-	return 1;
-}
-__setup("tdp_stress_results=", set_path);
+static char *path = "";
+core_param(tdp_stress_results, path, charp, 0444);
 
 /* A verdict that is out will not get better. */
-static int __init set_stop_early(char *text)
-{
-	stop_early = true;
-	return 1;
-}
-__setup("tdp_stress_stop_early", set_stop_early);
+static bool stop_early;
+core_param(tdp_stress_stop_early, stop_early, bool, 0444);
+
+static int fd = -1;
 
 /* In one piece: others may write at the same time, and the file is appended to. */
 static void put(const char *text, size_t len)
@@ -143,7 +134,7 @@ static void show_log(struct seq_file *m)
 static bool is_news(const char *text)
 {
 	static const char * const others[] = {
-		" ", "---", "not checked", "parameters",
+		" ", "---", "not checked", "parameters", "tdp_stress run",
 	};
 	int i;
 
@@ -173,13 +164,13 @@ static struct console report_console = {
 	.index = -1,
 };
 
-static void alive(struct work_struct *work)
+static void sign_of_life(struct work_struct *work)
 {
 	send("@alive %llu\n", ktime_get_seconds());
 	queue_delayed_work(system_dfl_wq, to_delayed_work(work), msecs_to_jiffies(ALIVE_MS));
 }
 
-static DECLARE_DELAYED_WORK(alive_work, alive);
+static DECLARE_DELAYED_WORK(alive_work, sign_of_life);
 
 static int __init report_open(void)
 {
@@ -193,9 +184,8 @@ static int __init report_open(void)
 	}
 	send("@boot %llu\n", ktime_get_seconds());
 	queue_delayed_work(system_dfl_wq, &alive_work, 0);
-	pr_info("loading\n");
 	/* dmesg.py: from here on every warning counts */
-	printk(KERN_INFO "tdp_stress run: begin\n");
+	pr_info("tdp_stress run: begin\n");
 	return 0;
 }
 subsys_initcall(report_open);
