@@ -229,8 +229,10 @@ def _make(uml, jobs):
             "%d files" % count[0]
         step.progress(done)
 
-    if command.logged(_argv(uml) + ["-j%d" % jobs, "linux"], uml.log, on_line, tick):
-        step.failed()
-        raise failure(uml.folder, uml.log, "UML does not build")
+    # what is tested first: a tree that does not fit says so before all of it is built
+    for target in ([shadow.PLACE + "/kunit/"] if full else []) + ["linux"]:
+        if command.logged(_argv(uml) + ["-j%d" % jobs, target], uml.log, on_line, tick):
+            step.failed()
+            raise failure(uml.folder, uml.log, "UML does not build")
     step.done("%d files" % count[0])
     return "built"
