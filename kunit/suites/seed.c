@@ -575,13 +575,14 @@ static struct kunit_case seed_cases[] = {
 	KUNIT_CASE_PARAM(c_new_leaf_is_set_or_not, answer_gen_params),
 	KUNIT_CASE_PARAM(c_leaf_is_changed_or_not, answer_gen_params),
 	KUNIT_CASE_PARAM(c_step_by_step, moment_gen_params),
+	/* lockdep says a thing once: this one before all others that split */
+	KUNIT_CASE_PARAM(e_allocated_outside_of_locks, huge_level_gen_params),
 	KUNIT_CASE_PARAM(d_leaf_to_none, level_gen_params),
 	KUNIT_CASE_PARAM(d_table_to_none, huge_level_gen_params),
 	KUNIT_CASE_PARAM(d_leaf_to_table, huge_level_gen_params),
 	KUNIT_CASE_PARAM(d_anything_else_bugs_vm, level_gen_params),
 	KUNIT_CASE_PARAM(d_refused_split_leaves_leaf, huge_refusal_gen_params),
 	KUNIT_CASE_PARAM(e_page_comes_with_table, huge_level_gen_params),
-	KUNIT_CASE_PARAM(e_allocated_outside_of_locks, huge_level_gen_params),
 	KUNIT_CASE_PARAM(e_refused_page_is_given_back, huge_refusal_gen_params),
 	{}
 };
