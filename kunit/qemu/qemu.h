@@ -16,6 +16,8 @@
  * too, and has to be left out.)
  */
 #ifdef MODULE
+extern bool *home_tdp_enabled;	/* kvm_host.h, which comes before, has declared that one in 7.2 */
+
 #define kvm_ad_enabled			(*home_kvm_ad_enabled)
 #define tdp_enabled			(*home_tdp_enabled)
 #define tdp_mmu_enabled			(*home_tdp_mmu_enabled)
