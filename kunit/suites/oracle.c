@@ -382,6 +382,7 @@ static void x4_seamcall(bool bad)
 	seamcall(TDPS_CALL_MEM_RANGE_BLOCK, 0, bad ? RLOCK : WLOCK);
 }
 
+/* Busy, done, and busy the next time is no bad luck twice in a row. */
 static void x4_busy_twice(bool bad)
 {
 	const u64 busy = TDX_OPERAND_BUSY | TDX_OPERAND_ID_SEPT;
@@ -389,8 +390,10 @@ static void x4_busy_twice(bool bad)
 	struct tdps_ctx *ctx = tdps_extop_begin(&x);
 
 	seamcall(TDPS_CALL_MEM_RANGE_BLOCK, busy, WLOCK);
-	seamcall(TDPS_CALL_MEM_RANGE_BLOCK, bad ? busy : 0, WLOCK);
-	tdps_extop_end(ctx, &x, bad ? -EBUSY : 0);
+	if (!bad)
+		seamcall(TDPS_CALL_MEM_RANGE_BLOCK, 0, WLOCK);
+	seamcall(TDPS_CALL_MEM_RANGE_BLOCK, busy, WLOCK);
+	tdps_extop_end(ctx, &x, -EBUSY);
 }
 
 static void say(const char *line)
@@ -613,6 +616,7 @@ static void t1_non_present(bool bad)
 {
 	struct tdps_spte mmio = { .raw = 0x123, .mmio = !bad };
 
+	change(at(GFN, 1, RLOCK), none(), none());
 	change(at(GFN, 1, RLOCK), none(), mmio);
 }
 
@@ -799,6 +803,22 @@ static void p1_no_end(bool bad)
 	END(ctx, TDPS_OP_AGE);
 }
 
+/* It took an hour: within the inner operation, or in the outer one after that. */
+static void p1_no_progress_since_the_inner_one(bool bad)
+{
+	struct tdps_ctx *ctx = begin(TDPS_OP_NOTIFIER, DIRECT, TDPS_LOCK_NONE);
+
+	begin(TDPS_OP_UNMAP, DIRECT, WLOCK);
+	if (!bad)
+		ctx->active_ns -= HOUR;
+	tdps_limits.progress_ns = 2 * HOUR;
+	END(ctx, TDPS_OP_UNMAP);
+	if (bad)
+		ctx->active_ns -= HOUR;
+	tdps_limits.progress_ns = HOUR / 10;	/* of which a notifier may take six */
+	END(ctx, TDPS_OP_NOTIFIER);
+}
+
 /* --- SPLAT --- */
 
 static void splat_warning(bool bad)
@@ -944,6 +964,7 @@ static const struct scenario scenarios[] = {
 	S(P1, p1_same_fault, "4 times"),
 	S_PLANT(P1, p1_no_progress, "age made no progress for"),
 	S(P1, p1_no_end, "age has made no progress for"),
+	S(P1, p1_no_progress_since_the_inner_one, "mmu_notifier made no progress for 3600"),
 	S(SPLAT, splat_warning, "WARNING: CPU: 1 PID: 7 at arch/x86/kvm/mmu/tdp_mmu.c:1"),
 	S_SILENT(SPLAT, splat_bugged, "KVM has given up this VM (KVM_BUG_ON)"),
 	S_SILENT(SPLAT, splat_bugged_again, "KVM has given up this VM (KVM_BUG_ON)"),
