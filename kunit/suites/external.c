@@ -351,10 +351,12 @@ static void loser_keeps_its_page(struct kunit *test)
 	};
 	struct bed *b = bed_of(test);
 	u64 pages = bed_external_pages(b);
-	struct stock *s = take_stock(b, 0);
 	u32 from = bed_ops_from(b);
+	struct stock *s;
 	bool followed;
 
+	needs_point(b, BED_BEFORE_FREEZE);
+	s = take_stock(b, 0);
 	followed = bed_follow(b, steps, actor, ARRAY_SIZE(actor));
 	/* what A has linked above stays: tables, of two pages each */
 	KUNIT_EXPECT_EQ(test, gone_for_good(b, 0, s),
