@@ -76,8 +76,6 @@ int home_frames_open(void)
 		pr_err("no file for the bed's memory (%ld)\n", PTR_ERR(frames_file));
 		return PTR_ERR(frames_file);
 	}
-	/* or no mapping of it could be a shared one */
-	frames_file->f_mode |= FMODE_LSEEK | FMODE_PREAD | FMODE_PWRITE;
 	return 0;
 }
 

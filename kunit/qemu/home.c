@@ -58,13 +58,13 @@ int home_open(void)
 		err = home_frames_open();
 	if (!err)
 		err = start_backend();
-	if (!err)
-		err = home_hooks_open();
-	if (err)
+	if (err) {
 		home_close();
-	else
-		home_points_open();
-	return err;
+		return err;
+	}
+	home_hooks_open();
+	home_points_open();
+	return 0;
 }
 
 void home_close(void)

@@ -100,7 +100,7 @@ static struct {
 } orig;
 
 /* May sleep; KVM has been found, and there is no VM. */
-int home_hooks_open(void)
+void home_hooks_open(void)
 {
 	orig.set = READ_ONCE(tdps_sym.set_key->func);
 	orig.free = READ_ONCE(tdps_sym.free_key->func);
@@ -116,7 +116,6 @@ int home_hooks_open(void)
 			     hook_vm_pre_destroy);
 	__static_call_update(tdps_sym.destroy_key, tdps_sym.destroy_tramp, hook_vm_destroy);
 	orig.hooked = true;
-	return 0;
 }
 
 /* May sleep; the last VM of ours is gone, others do not come while suites run. */

@@ -54,7 +54,7 @@ int home_get(struct kvm_vcpu *v);
 void home_put(struct kvm_vcpu *v);
 
 /* hooks.c: KVM's calls out. */
-int home_hooks_open(void);
+void home_hooks_open(void);
 void home_hooks_close(void);
 /* The bed whose VM this is: what its end is told. NULL: no longer interested. */
 void home_watch_end(struct kvm *kvm, struct bed_home *h);

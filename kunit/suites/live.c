@@ -24,6 +24,10 @@ static void level_desc(const int *level, char *desc)
 
 KUNIT_ARRAY_PARAM(level, levels, level_desc);
 
+static const int huge_levels[] = { PG_LEVEL_2M, PG_LEVEL_1G };
+
+KUNIT_ARRAY_PARAM(huge_level, huge_levels, level_desc);
+
 static int live_init(struct kunit *test)
 {
 	int err = bed_init(test);
@@ -450,8 +454,6 @@ static void log_splits_and_recovers(struct kunit *test)
 	int level = *(const int *)test->param_value;
 	struct bed *b = bed_of(test);
 
-	if (level == PG_LEVEL_4K)
-		kunit_skip(test, "a 4K leaf is not split");
 	KUNIT_ASSERT_EQ(test, live_fault(b, 0, BED_DIRECT, SHARED_GFN, true, level),
 			RET_PF_FIXED);
 	start_log(b);
@@ -506,7 +508,7 @@ static struct kunit_case live_cases[] = {
 	KUNIT_CASE(slot_is_deleted),
 	KUNIT_CASE(slot_moves),
 	KUNIT_CASE(writes_are_logged),
-	KUNIT_CASE_PARAM(log_splits_and_recovers, level_gen_params),
+	KUNIT_CASE_PARAM(log_splits_and_recovers, huge_level_gen_params),
 	KUNIT_CASE(checks_see_a_lost_entry),
 	{}
 };
