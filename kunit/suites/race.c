@@ -50,9 +50,12 @@ static long do_zap_table(struct bed *b, void *arg)
 	return zapped;
 }
 
+/* Was anything removed? Before KVM yields, as it may on a busy machine, it flushes itself. */
 static long do_zap_leafs(struct bed *b, void *arg)
 {
-	return bed_zap_leafs(b, GFN, END);
+	u32 flushes = home_flushes(b);
+
+	return bed_zap_leafs(b, GFN, END) || home_flushes(b) != flushes;
 }
 
 /*
