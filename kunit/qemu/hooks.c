@@ -42,11 +42,9 @@ void home_watch_end(struct kvm *kvm, struct bed_home *h)
 	WRITE_ONCE(watched.kvm, kvm);
 }
 
-bool home_is_mmu_lock(const rwlock_t *lock)
+struct kvm *home_watched(void)
 {
-	struct kvm *kvm = READ_ONCE(watched.kvm);
-
-	return kvm && lock == &kvm->mmu_lock;
+	return READ_ONCE(watched.kvm);
 }
 
 static int hook_set_external_spte(struct kvm *kvm, gfn_t gfn, u64 old_spte, u64 new_spte,

@@ -8,6 +8,7 @@
 
 #include <linux/kprobes.h>
 #include <linux/sched.h>
+#include <linux/tracepoint.h>
 
 #include <asm/text-patching.h>
 
@@ -60,7 +61,9 @@ static int yield_entry(struct fprobe *fp, unsigned long ip, unsigned long ret_ip
 {
 	struct place *at = data;
 
-	if (!home_is_mmu_lock((rwlock_t *)tdps_arg(regs, 0)))
+	struct kvm *kvm = home_watched();
+
+	if (!kvm || tdps_arg(regs, 0) != (unsigned long)&kvm->mmu_lock)
 		return 1;
 	*at = *this_cpu_ptr(&last);
 	bed_point(BED_YIELD, at->gfn, at->level);
@@ -88,6 +91,40 @@ static int call_rcu_entry(struct fprobe *fp, unsigned long ip, unsigned long ret
 	if (free_callback && tdps_arg(regs, 1) == free_callback)
 		bed_point(BED_BEFORE_CALL_RCU, sp->gfn, sp->role.level);
 	return 0;
+}
+
+/* --- entries that have been written --- */
+
+/*
+ * KVM traces a change before it counts leafs. Under mmu_lock held for read, an entry of
+ * a mirror root is still frozen then: that write is not told.
+ */
+static void on_changed(void *unused, int as_id, gfn_t gfn, int level, u64 old_spte,
+		       u64 new_spte)
+{
+	struct kvm *kvm = home_watched();
+
+	if (kvm && (gfn & kvm_gfn_direct_bits(kvm) || tdps_lock_of(kvm) != TDPS_LOCK_READ))
+		bed_point(BED_AFTER_WRITE, gfn, level);
+}
+
+static struct tracepoint *changed;
+static bool changed_on;
+
+static bool trace_changes(void)
+{
+	if (!changed_on && changed)
+		changed_on = !tracepoint_probe_register(changed, on_changed, NULL);
+	return changed_on;
+}
+
+static void untrace_changes(void)
+{
+	if (!changed_on)
+		return;
+	tracepoint_probe_unregister(changed, on_changed, NULL);
+	tracepoint_synchronize_unregister();
+	changed_on = false;
 }
 
 /* --- waiting for the owner of a frozen entry --- */
@@ -216,6 +253,8 @@ bool bed_has_point(enum bed_point p)
 		return turn_on(WALK_START, YIELD_WRITE);
 	case BED_BEFORE_CALL_RCU:
 		return free_callback && turn_on(CALL_RCU, CALL_RCU);
+	case BED_AFTER_WRITE:
+		return trace_changes();
 	case BED_WAIT_OWNER:
 		return nr_pauses;
 	default:
@@ -228,6 +267,7 @@ void home_points_reset(void)
 {
 	int i;
 
+	untrace_changes();
 	for (i = 0; i < ARRAY_SIZE(probes); i++)
 		if (probes[i].on)
 			unregister_fprobe(&probes[i].fp);
@@ -238,6 +278,7 @@ void home_points_reset(void)
 /* May sleep. What cannot be probed is a point that is not there. */
 void home_points_open(void)
 {
+	changed = (struct tracepoint *)tdps_lookup("__tracepoint_kvm_tdp_mmu_spte_changed");
 	free_callback = tdps_lookup("tdp_mmu_free_sp_rcu_callback");
 	find_pauses();
 }

@@ -58,7 +58,7 @@ void home_hooks_open(void);
 void home_hooks_close(void);
 /* The bed whose VM this is: what its end is told. NULL: no longer interested. */
 void home_watch_end(struct kvm *kvm, struct bed_home *h);
-bool home_is_mmu_lock(const rwlock_t *lock);	/* of that VM */
+struct kvm *home_watched(void);
 
 /* points.c: probes in the middle of KVM. */
 void home_points_open(void);
