@@ -5,6 +5,7 @@ Knows UML's command line; must not know how results are read.
 """
 
 import os
+import resource
 import shutil
 import time
 
@@ -16,6 +17,9 @@ from common.say import Step
 _ARGS = ("mem=1G", "ncpus=4", "seccomp=on", "console=tty", "kunit_shutdown=halt",
          "kunit.enable=1", "rcutree.jiffies_till_first_fqs=0", "rcutree.jiffies_till_next_fqs=1")
 _NEED_MIB = 1200
+#: of a CPU's thread, which with its guard page is 8 MiB then, and aligned by the host:
+#: UML walks a stack up to the next multiple of its own stacks' size, mapped or not
+_STACK = (8 << 20) - resource.getpagesize()
 #: a case that prints nothing for so long hangs; KUnit itself gives one 300 s
 _SILENT = 400
 _LONGEST = 3600
@@ -47,6 +51,12 @@ def environment(folder):
         except OSError:
             pass
     return command.environment({"TMPDIR": where, "HOME": str(folder)})
+
+
+def _limit_stack():
+    hard = resource.getrlimit(resource.RLIMIT_STACK)[1]
+    if hard == resource.RLIM_INFINITY or hard >= _STACK:
+        resource.setrlimit(resource.RLIMIT_STACK, (_STACK, hard))
 
 
 def run(uml, folder, raw, pattern=None, more=(), on_line=None, what="run the suites"):
