@@ -53,7 +53,8 @@ def environment(folder):
     return command.environment({"TMPDIR": where, "HOME": str(folder)})
 
 
-def _limit_stack():
+def limit_stack():
+    """Called in the child that becomes UML."""
     hard = resource.getrlimit(resource.RLIMIT_STACK)[1]
     if hard == resource.RLIM_INFINITY or hard >= _STACK:
         resource.setrlimit(resource.RLIMIT_STACK, (_STACK, hard))
@@ -84,7 +85,8 @@ def run(uml, folder, raw, pattern=None, more=(), on_line=None, what="run the sui
     why = ""
     try:
         code = command.logged(command_line(uml, pattern, more), raw, line, tick, _LONGEST,
-                              env=environment(folder), cwd=folder)
+                              env=environment(folder), cwd=folder,
+                              preexec_fn=limit_stack)
         if code == -1:
             why = "not finished after %d s" % _LONGEST
     except Silent:
