@@ -4,6 +4,8 @@
 Knows UML's command line; must not know how results are read.
 """
 
+import concurrent.futures
+import fnmatch
 import os
 import resource
 import shutil
@@ -16,6 +18,8 @@ from common.say import Step
 #: times, whose threads otherwise look every 30 ms or so
 _ARGS = ("mem=1G", "ncpus=4", "seccomp=on", "console=tty", "kunit_shutdown=halt",
          "kunit.enable=1", "rcutree.jiffies_till_first_fqs=0", "rcutree.jiffies_till_next_fqs=1")
+#: all suites in parts of about the same length, side by side: cases mostly wait
+_PARTS = ("tdp_mmu_[!s-z]*", "tdp_mmu_[s-z]*", "td[px]_s*")
 _NEED_MIB = 1200
 #: of a CPU's thread, which with its guard page is 8 MiB then, and aligned by the host:
 #: UML walks a stack up to the next multiple of its own stacks' size, mapped or not
@@ -28,7 +32,8 @@ _LONGEST = 3600
 class Boot:
     """What came of one boot."""
 
-    def __init__(self, code, seconds, why):
+    def __init__(self, raw, code, seconds, why):
+        self.raw = raw              # what it has printed
         self.code = code
         self.seconds = seconds
         self.why = why              # it was ended by force: why; else ""
@@ -60,9 +65,27 @@ def limit_stack():
         resource.setrlimit(resource.RLIMIT_STACK, (_STACK, hard))
 
 
-def run(uml, folder, raw, pattern=None, more=(), on_line=None, what="run the suites"):
-    """Boot @uml, its console into the file @raw; returns a Boot."""
-    step = Step(what)
+def parts(suites):
+    """Patterns that together are all @suites, each once."""
+    if all(sum(fnmatch.fnmatchcase(s, p) for p in _PARTS) == 1 for s in suites):
+        return _PARTS
+    return (None,)
+
+
+def run_parts(uml, folder, patterns):
+    """Boot @uml once for each pattern, all at the same time; a list of Boots."""
+    step = Step("run the suites")
+    with concurrent.futures.ThreadPoolExecutor(len(patterns)) as pool:
+        boots = list(pool.map(lambda n: run(uml, folder, folder / ("raw-%d.log" % n),
+                                            patterns[n], step=step), range(len(patterns))))
+    step.done("; ".join(sorted({b.why or "exit code %d" % b.code for b in boots})))
+    return boots
+
+
+def run(uml, folder, raw, pattern=None, more=(), what="run the suites", step=None):
+    """Boot @uml, its console into the file @raw; returns a Boot. @step: somebody else's."""
+    shared = step
+    step = shared or Step(what)
     start = time.monotonic()
     seen = [start, ""]          # when something was printed last, and by which suite
 
@@ -70,8 +93,6 @@ def run(uml, folder, raw, pattern=None, more=(), on_line=None, what="run the sui
         seen[0] = time.monotonic()
         if "# Subtest: " in text and text.startswith("    #"):
             seen[1] = text.split(": ", 1)[1]
-        if on_line:
-            on_line(text)
 
     class Silent(Exception):
         pass
@@ -92,5 +113,6 @@ def run(uml, folder, raw, pattern=None, more=(), on_line=None, what="run the sui
     except Silent:
         code, why = -1, "nothing printed for %d s" % _SILENT
     seconds = time.monotonic() - start
-    step.done(why or "exit code %d" % code)
-    return Boot(code, seconds, why)
+    if not shared:
+        step.done(why or "exit code %d" % code)
+    return Boot(raw, code, seconds, why)

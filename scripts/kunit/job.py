@@ -65,14 +65,20 @@ def build(values, folder):
 
 
 def in_uml(kernel, folder, wanted=None):
-    """Boot @kernel and read what it says: (Boot, Report)."""
-    raw = folder / "raw.log"
-    booted = boot.run(kernel, folder, raw, wanted)
-    with open(raw, encoding="utf-8", errors="replace") as f:
-        result = ktap.read(f)
-    if not result.complete:
-        _name_the_crashed(kernel, folder, wanted, result)
-    return booted, result
+    """Boot @kernel and read what it says: (list of Boots, Report)."""
+    patterns = (wanted,) if wanted else boot.parts(suites())
+    boots = boot.run_parts(kernel, folder, patterns)
+    whole = None
+    for booted, part in zip(boots, patterns):
+        with open(booted.raw, encoding="utf-8", errors="replace") as f:
+            result = ktap.read(f)
+        if not result.complete:
+            _name_the_crashed(kernel, folder, part, result)
+        if whole:
+            whole.add(result)
+        else:
+            whole = result
+    return boots, whole
 
 
 def _name_the_crashed(kernel, folder, wanted, result):
@@ -94,19 +100,21 @@ def _uml(values, folder, wanted):
     say("  kernel: UML, Linux %s, %s%s, %s (%.1f s)" % (
         kernel.release, kernel.config_name,
         ", with %s" % _changed(values) if _changed(values) else "", kernel.how, kernel.seconds))
-    booted, result = in_uml(kernel, folder, wanted)
-    raw = folder / "raw.log"
+    boots, result = in_uml(kernel, folder, wanted)
     if not result.started:
-        lines = raw.read_text(errors="replace").splitlines()[-15:]
+        booted = next((b for b in boots if b.code), boots[0])
+        lines = booted.raw.read_text(errors="replace").splitlines()[-15:]
         raise Problem(EXIT_ENVIRONMENT, "UML does not come up on this machine (%s); log: %s" %
-                      (booted.why or "exit code %d" % booted.code, raw), lines)
+                      (booted.why or "exit code %d" % booted.code, booted.raw), lines)
     if result.complete and not result.cases:
         raise usage("FILTER=%s: no case has such a name" % values.filter)
-    report.parsed(kernel.folder / "tools/testing/kunit/kunit.py", raw, folder / "parsed",
-                  values.v or bool(values.filter))
-    if booted.why:
-        say("  %s: ended" % booted.why)
-    return kernel, result, {"build": round(kernel.seconds, 1), "run": round(booted.seconds, 1)}
+    report.parsed(kernel.folder / "tools/testing/kunit/kunit.py", [b.raw for b in boots],
+                  folder / "parsed", values.v or bool(values.filter))
+    for booted in boots:
+        if booted.why:
+            say("  %s: ended" % booted.why)
+    return kernel, result, {"build": round(kernel.seconds, 1),
+                            "run": round(max(b.seconds for b in boots), 1)}
 
 
 def _tidy(values, folder, code):
@@ -125,7 +133,7 @@ def run(values):
     kernel, result, timings = home(values, folder, wanted)
     report.suites(result)
     report.skips(result)
-    report.failures(result, folder / "raw.log")
+    report.failures(result, folder)
     data = {"where": values.where or "uml", "kernel": kernel.release,
             "tree": str(kernel.tree.path), "config": kernel.config_name,
             "variant": _changed(values), "filter": values.filter}

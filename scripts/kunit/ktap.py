@@ -57,6 +57,13 @@ class Report:
     def count(self, status):
         return sum(case.status == status for case in self.cases)
 
+    def add(self, other):
+        """Another boot of the same suites."""
+        self.cases += other.cases
+        self.splats += other.splats
+        self.started = self.started and other.started
+        self.complete = self.complete and other.complete
+
     def failed(self):
         return [c for c in self.cases if c.status in (FAILED, CRASHED)]
 

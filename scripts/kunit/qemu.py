@@ -108,6 +108,6 @@ def run(values, folder, wanted):
         say("  the guest %s: %s" % (outcome.end, outcome.why))
     # what it says belongs to no case, but a module that does not unload is wrong
     result.splats += [(None, "cannot " + text) for text in outcome.words("fail")]
-    report.parsed(kernel.tree.path / "tools/testing/kunit/kunit.py", folder / "raw.log",
+    report.parsed(kernel.tree.path / "tools/testing/kunit/kunit.py", [folder / "raw.log"],
                   folder / "parsed", values.v or bool(values.filter))
     return kernel, result, {"build": round(built, 1), "run": round(outcome.seconds, 1)}

@@ -16,14 +16,18 @@ from kunit import ktap
 _REPEATED = ("WHERE", "KSRC", "KVER", "VARIANT", "MUTANT", "KASAN", "FORCE")
 
 
-def parsed(tool, raw, out, everything):
-    """The kernel's own view of the file @raw (kunit.py parse), kept in @out."""
-    argv = [sys.executable, "-B", tool, "parse", raw]
-    out.write_text(command.output(argv)[1])
-    shown = out.read_text() if everything else command.output(argv + ["--failed"])[1]
-    for line in shown.splitlines():
-        if everything or "[PASSED]" not in line:
-            say("  " + line)
+def parsed(tool, raws, out, everything):
+    """The kernel's own view of the files @raws (kunit.py parse), kept in @out."""
+    out.write_text("")
+    for raw in raws:
+        argv = [sys.executable, "-B", tool, "parse", raw]
+        said = command.output(argv)[1]
+        with open(out, "a", encoding="utf-8") as f:
+            f.write(said)
+        shown = said if everything else command.output(argv + ["--failed"])[1]
+        for line in shown.splitlines():
+            if everything or "[PASSED]" not in line:
+                say("  " + line)
 
 
 def again(case):
@@ -56,7 +60,7 @@ def skips(report):
                                           ", ..." if len(cases) > 1 else "", reason))
 
 
-def failures(report, raw):
+def failures(report, folder):
     """Each failure, and how to see it again."""
     for case, text in report.splats:
         say("  the kernel complained in %s: %s" % (case.title if case else "no case", text))
@@ -68,7 +72,7 @@ def failures(report, raw):
             say("      again: %s" % command_line)
         shown.add(command_line)
     if report.splats or report.failed():
-        say("  everything that was said: %s" % raw)
+        say("  everything that was said: %s/raw*.log" % folder)
 
 
 def take(report, results, name):
