@@ -101,7 +101,9 @@ def _scan(tree):
             for name in names:
                 path = os.path.join(folder, name)
                 s = os.stat(path, follow_symlinks=False)
-                found[path] = (s.st_mtime_ns, s.st_size, s.st_ino)
+                # another clone has the same files
+                found["%s/%s" % (shadow.PLACE, os.path.relpath(path, cache.REPO))] = (
+                    s.st_mtime_ns, s.st_size, s.st_ino)
     return found
 
 
@@ -113,12 +115,13 @@ def _drop_stale_objects(uml, state, names):
 
 
 def _stale(state, now, digests):
-    """Names of files that differ from those of the last build, but are no newer."""
+    """Names (FOLDER/NAME) of files that differ from those of the last build, but are no newer."""
     built = int(state.stamp * 1e9)
     changed = [n for n in source.changes(state.files, now) if n in now and now[n][0] <= built]
     changed += [n for n in state.replaced.keys() | digests.keys()
                 if state.replaced.get(n) != digests.get(n)]
-    return {os.path.basename(n) for n in changed}
+    # with its folder: a basename alone is that of many
+    return {"/".join(n.split("/")[-2:]) for n in changed}
 
 
 def build(uml, jobs, replaced=None, folder=None):
