@@ -165,6 +165,12 @@ static u8 kvm_gmem_max_mapping_level(struct kvm *kvm, struct kvm_page_fault *fau
 	return fault ? fault->max_level : PG_LEVEL_4K;
 }
 
+/* Shared memory and guest_memfd are given back each for itself. */
+static u64 turn_of(const struct stress_memory *mem, u64 page, bool private)
+{
+	return page + (private ? mem->other_pfn : 0);
+}
+
 static int __kvm_mmu_faultin_pfn(struct kvm_vcpu *vcpu, struct kvm_page_fault *fault)
 {
 	const struct stress_memory *mem = memory_of(fault->slot);
@@ -173,7 +179,7 @@ static int __kvm_mmu_faultin_pfn(struct kvm_vcpu *vcpu, struct kvm_page_fault *f
 	if (fault->is_private)
 		fault->max_level = PG_LEVEL_4K;
 	fault->pfn = mem->pfn + page;
-	if (mem->other && test_bit(page, mem->other))
+	if (mem->other && test_bit(turn_of(mem, page, fault->is_private), mem->other))
 		fault->pfn += mem->other_pfn;
 	fault->map_writable = true;
 	return RET_PF_CONTINUE;
@@ -598,7 +604,7 @@ int stress_discard(struct kvm *kvm, u32 id, gfn_t gfn, u64 nr)
 	range.start = slot->userspace_addr + (page << PAGE_SHIFT);
 	range.end = slot->userspace_addr + (end << PAGE_SHIFT);
 	stress_kvm_mmu_notifier_invalidate_range_start(&kvm->mmu_notifier, &range);
-	change_frames(mem, page, end - page);
+	change_frames(mem, turn_of(mem, page, false), end - page);
 	invalidate_end(kvm);
 	return 0;
 }
@@ -664,6 +670,7 @@ int stress_convert(struct kvm *kvm, gfn_t gfn, u64 nr, bool private)
  */
 int stress_punch(struct kvm *kvm, gfn_t gfn, u64 nr)
 {
+	const struct stress_memory *mem;
 	struct kvm_memory_slot *slot;
 
 	guard(mutex)(&kvm->slots_lock);
@@ -671,7 +678,8 @@ int stress_punch(struct kvm *kvm, gfn_t gfn, u64 nr)
 	if (!slot || !memory_of(slot)->private)
 		return -ENOENT;
 	invalidate(kvm, slot, gfn, nr, KVM_FILTER_PRIVATE);
-	change_frames(memory_of(slot), gfn - slot->base_gfn, nr);
+	mem = memory_of(slot);
+	change_frames(mem, turn_of(mem, gfn - slot->base_gfn, true), nr);
 	invalidate_end(kvm);
 	return 0;
 }

@@ -95,7 +95,8 @@ void stress_destroy_vm(struct kvm *kvm);
  * @pages: pages, 0: there is no such slot
  * @pfn: their page frames, one after the other, from this on: nobody's memory
  * @other_pfn: distance to other frames, which take turns with the first
- * @other: pages that have the other frame, a bit for each; NULL: none ever
+ * @other: pages that have the other frame, a bit for each: as many for shared memory,
+ *	then for guest_memfd; NULL: none ever
  * @private: pages that attributes say are private, likewise
  * @host_level: how large the host maps them
  * @flags: KVM_MEM_*

@@ -221,7 +221,7 @@ static int make_region(struct tdps_vm *vm, enum tdps_region id)
 	if (crafted)
 		r->mode = kvcalloc(r->pages / HUGE_PAGES, sizeof(*r->mode), GFP_KERNEL);
 	else
-		um->other[id] = make_bitmap(r->pages);
+		um->other[id] = make_bitmap(2 * r->pages);
 	if (crafted ? !r->mode : !um->other[id])
 		return -ENOMEM;
 	if (id == TDPS_PRIVATE) {
