@@ -24,6 +24,22 @@ static u64 other_place(const struct tdps_vm *vm, u32 random)
 	return r->gfn + random % 8 * r->pages + (random >> 8) % 2;
 }
 
+/*
+ * Before mirror roots, KVM invalidates all roots of such a VM when a slot goes, and a
+ * prefault whose root is invalidated never ends: see tdps_entry_prefault().
+ */
+static int set_slot(struct tdps_vm *vm, u64 gfn)
+{
+	int err;
+
+	if (!TDPS_MIRROR_ROOTS)
+		down_write(&vm->roots_sem);
+	err = own_set_slot(vm, TDPS_MOVE, gfn, 0);
+	if (!TDPS_MIRROR_ROOTS)
+		up_write(&vm->roots_sem);
+	return err;
+}
+
 enum tdps_result tdps_life_slot_make(struct tdps_vm *vm, const struct tdps_target *t)
 {
 	u64 gfn = other_place(vm, t->random);
@@ -32,7 +48,7 @@ enum tdps_result tdps_life_slot_make(struct tdps_vm *vm, const struct tdps_targe
 	guard(mutex)(&vm->slot_lock);
 	if (vm->move_gfn)
 		return TDPS_NOTHING;
-	err = own_set_slot(vm, TDPS_MOVE, gfn, 0);
+	err = set_slot(vm, gfn);
 	if (!err)
 		WRITE_ONCE(vm->move_gfn, gfn);
 	return result_of(err);
@@ -46,7 +62,7 @@ enum tdps_result tdps_life_slot_move(struct tdps_vm *vm, const struct tdps_targe
 	guard(mutex)(&vm->slot_lock);
 	if (!vm->move_gfn || gfn == vm->move_gfn)
 		return TDPS_NOTHING;
-	err = own_set_slot(vm, TDPS_MOVE, gfn, 0);
+	err = set_slot(vm, gfn);
 	if (!err)
 		WRITE_ONCE(vm->move_gfn, gfn);
 	return result_of(err);
@@ -59,7 +75,7 @@ enum tdps_result tdps_life_slot_delete(struct tdps_vm *vm, const struct tdps_tar
 	guard(mutex)(&vm->slot_lock);
 	if (!vm->move_gfn)
 		return TDPS_NOTHING;
-	err = own_set_slot(vm, TDPS_MOVE, 0, 0);
+	err = set_slot(vm, 0);
 	if (!err)
 		WRITE_ONCE(vm->move_gfn, 0);
 	return result_of(err);
