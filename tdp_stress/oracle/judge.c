@@ -331,7 +331,7 @@ void tdps_spte_changed(const struct tdps_change *c)
 	now = tdps_record(TDPS_EV_SPTE, 0, &c->where, c->old_spte.raw, c->new_spte.raw, 0);
 	transition_spte(c);
 	frozen_spte(c);
-	if (c->new_spte.leaf && !c->old_spte.present && c->where.level > 1)
+	if (c->new_spte.leaf && !c->old_spte.leaf && c->where.level > 1)
 		zap_mapped(&c->where);
 	mirror = ctx && (is_mirror_change(ctx, &c->where, &c->old_spte) ||
 			 split_in_mirror(ctx, &c->where));

@@ -32,25 +32,32 @@ static bool zaps_nothing(enum tdps_op op)
  * A fault beside the range of a zap may map a huge leaf that overlaps it, while the
  * zap has yielded: KVM compares the fault's own GFN only, because whoever takes
  * away a part of a huge page splits it first, which is a zap of all of it. So this
- * is when each huge leaf was mapped. Overwritten without a lock: a torn slot does
- * not match.
+ * is when each huge leaf was mapped.
+ *
+ * @lost: when one that had to make room was mapped. What is not known any more is
+ * taken for mapped: no violation rests on it.
  */
 #define MAPPED_BITS	8
 
 static struct {
-	u64 vm, gfn, ns;
+	u64 vm, gfn, ns, lost;
 	int level;
 } mapped[1 << MAPPED_BITS];
 
-/* A huge leaf appears where there was nothing. */
+static DEFINE_RAW_SPINLOCK(mapped_lock);
+
+/* A huge leaf appears where there was nothing, or a table. */
 void zap_mapped(const struct tdps_where *w)
 {
 	unsigned int i = hash_64(w->gfn ^ w->level, MAPPED_BITS);
 
-	WRITE_ONCE(mapped[i].vm, w->vm);
-	WRITE_ONCE(mapped[i].gfn, w->gfn);
-	WRITE_ONCE(mapped[i].level, w->level);
-	WRITE_ONCE(mapped[i].ns, ktime_get_mono_fast_ns());
+	guard(raw_spinlock_irqsave)(&mapped_lock);
+	if (mapped[i].vm != w->vm || mapped[i].gfn != w->gfn || mapped[i].level != w->level)
+		mapped[i].lost = mapped[i].ns;
+	mapped[i].vm = w->vm;
+	mapped[i].gfn = w->gfn;
+	mapped[i].level = w->level;
+	mapped[i].ns = ktime_get_mono_fast_ns();
 }
 
 /**
@@ -59,14 +66,21 @@ void zap_mapped(const struct tdps_where *w)
  * @w: VM, GFN and level of the leaf
  *
  * Context: mmu_lock held for write: who has mapped has said so.
+ *
+ * Return: true also if it cannot be told any more.
  */
 bool tdps_mapped_since(struct tdps_ctx *ctx, const struct tdps_where *w)
 {
 	unsigned int i = hash_64(w->gfn ^ w->level, MAPPED_BITS);
 	struct tdps_frame *f = tdps_ctx_frame(ctx);
 
-	return f && READ_ONCE(mapped[i].vm) == w->vm && READ_ONCE(mapped[i].gfn) == w->gfn &&
-	       READ_ONCE(mapped[i].level) == w->level && READ_ONCE(mapped[i].ns) > f->ns;
+	if (!f)
+		return false;
+	guard(raw_spinlock_irqsave)(&mapped_lock);
+	if (mapped[i].lost > f->ns)
+		return true;
+	return mapped[i].vm == w->vm && mapped[i].gfn == w->gfn &&
+	       mapped[i].level == w->level && mapped[i].ns > f->ns;
 }
 
 /* Z1: roots of a kind that the operation is not about stay as they are. */
