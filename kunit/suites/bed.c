@@ -533,6 +533,50 @@ static void stuck_on_lock(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, actors[1].ret, RET_PF_FIXED);
 }
 
+#ifdef CONFIG_UML
+/*
+ * A case may freeze an SPTE by a static function, and unfreeze it by hand. That is no
+ * window of KVM's: what the thread does next is told as if it had not been.
+ */
+static long do_freeze_and_zap(struct bed *b, void *arg)
+{
+	struct tdp_iter iter;
+	int ret = -ENOENT;
+
+	bed_expect_warn(b);
+	bed_read_lock(b);
+	rcu_read_lock();
+	for_each_tdp_pte(iter, b->kvm, b->root[BED_DIRECT], GFN, GFN + 1) {
+		if (iter.level != PG_LEVEL_4K)
+			continue;
+		ret = um_tdp_mmu_set_spte_atomic(b->kvm, &iter, FROZEN_SPTE);
+		WRITE_ONCE(*(__force u64 *)iter.sptep, SHADOW_NONPRESENT_VALUE);
+	}
+	rcu_read_unlock();
+	bed_read_unlock(b);
+	bed_warns(b);
+	bed_zap_leafs(b, GFN, GFN + BED_PAGES);
+	return ret;
+}
+
+static void frozen_by_hand(struct kunit *test)
+{
+	static const struct bed_step steps[] = {
+		BED_RUN_AT('A', BED_AFTER_FREEZE, PG_LEVEL_4K),
+		{ .thread = 'A', .to = BED_AFTER_WRITE, .level = PG_LEVEL_4K, .gfn = GFN + 1,
+		  .gfn_too = true },
+		BED_RUN('A', BED_DONE),
+		BED_END
+	};
+	struct bed *b = bed_of(test);
+	struct bed_actor actors[] = { { do_freeze_and_zap } };
+
+	bed_map(b, BED_DIRECT, GFN + 1, PG_LEVEL_4K);
+	KUNIT_EXPECT_TRUE(test, bed_follow(b, steps, actors, ARRAY_SIZE(actors)));
+	KUNIT_EXPECT_EQ(test, actors[0].ret, 0);
+}
+#endif
+
 static struct kunit_case bed_cases[] = {
 	KUNIT_CASE(no_frozen),
 	KUNIT_CASE(nothing_left),
@@ -555,6 +599,9 @@ static struct kunit_case bed_cases[] = {
 	KUNIT_CASE(splat_caught),
 	KUNIT_CASE(script_followed),
 	KUNIT_CASE(blocked_on_lock),
+#ifdef CONFIG_UML
+	KUNIT_CASE(frozen_by_hand),
+#endif
 	KUNIT_CASE(stuck_point_passed_by),
 	KUNIT_CASE(stuck_not_blocked),
 	KUNIT_CASE(stuck_on_lock),

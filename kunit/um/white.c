@@ -223,9 +223,16 @@ void kvm_tdp_mmu_recover_huge_pages(struct kvm *kvm, const struct kvm_memory_slo
 
 /* --- static functions --- */
 
+/*
+ * Told to freeze an SPTE for good, KVM writes no other value. That is the caller's, who
+ * is in no window then; nor is the thread that gets its task_struct next.
+ */
 int um_tdp_mmu_set_spte_atomic(struct kvm *kvm, struct tdp_iter *iter, u64 new_spte)
 {
-	return tdp_mmu_set_spte_atomic(kvm, iter, new_spte);
+	int ret = tdp_mmu_set_spte_atomic(kvm, iter, new_spte);
+
+	window_ends();
+	return ret;
 }
 
 u64 um_tdp_mmu_set_spte(struct kvm *kvm, tdp_ptep_t sptep, u64 old_spte, u64 new_spte,
