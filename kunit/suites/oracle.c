@@ -1244,6 +1244,43 @@ static void nested_too_deep(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, all_caught(), 1);
 }
 
+static bool mapped_since_it_began(struct tdps_ctx *ctx)
+{
+	struct tdps_where w = at(GFN, 2, WLOCK);
+
+	return tdps_mapped_since(ctx, &w);
+}
+
+/* A huge leaf that a fault maps over the range of a zap, in place of a table. */
+static void mapped_while_a_zap_yields(struct kunit *test)
+{
+	struct tdps_ctx *ctx = begin(TDPS_OP_UNMAP, DIRECT, WLOCK);
+
+	KUNIT_EXPECT_FALSE(test, mapped_since_it_began(ctx));
+	promote(PFN + 1, PFN, 0);
+	KUNIT_EXPECT_TRUE(test, mapped_since_it_began(ctx));
+	END(ctx, TDPS_OP_UNMAP, .flush = true);
+
+	ctx = begin(TDPS_OP_UNMAP, DIRECT, WLOCK);
+	KUNIT_EXPECT_FALSE(test, mapped_since_it_began(ctx));
+	END(ctx, TDPS_OP_UNMAP, .flush = true);
+	KUNIT_EXPECT_EQ(test, all_caught(), 0);
+}
+
+/* So many of them that the one in question is forgotten: nothing is claimed then. */
+static void mapped_and_forgotten(struct kunit *test)
+{
+	struct tdps_ctx *ctx = begin(TDPS_OP_UNMAP, DIRECT, WLOCK);
+	u64 i;
+
+	promote(PFN + 1, PFN, 0);
+	for (i = 1; i <= 4096; i++)
+		change(at(GFN + 512 * i, 2, WLOCK), none(), leaf(PFN));
+	KUNIT_EXPECT_TRUE(test, mapped_since_it_began(ctx));
+	END(ctx, TDPS_OP_UNMAP, .flush = true);
+	KUNIT_EXPECT_EQ(test, all_caught(), 0);
+}
+
 /* What the notifier's operation has unmapped is given back when it ends. */
 static void ranges_are_given_back(struct kunit *test)
 {
@@ -1365,6 +1402,8 @@ static struct kunit_case oracle_cases[] = {
 	KUNIT_CASE(not_live_is_silent),
 	KUNIT_CASE(half_seen_is_silent),
 	KUNIT_CASE(nested_too_deep),
+	KUNIT_CASE(mapped_while_a_zap_yields),
+	KUNIT_CASE(mapped_and_forgotten),
 	KUNIT_CASE(ranges_are_given_back),
 	KUNIT_CASE(violation_in_the_log),
 	KUNIT_CASE_PARAM(event_in_words, event_gen_params),

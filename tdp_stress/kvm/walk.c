@@ -195,7 +195,9 @@ static u64 small_spte(u64 huge, int level, int index)
 /*
  * Others may have got at the children of a direct leaf before they are looked at
  * here: the CPU and aging change A and D, a fast page fault gives write access,
- * and under the shared lock all that may be done under it is done.
+ * and under the shared lock all that may be done under it is done. A fast page
+ * fault on the huge leaf, after the children were made of it, is lost even with
+ * mmu_lock held for write; the next write is another one.
  */
 static bool right_child(const struct tdps_split *s, u64 child, u64 want)
 {
@@ -210,8 +212,7 @@ static bool right_child(const struct tdps_split *s, u64 child, u64 want)
 	if (s->merge)
 		free |= accessed_mask | dirty_mask;
 	if (s->reachable)
-		free |= accessed_mask | dirty_mask | (racy ? PT_WRITABLE_MASK :
-							     ~want & PT_WRITABLE_MASK);
+		free |= accessed_mask | dirty_mask | PT_WRITABLE_MASK;
 	return !(differ & ~free);
 }
 
