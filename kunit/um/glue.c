@@ -83,6 +83,33 @@ void um_free_caches(struct kvm_vcpu *vcpu)
 	mmu_free_memory_caches(vcpu);
 }
 
+/**
+ * um_init_vm() - make a VM, as kvm_create_vm() and kvm_mmu_init_vm() do
+ * @kvm: VM, all zeroes but for what the caller has that not every VM has (SRCU)
+ *
+ * Its life ends with kvm_mmu_uninit_tdp_mmu().
+ *
+ * Context: any; nobody else knows of the VM yet.
+ */
+void um_init_vm(struct kvm *kvm)
+{
+	int i;
+
+	rwlock_init(&kvm->mmu_lock);
+	mutex_init(&kvm->lock);
+	mutex_init(&kvm->slots_lock);
+	refcount_set(&kvm->users_count, 1);
+	kvm->mmu_invalidate_range_start = INVALID_GPA;
+	kvm->mmu_invalidate_range_end = INVALID_GPA;
+	kvm->memslots.empty = true;
+	kvm->um_max_level = KVM_MAX_HUGEPAGE_LEVEL;
+	kvm->arch.vm_type = KVM_X86_DEFAULT_VM;
+	kvm->arch.shadow_mmio_value = shadow_mmio_value;
+	for (i = 0; i < KVM_NR_MMU_TYPES; i++)
+		INIT_LIST_HEAD(&kvm->arch.possible_nx_huge_pages[i].pages);
+	kvm_mmu_init_tdp_mmu(kvm);
+}
+
 void um_init_mmu(struct kvm_vcpu *vcpu)
 {
 	struct kvm_mmu *mmu = &vcpu->arch.root_mmu;

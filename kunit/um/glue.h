@@ -7,6 +7,7 @@
 
 int um_kvm_open(void);
 void um_kvm_close(void);
+void um_init_vm(struct kvm *kvm);
 int um_topup(struct kvm_vcpu *vcpu);
 void um_free_caches(struct kvm_vcpu *vcpu);
 /* What kvm_init_mmu() does for a vCPU with TDP. */

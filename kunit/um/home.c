@@ -78,18 +78,7 @@ void home_close(void)
 /* Without SRCU: nothing here takes it, and it costs a grace period. */
 static int make_vm(struct kvm *kvm)
 {
-	rwlock_init(&kvm->mmu_lock);
-	mutex_init(&kvm->lock);
-	mutex_init(&kvm->slots_lock);
-	refcount_set(&kvm->users_count, 1);
-	kvm->mmu_invalidate_range_start = INVALID_GPA;
-	kvm->mmu_invalidate_range_end = INVALID_GPA;
-	kvm->memslots.empty = true;
-	kvm->um_max_level = KVM_MAX_HUGEPAGE_LEVEL;
-	kvm->arch.vm_type = KVM_X86_DEFAULT_VM;
-	kvm->arch.shadow_mmio_value = shadow_mmio_value;
-	INIT_LIST_HEAD(&kvm->arch.possible_nx_huge_pages[KVM_TDP_MMU].pages);
-	kvm_mmu_init_tdp_mmu(kvm);
+	um_init_vm(kvm);
 	return tdps_external_adopt(kvm);
 }
 

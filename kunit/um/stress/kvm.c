@@ -721,7 +721,7 @@ static void vm_op(struct static_call_key *key, struct kvm *kvm)
 struct kvm *stress_create_vm(void)
 {
 	struct kvm *kvm = kvzalloc_obj(*kvm);
-	int err, i;
+	int err;
 
 	if (!kvm)
 		return ERR_PTR(-ENOMEM);
@@ -730,19 +730,8 @@ struct kvm *stress_create_vm(void)
 		kvfree(kvm);
 		return ERR_PTR(err);
 	}
-	rwlock_init(&kvm->mmu_lock);
-	mutex_init(&kvm->lock);
-	mutex_init(&kvm->slots_lock);
-	refcount_set(&kvm->users_count, 1);
-	kvm->mmu_invalidate_range_start = INVALID_GPA;
-	kvm->mmu_invalidate_range_end = INVALID_GPA;
-	kvm->memslots.empty = true;
+	um_init_vm(kvm);
 	kvm->um_is_private = is_private;
-	kvm->arch.vm_type = KVM_X86_DEFAULT_VM;
-	kvm->arch.shadow_mmio_value = shadow_mmio_value;
-	for (i = 0; i < KVM_NR_MMU_TYPES; i++)
-		INIT_LIST_HEAD(&kvm->arch.possible_nx_huge_pages[i].pages);
-	kvm_mmu_init_tdp_mmu(kvm);
 	mutex_lock(&kvm_lock);
 	list_add(&kvm->vm_list, &vm_list);
 	mutex_unlock(&kvm_lock);
