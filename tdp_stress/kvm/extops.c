@@ -6,31 +6,12 @@
  */
 #include <linux/delay.h>
 #include <linux/rcupdate.h>
-#include <linux/static_call.h>
 
 #include "../torture/schedule.h"
+#include "chain.h"
 #include "external.h"
 #include "insight.h"
 #include "kvm.h"
-
-static int hook_set_external_spte(struct kvm *kvm, gfn_t gfn, u64 old_spte, u64 new_spte,
-				  enum pg_level level);
-static void hook_free_external_spt(struct kvm *kvm, struct kvm_mmu_page *sp);
-static void hook_vm_pre_destroy(struct kvm *kvm);
-static void hook_vm_destroy(struct kvm *kvm);
-
-static_assert(__same_type(((struct kvm_x86_ops *)0)->set_external_spte,
-			  &hook_set_external_spte));
-static_assert(__same_type(((struct kvm_x86_ops *)0)->free_external_spt,
-			  &hook_free_external_spt));
-static_assert(__same_type(((struct kvm_x86_ops *)0)->vm_pre_destroy, &hook_vm_pre_destroy));
-static_assert(__same_type(((struct kvm_x86_ops *)0)->vm_destroy, &hook_vm_destroy));
-
-/* What KVM would have called; on kvm_amd that is nothing. */
-DEFINE_STATIC_CALL_RET0(tdps_set_external_spte, hook_set_external_spte);
-DEFINE_STATIC_CALL_NULL(tdps_free_external_spt, hook_free_external_spt);
-DEFINE_STATIC_CALL_NULL(tdps_vm_pre_destroy, hook_vm_pre_destroy);
-DEFINE_STATIC_CALL_NULL(tdps_vm_destroy, hook_vm_destroy);
 
 /* Threads inside the hooks: entered minus left, summed over all CPUs. */
 static DEFINE_PER_CPU(unsigned long, hooks_entered);
@@ -60,7 +41,7 @@ static int answer_set(struct kvm *kvm, gfn_t gfn, u64 old_spte, u64 new_spte,
 {
 	if (tdps_external_owns(kvm))
 		return tdps_external_set_spte(kvm, gfn, old_spte, new_spte, level);
-	return static_call(tdps_set_external_spte)(kvm, gfn, old_spte, new_spte, level);
+	return tdps_chain_set_external_spte(kvm, gfn, old_spte, new_spte, level);
 }
 
 static void answer_free(struct kvm *kvm, struct kvm_mmu_page *sp)
@@ -68,7 +49,7 @@ static void answer_free(struct kvm *kvm, struct kvm_mmu_page *sp)
 	if (tdps_external_owns(kvm))
 		tdps_external_free_spt(kvm, sp);
 	else
-		static_call_cond(tdps_free_external_spt)(kvm, sp);
+		tdps_chain_free_external_spt(kvm, sp);
 }
 
 static void look_at_extop(struct kvm *kvm, struct tdps_extop *x, struct tdps_place *at)
@@ -184,7 +165,7 @@ static void hook_vm_pre_destroy(struct kvm *kvm)
 	this_cpu_inc(hooks_entered);
 	if (tdps_external_owns(kvm))
 		tdps_external_pre_destroy(kvm);
-	static_call_cond(tdps_vm_pre_destroy)(kvm);
+	tdps_chain_vm_pre_destroy(kvm);
 	this_cpu_inc(hooks_left);
 }
 
@@ -193,15 +174,15 @@ static void hook_vm_destroy(struct kvm *kvm)
 	this_cpu_inc(hooks_entered);
 	if (tdps_external_owns(kvm))
 		tdps_external_destroy(kvm);
-	static_call_cond(tdps_vm_destroy)(kvm);
+	tdps_chain_vm_destroy(kvm);
 	this_cpu_inc(hooks_left);
 }
 
-/* KVM's static calls as they were, to be put back. */
-static struct {
-	void *set, *free, *pre_destroy, *destroy;
-	bool hooked, ends_hooked;
-} orig;
+/* The ends of VMs are of interest where they are the backend's. */
+static bool hooks_ends(void)
+{
+	return tdps_kvm_backend() == TDPS_BACKEND_EXTERNAL;
+}
 
 /**
  * tdps_extops_hook() - answer KVM's external operations, or follow them
@@ -210,23 +191,14 @@ static struct {
  */
 void tdps_extops_hook(void)
 {
-	orig.set = READ_ONCE(tdps_sym.set_key->func);
-	orig.free = READ_ONCE(tdps_sym.free_key->func);
-	static_call_update(tdps_set_external_spte, orig.set);
-	static_call_update(tdps_free_external_spt, orig.free);
-	__static_call_update(tdps_sym.set_key, tdps_sym.set_tramp, hook_set_external_spte);
-	__static_call_update(tdps_sym.free_key, tdps_sym.free_tramp, hook_free_external_spt);
-	orig.hooked = true;
-	if (tdps_kvm_backend() != TDPS_BACKEND_EXTERNAL)
-		return;
-	orig.pre_destroy = READ_ONCE(tdps_sym.pre_destroy_key->func);
-	orig.destroy = READ_ONCE(tdps_sym.destroy_key->func);
-	static_call_update(tdps_vm_pre_destroy, orig.pre_destroy);
-	static_call_update(tdps_vm_destroy, orig.destroy);
-	__static_call_update(tdps_sym.pre_destroy_key, tdps_sym.pre_destroy_tramp,
-			     hook_vm_pre_destroy);
-	__static_call_update(tdps_sym.destroy_key, tdps_sym.destroy_tramp, hook_vm_destroy);
-	orig.ends_hooked = true;
+	static const struct tdps_chain hooks = {
+		.set_external_spte = hook_set_external_spte,
+		.free_external_spt = hook_free_external_spt,
+		.vm_pre_destroy = hook_vm_pre_destroy,
+		.vm_destroy = hook_vm_destroy,
+	};
+
+	tdps_chain_hook(&hooks, hooks_ends());
 }
 
 static bool hooks_busy(void)
@@ -251,15 +223,8 @@ static bool hooks_busy(void)
  */
 void tdps_extops_unhook(void)
 {
-	if (!orig.hooked)
+	if (!tdps_chain_unhook())
 		return;
-	__static_call_update(tdps_sym.set_key, tdps_sym.set_tramp, orig.set);
-	__static_call_update(tdps_sym.free_key, tdps_sym.free_tramp, orig.free);
-	if (orig.ends_hooked) {
-		__static_call_update(tdps_sym.pre_destroy_key, tdps_sym.pre_destroy_tramp,
-				     orig.pre_destroy);
-		__static_call_update(tdps_sym.destroy_key, tdps_sym.destroy_tramp, orig.destroy);
-	}
 	/*
 	 * KVM changes its tables in an RCU read section: after a grace period
 	 * nobody is on the way into those hooks. The ends of a VM may sleep and
@@ -269,8 +234,6 @@ void tdps_extops_unhook(void)
 	synchronize_rcu();
 	while (hooks_busy())
 		msleep(20);
-	if (orig.ends_hooked)
+	if (hooks_ends())
 		synchronize_rcu_tasks();
-	orig.hooked = false;
-	orig.ends_hooked = false;
 }

@@ -23,7 +23,7 @@ $(error tdp_stress: KVM of $(stress-kvm-src) does not fit: Linux 7.2 or newer is
 endif
 endif
 # Direct roots only: no external page tables, no operations on them.
-stress-kvm-objs += $(if $(filter 1,$(stress-mirror)),kvm/extops.o kvm/sept.o)
+stress-kvm-objs += $(if $(filter 1,$(stress-mirror)),kvm/extops.o kvm/chain.o kvm/sept.o)
 
 tdp_stress-y := stress/main.o stress/params.o stress/debugfs.o \
 		$(addprefix oracle/,$(oracle-objs)) \
