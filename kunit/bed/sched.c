@@ -9,10 +9,10 @@
 #include <linux/cpumask.h>
 #include <linux/delay.h>
 #include <linux/kthread.h>
-#include <linux/lockdep.h>
 #include <linux/sched.h>
 #include <linux/sched/task.h>
 
+#include "../../tdp_stress/kvm/lock.h"
 #include "internal.h"
 
 /*
@@ -111,12 +111,14 @@ const char *bed_point_name(enum bed_point p)
 /* How the current thread holds mmu_lock, by lockdep: 'r', 'w', '-'; '?': it cannot say. */
 char bed_lock_of(struct bed *b)
 {
-#ifdef CONFIG_LOCKDEP
-	if (debug_locks)
-		return lockdep_is_held_type(&b->kvm->mmu_lock, 0) ? 'w' :
-		       lockdep_is_held_type(&b->kvm->mmu_lock, 1) ? 'r' : '-';
-#endif
-	return '?';
+	static const char names[] = {
+		[TDPS_LOCK_UNKNOWN] = '?',
+		[TDPS_LOCK_NONE] = '-',
+		[TDPS_LOCK_READ] = 'r',
+		[TDPS_LOCK_WRITE] = 'w',
+	};
+
+	return names[tdps_lockdep_of(b->kvm)];
 }
 
 static bool is_held(struct actor *a)

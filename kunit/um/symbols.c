@@ -28,17 +28,3 @@ unsigned long tdps_lookup(const char *name)
 			return (unsigned long)um_probed[i].fn;
 	return 0;
 }
-
-/* mmu_lock as this thread holds it. */
-enum tdps_lock tdps_lock_of(struct kvm *kvm)
-{
-#ifdef CONFIG_LOCKDEP
-	if (!debug_locks)
-		return TDPS_LOCK_UNKNOWN;
-	if (lockdep_is_held_type(&kvm->mmu_lock, 0))
-		return TDPS_LOCK_WRITE;
-	return lockdep_is_held_type(&kvm->mmu_lock, 1) ? TDPS_LOCK_READ : TDPS_LOCK_NONE;
-#else
-	return TDPS_LOCK_UNKNOWN;
-#endif
-}

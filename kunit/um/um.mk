@@ -7,7 +7,7 @@ include $(um-project)/oracle/oracle.mk
 
 um-objs := $(addprefix um/,white.o tdp_iter.o spte.o glue.o home.o symbols.o stress/probe.o) \
 	   $(addprefix core/,$(core-objs) $(kunit-core-y)) $(addprefix oracle/,$(oracle-objs)) \
-	   $(addprefix kvm/,external.o td.o sept.o)
+	   $(addprefix kvm/,external.o td.o sept.o lock.o)
 
 obj-$(CONFIG_TDP_STRESS_KUNIT) += $(um-objs) $(kunit-objs)
 

@@ -7,6 +7,7 @@
 
 #include "../oracle/oracle.h"
 #include "compat.h"
+#include "lock.h"
 
 /**
  * struct tdps_symbols - what was found in kvm.ko and kvm_intel.ko
@@ -58,7 +59,6 @@ static inline struct kvm *tdps_id_vm(u64 vm)
 	return (struct kvm *)(unsigned long)vm;
 }
 
-enum tdps_lock tdps_lock_of(struct kvm *kvm);
 u64 tdps_tdr_of(struct kvm *kvm);
 bool tdps_runnable(struct kvm *kvm);
 bool tdps_has_hkid(struct kvm *kvm);

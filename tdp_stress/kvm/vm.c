@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * VMs: the state of a TD as KVM keeps it, how mmu_lock is held, and the audit
- * of all tables of all TDs. Judges nothing: hands entries to the oracles.
+ * VMs: the state of a TD as KVM keeps it, and the audit of all tables of all TDs.
+ * Judges nothing: hands entries to the oracles.
  */
 #include <linux/mutex.h>
 #include <linux/sched.h>
@@ -10,39 +10,6 @@
 #include "external.h"
 #include "insight.h"
 #include "kvm.h"
-
-/**
- * tdps_lock_of() - how does the current thread hold mmu_lock?
- * @kvm: VM
- *
- * Lockdep knows. Without it the lock's own state has to do: it tells how the
- * lock is held by somebody, which is this thread wherever KVM's rules are kept,
- * and a reader who should be a writer is still found.
- *
- * Return: enum tdps_lock.
- */
-enum tdps_lock tdps_lock_of(struct kvm *kvm)
-{
-#ifdef CONFIG_LOCKDEP
-	int held = lockdep_is_held_type(&kvm->mmu_lock, 0);
-
-	if (held == LOCK_STATE_HELD)
-		return TDPS_LOCK_WRITE;
-	if (held == LOCK_STATE_NOT_HELD)
-		return lockdep_is_held_type(&kvm->mmu_lock, 1) == LOCK_STATE_HELD ?
-		       TDPS_LOCK_READ : TDPS_LOCK_NONE;
-	/* lockdep has switched itself off */
-#endif
-#if defined(CONFIG_QUEUED_RWLOCKS) && !defined(CONFIG_PREEMPT_RT)
-	int cnts = atomic_read(&kvm->mmu_lock.raw_lock.cnts);
-
-	if ((cnts & _QW_LOCKED) == _QW_LOCKED)
-		return TDPS_LOCK_WRITE;
-	return cnts >> _QR_SHIFT ? TDPS_LOCK_READ : TDPS_LOCK_NONE;
-#else
-	return TDPS_LOCK_UNKNOWN;
-#endif
-}
 
 static bool is_external(void)
 {
