@@ -48,6 +48,8 @@ extern struct tdps_symbols tdps_sym;
 
 /* Address of a symbol of KVM (module or built in) or of the kernel; 0: none. */
 unsigned long tdps_lookup(const char *name);
+/* names.c */
+const char *tdps_find_symbols(void);
 
 static inline u64 tdps_vm_id(const struct kvm *kvm)
 {

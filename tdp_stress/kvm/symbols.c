@@ -14,7 +14,6 @@
 #include "insight.h"
 #include "kvm.h"
 
-struct tdps_symbols tdps_sym;
 static struct module *vendor;
 static enum tdps_backend backend;
 
@@ -206,37 +205,12 @@ static int check_tdp(void)
 
 static int find_symbols(void)
 {
-	static const struct {
-		const char *name;
-		void **to;
-	} want[] = {
-		{ "kvm_lock", (void **)&tdps_sym.kvm_lock },
-		{ "vm_list", (void **)&tdps_sym.vm_list },
-		{ "mmu_page_header_cache", (void **)&tdps_sym.mmu_page_header_cache },
-		{ "shadow_mmio_mask", (void **)&tdps_sym.shadow_mmio_mask },
-		{ "enable_mmio_caching", (void **)&tdps_sym.enable_mmio_caching },
-#if TDPS_MIRROR_ROOTS
-		{ "__SCK__kvm_x86_set_external_spte", (void **)&tdps_sym.set_key },
-		{ "__SCT__kvm_x86_set_external_spte", &tdps_sym.set_tramp },
-		{ "__SCK__kvm_x86_free_external_spt", (void **)&tdps_sym.free_key },
-		{ "__SCT__kvm_x86_free_external_spt", &tdps_sym.free_tramp },
-		{ "__SCK__kvm_x86_vm_pre_destroy", (void **)&tdps_sym.pre_destroy_key },
-		{ "__SCT__kvm_x86_vm_pre_destroy", &tdps_sym.pre_destroy_tramp },
-		{ "__SCK__kvm_x86_vm_destroy", (void **)&tdps_sym.destroy_key },
-		{ "__SCT__kvm_x86_vm_destroy", &tdps_sym.destroy_tramp },
-#endif
-	};
-	int i;
+	const char *missing = tdps_find_symbols();
 
-	for (i = 0; i < ARRAY_SIZE(want); i++) {
-		*want[i].to = (void *)tdps_lookup(want[i].name);
-		if (!*want[i].to) {
-			pr_err("symbol %s not found in this kernel's KVM: nothing hooked\n",
-			       want[i].name);
-			return -ENOENT;
-		}
-	}
-	return 0;
+	if (!missing)
+		return 0;
+	pr_err("symbol %s not found in this kernel's KVM: nothing hooked\n", missing);
+	return -ENOENT;
 }
 
 /**

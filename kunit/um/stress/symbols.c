@@ -13,8 +13,6 @@
 #include "../../../tdp_stress/kvm/kvm.h"
 #include "kvm.h"
 
-struct tdps_symbols tdps_sym;
-
 unsigned long tdps_lookup(const char *name)
 {
 	int i;
@@ -27,33 +25,16 @@ unsigned long tdps_lookup(const char *name)
 
 int tdps_kvm_open(enum tdps_backend wanted)
 {
-	static const struct {
-		const char *name;
-		void **to;
-	} want[] = {
-		{ "kvm_lock", (void **)&tdps_sym.kvm_lock },
-		{ "vm_list", (void **)&tdps_sym.vm_list },
-		{ "mmu_page_header_cache", (void **)&tdps_sym.mmu_page_header_cache },
-		{ "shadow_mmio_mask", (void **)&tdps_sym.shadow_mmio_mask },
-		{ "enable_mmio_caching", (void **)&tdps_sym.enable_mmio_caching },
-		{ "__SCK__kvm_x86_set_external_spte", (void **)&tdps_sym.set_key },
-		{ "__SCK__kvm_x86_free_external_spt", (void **)&tdps_sym.free_key },
-		{ "__SCK__kvm_x86_vm_pre_destroy", (void **)&tdps_sym.pre_destroy_key },
-		{ "__SCK__kvm_x86_vm_destroy", (void **)&tdps_sym.destroy_key },
-	};
-	int i;
+	const char *missing;
 
 	if (wanted == TDPS_BACKEND_TDX) {
 		pr_err("backend=tdx: there is no tdx.c in User Mode Linux: use backend=external\n");
 		return -ENODEV;
 	}
-	for (i = 0; i < ARRAY_SIZE(want); i++) {
-		*want[i].to = (void *)tdps_lookup(want[i].name);
-		if (!*want[i].to) {
-			pr_err("symbol %s not found: the kernel needs CONFIG_KALLSYMS_ALL\n",
-			       want[i].name);
-			return -ENOENT;
-		}
+	missing = tdps_find_symbols();
+	if (missing) {
+		pr_err("symbol %s not found: the kernel needs CONFIG_KALLSYMS_ALL\n", missing);
+		return -ENOENT;
 	}
 	return 0;
 }
