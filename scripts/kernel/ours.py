@@ -11,9 +11,6 @@ from common import cache, command
 from common.say import Step
 from kernel.failure import failure
 
-_MODULE_SOURCES = ("Kbuild", "tdp_stress")
-_DRIVER_SOURCES = ("selftests", "tdp_stress/uapi")
-
 
 def home(kernel):
     """Where ours is built for @kernel: a folder for each checkout of tdp_stress."""
@@ -35,7 +32,7 @@ class Ours:
         return self.programs["tdp-stress"]
 
 
-def digest_of(names, *extra):
+def _digest_of(names, *extra):
     h = hashlib.sha256(repr(extra).encode())
     for name in names:
         path = cache.REPO / name
@@ -45,11 +42,46 @@ def digest_of(names, *extra):
     return h.hexdigest()
 
 
-def up_to_date(stamp, digest, products):
+def _up_to_date(stamp, digest, products):
     try:
         return stamp.read_text() == digest and all(p.exists() for p in products)
     except OSError:
         return False
+
+
+class Part:
+    """Something of ours that is built from @sources, in a folder @name of its own."""
+
+    def __init__(self, name, sources, complaint):
+        self.name = name
+        self.sources = sources
+        #: what is said if it does not build
+        self.complaint = complaint
+
+    def build(self, kernel, label, products, argv):
+        """{name: path} of @products, {name: path in the folder}, for @kernel; made by
+        the command argv(folder), unless nothing has changed.
+        """
+        out = home(kernel) / self.name
+        out.mkdir(exist_ok=True)
+        log = home(kernel) / (self.name + ".log")
+        stamp = home(kernel) / (self.name + ".stamp")
+        products = {name: out / path for name, path in products.items()}
+        with cache.lock(out):
+            digest = _digest_of(self.sources, kernel.interface)
+            if not _up_to_date(stamp, digest, products.values()):
+                log.write_text("")
+                step = Step("build " + label)
+                if command.logged(argv(out), log, tick=lambda: step.progress("building")):
+                    step.failed()
+                    raise failure(out, log, self.complaint)
+                step.done()
+                stamp.write_text(digest)
+        return products
+
+
+_MODULES = Part("modules", ("Kbuild", "tdp_stress"), "the modules do not build")
+_DRIVER = Part("driver", ("selftests", "tdp_stress/uapi"), "the driver does not build")
 
 
 def where(tree, out):
@@ -58,7 +90,7 @@ def where(tree, out):
     """
     if "KBUILD_EXTMOD_OUTPUT" in (tree / "Makefile").read_text():
         return ["M=%s" % cache.REPO, "MO=%s" % out]
-    for name in _MODULE_SOURCES:
+    for name in _MODULES.sources:
         source = cache.REPO / name
         if source.is_dir():
             shutil.copytree(source, out / name, dirs_exist_ok=True)
@@ -69,46 +101,18 @@ def where(tree, out):
 
 def modules(kernel, jobs, names):
     """{name: path} of our modules @names for @kernel."""
-    out = home(kernel) / "modules"
-    out.mkdir(exist_ok=True)
-    log = home(kernel) / "modules.log"
-    stamp = home(kernel) / "modules.stamp"
-    products = {n: out / "tdp_stress" / (n + ".ko") for n in names}
-    with cache.lock(out):
-        digest = digest_of(_MODULE_SOURCES, kernel.interface)
-        if not up_to_date(stamp, digest, products.values()):
-            log.write_text("")
-            step = Step("build " + " and ".join(names))
-            argv = ["make", "-C", kernel.out, *where(kernel.tree.path, out), *kernel.make_args,
-                    "-j%d" % jobs, "modules"]
-            if command.logged(argv, log, tick=lambda: step.progress("building")):
-                step.failed()
-                raise failure(out, log, "the modules do not build")
-            step.done()
-            stamp.write_text(digest)
-    return products
+    return _MODULES.build(
+        kernel, " and ".join(names), {n: "tdp_stress/%s.ko" % n for n in names},
+        lambda out: ["make", "-C", kernel.out, *where(kernel.tree.path, out),
+                     *kernel.make_args, "-j%d" % jobs, "modules"])
 
 
 def programs(kernel, jobs):
     """{name: path} of our static programs, built with @kernel's headers."""
-    out = home(kernel) / "driver"
-    out.mkdir(exist_ok=True)
-    log = home(kernel) / "driver.log"
-    stamp = home(kernel) / "driver.stamp"
-    products = {n: out / n for n in ("tdp-stress", "adopt")}
-    with cache.lock(out):
-        digest = digest_of(_DRIVER_SOURCES, kernel.interface)
-        if not up_to_date(stamp, digest, products.values()):
-            log.write_text("")
-            step = Step("build the driver")
-            argv = ["make", "-C", cache.REPO / "selftests", "KHDR=%s" % kernel.headers,
-                    "O=%s" % out, "-j%d" % jobs]
-            if command.logged(argv, log, tick=lambda: step.progress("building")):
-                step.failed()
-                raise failure(out, log, "the driver does not build")
-            step.done()
-            stamp.write_text(digest)
-    return products
+    return _DRIVER.build(
+        kernel, "the driver", {n: n for n in ("tdp-stress", "adopt")},
+        lambda out: ["make", "-C", cache.REPO / "selftests", "KHDR=%s" % kernel.headers,
+                     "O=%s" % out, "-j%d" % jobs])
 
 
 def build(kernel, jobs, names, with_programs):

@@ -9,16 +9,15 @@ built with TDX would take the suites' VMs for TDs of its own.
 import time
 
 import run as front
-from common import cache, command, packages
+from common import cache, packages
 from common.say import EXIT_ENVIRONMENT, Problem, Step, say, usage
 from kernel import ours
-from kernel.failure import failure
 from kunit import ktap, report
 from qemu import accel, session
 from qemu.machine import Qemu
 
 _MODULE = "tdp_stress_kunit"
-_SOURCES = ("kunit", "tdp_stress")
+_SUITES = ours.Part("kunit", ("kunit", "tdp_stress"), "the suites do not build")
 #: threads of a script spin: each wants a CPU of its own, and one is the script's
 _CPUS = 4
 #: until the suites have to be done, in seconds; KUnit gives each case 300
@@ -36,24 +35,10 @@ def _config():
 
 def build(kernel, jobs):
     """The module with the suites, for @kernel."""
-    out = ours.home(kernel) / "kunit"
-    out.mkdir(exist_ok=True)
-    log = ours.home(kernel) / "kunit.log"
-    stamp = ours.home(kernel) / "kunit.stamp"
-    ko = out / (_MODULE + ".ko")
-    with cache.lock(out):
-        digest = ours.digest_of(_SOURCES, kernel.interface)
-        if not ours.up_to_date(stamp, digest, [ko]):
-            log.write_text("")
-            step = Step("build %s" % _MODULE)
-            argv = ["make", "-C", kernel.out, "M=%s" % (cache.REPO / "kunit"), "MO=%s" % out,
-                    *kernel.make_args, *_config(), "-j%d" % jobs, "modules"]
-            if command.logged(argv, log, tick=lambda: step.progress("building")):
-                step.failed()
-                raise failure(out, log, "the suites do not build")
-            step.done()
-            stamp.write_text(digest)
-    return ko
+    return _SUITES.build(
+        kernel, _MODULE, {_MODULE: _MODULE + ".ko"},
+        lambda out: ["make", "-C", kernel.out, "M=%s" % (cache.REPO / "kunit"), "MO=%s" % out,
+                     *kernel.make_args, *_config(), "-j%d" % jobs, "modules"])[_MODULE]
 
 
 def prepare(values):
