@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The functions of KVM's that can be probed in UML. um_<name> is the wrapper of
- * <name>: callers that KVM's users stand for (tdp_stress, vm.c) call it by that name.
+ * The functions of KVM's that can be probed in UML. Where a function has a wrapper,
+ * that is what @fn is: callers that stand for KVM's users (tdp_stress) call it.
  */
 #ifndef TDP_STRESS_KUNIT_UM_PROBED_H
 #define TDP_STRESS_KUNIT_UM_PROBED_H
