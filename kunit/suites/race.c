@@ -134,12 +134,17 @@ static long do_age(struct bed *b, void *arg)
 
 /* --- before and after --- */
 
-static struct kvm_mmu_page *table_of(struct bed *b, enum bed_kind kind, gfn_t gfn)
+static struct kvm_mmu_page *table_at(struct bed *b, enum bed_kind kind, gfn_t gfn, int level)
 {
-	u64 *sptep = bed_sptep(b, b->root[kind], gfn, PG_LEVEL_4K);
+	u64 *sptep = bed_sptep(b, b->root[kind], gfn, level);
 
 	KUNIT_ASSERT_NOT_NULL(b->test, sptep);
 	return sptep_to_sp(sptep);
+}
+
+static struct kvm_mmu_page *table_of(struct bed *b, enum bed_kind kind, gfn_t gfn)
+{
+	return table_at(b, kind, gfn, PG_LEVEL_4K);
 }
 
 /* All of the slot and every operation so far, with nobody in the VM. */
@@ -603,6 +608,47 @@ static void two_splits(struct kunit *test)
 	huge = bed_spte(b, BED_DIRECT, GFN, PG_LEVEL_2M);
 	bed_follow(b, steps, actors, ARRAY_SIZE(actors));
 	BED_EXPECT_OK(b, bed_children_of(b, BED_DIRECT, GFN, PG_LEVEL_2M, huge));
+	expect_sound(b);
+}
+
+/* The leaf's table goes between the look and the cmpxchg: no new table is linked in it. */
+static void split_loses_to_zap(struct kunit *test)
+{
+	static const struct bed_step steps[] = {
+		BED_RUN_AT('A', BED_BEFORE_CMPXCHG, PG_LEVEL_2M),
+		BED_RUN('B', BED_DONE),
+		BED_RUN('A', BED_DONE),
+		BED_END
+	};
+	struct bed *b = bed_of(test);
+	struct bed_actor actors[] = { { do_split }, { do_zap_table } };
+
+	bed_map(b, BED_DIRECT, GFN, PG_LEVEL_2M);
+	actors[1].arg = table_at(b, BED_DIRECT, GFN, PG_LEVEL_2M);
+	bed_follow(b, steps, actors, ARRAY_SIZE(actors));
+	KUNIT_EXPECT_TRUE(test, actors[1].ret);
+	expect_empty(b, BED_DIRECT);
+	expect_sound(b);
+}
+
+/* The leaf's table is removed, and still there to be read: the splitter passes it by. */
+static void split_meets_removed_table(struct kunit *test)
+{
+	static const struct bed_step steps[] = {
+		BED_RUN_AT('A', BED_WALK, PG_LEVEL_2M),
+		BED_RUN_AT('B', BED_BEFORE_CALL_RCU, PG_LEVEL_2M),
+		BED_RUN('A', BED_DONE),
+		BED_RUN('B', BED_DONE),
+		BED_END
+	};
+	struct bed *b = bed_of(test);
+	struct bed_actor actors[] = { { do_split }, { do_zap_table } };
+
+	bed_map(b, BED_DIRECT, GFN, PG_LEVEL_2M);
+	actors[1].arg = table_at(b, BED_DIRECT, GFN, PG_LEVEL_2M);
+	bed_follow(b, steps, actors, ARRAY_SIZE(actors));
+	KUNIT_EXPECT_TRUE(test, actors[1].ret);
+	expect_empty(b, BED_DIRECT);
 	expect_sound(b);
 }
 
@@ -1125,6 +1171,8 @@ static struct kunit_case race_cases[] = {
 	KUNIT_CASE(zap_leafs_waits_for_lock),
 	KUNIT_CASE(split_loses_to_fault),
 	KUNIT_CASE(two_splits),
+	KUNIT_CASE(split_loses_to_zap),
+	KUNIT_CASE(split_meets_removed_table),
 	KUNIT_CASE(split_yields_to_notifier),
 	KUNIT_CASE(recover_takes_a_fault_along),
 	KUNIT_CASE(fault_in_recovered_table),

@@ -210,7 +210,10 @@ struct refused_param {
 static const struct refused_param refused_params[] = {
 	{ "4k_busy", PG_LEVEL_4K, -EBUSY },
 	{ "4k_error", PG_LEVEL_4K, -EIO },
+	{ "2m_busy", PG_LEVEL_2M, -EBUSY },
 	{ "2m_error", PG_LEVEL_2M, -EIO },
+	{ "1g_busy", PG_LEVEL_1G, -EBUSY },
+	{ "1g_error", PG_LEVEL_1G, -EIO },
 };
 
 KUNIT_ARRAY_PARAM_DESC(refused, refused_params, name);
@@ -263,6 +266,9 @@ static const struct zap_param root_params[] = {
 	{ "mirror_exclusive", BED_MIRROR, PG_LEVEL_4K, false },
 	{ "mirror_2m_exclusive", BED_MIRROR, PG_LEVEL_2M, false },
 	{ "mirror_shared", BED_MIRROR, PG_LEVEL_4K, true },
+	{ "mirror_2m_shared", BED_MIRROR, PG_LEVEL_2M, true },
+	{ "direct_1g_exclusive", BED_DIRECT, PG_LEVEL_1G, false },
+	{ "mirror_1g_exclusive", BED_MIRROR, PG_LEVEL_1G, false },
 };
 
 KUNIT_ARRAY_PARAM_DESC(root, root_params, name);
@@ -294,6 +300,8 @@ static const struct zap_param notifier_params[] = {
 	{ "direct_2m", BED_DIRECT, PG_LEVEL_2M },
 	{ "direct_1g", BED_DIRECT, PG_LEVEL_1G },
 	{ "mirror_4k", BED_MIRROR, PG_LEVEL_4K },
+	{ "mirror_2m", BED_MIRROR, PG_LEVEL_2M },
+	{ "mirror_1g", BED_MIRROR, PG_LEVEL_1G },
 };
 
 KUNIT_ARRAY_PARAM_DESC(notifier, notifier_params, name);
@@ -482,6 +490,7 @@ static const struct zap_param table_params[] = {
 	{ "direct_1g", BED_DIRECT, PG_LEVEL_1G, true },
 	{ "mirror_4k", BED_MIRROR, PG_LEVEL_4K, true },
 	{ "mirror_2m", BED_MIRROR, PG_LEVEL_2M, true },
+	{ "mirror_1g", BED_MIRROR, PG_LEVEL_1G, true },
 #ifdef CONFIG_UML
 	{ "direct_4k_exclusive", BED_DIRECT, PG_LEVEL_4K, false },
 	{ "direct_2m_exclusive", BED_DIRECT, PG_LEVEL_2M, false },
@@ -606,6 +615,7 @@ struct removed_param {
 
 static const struct removed_param removed_params[] = {
 	{ "empty_4k_shared", EMPTY, PG_LEVEL_4K, true },
+	{ "empty_2m_shared", EMPTY, PG_LEVEL_2M, true },
 	{ "empty_1g_shared", EMPTY, PG_LEVEL_1G, true },
 	{ "present_4k_shared", PRESENT, PG_LEVEL_4K, true },
 	{ "present_2m_shared", PRESENT, PG_LEVEL_2M, true },
@@ -614,6 +624,7 @@ static const struct removed_param removed_params[] = {
 #ifdef CONFIG_UML
 	{ "empty_4k_exclusive", EMPTY, PG_LEVEL_4K, false },
 	{ "empty_2m_exclusive", EMPTY, PG_LEVEL_2M, false },
+	{ "empty_1g_exclusive", EMPTY, PG_LEVEL_1G, false },
 	{ "present_4k_exclusive", PRESENT, PG_LEVEL_4K, false },
 	{ "present_2m_exclusive", PRESENT, PG_LEVEL_2M, false },
 	{ "present_1g_exclusive", PRESENT, PG_LEVEL_1G, false },
