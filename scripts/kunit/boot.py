@@ -23,7 +23,7 @@ _PARTS = ("tdp_mmu_[!s-z]*", "tdp_mmu_[s-z]*", "td[px]_s*")
 _NEED_MIB = 1200
 #: of a CPU's thread, which with its guard page is 8 MiB then, and aligned by the host:
 #: UML walks a stack up to the next multiple of its own stacks' size, mapped or not
-_STACK = (8 << 20) - resource.getpagesize()
+STACK = (8 << 20) - resource.getpagesize()
 #: a case that prints nothing for so long hangs; KUnit itself gives one 300 s
 _SILENT = 400
 _LONGEST = 3600
@@ -61,8 +61,8 @@ def environment(folder):
 def limit_stack():
     """Called in the child that becomes UML."""
     hard = resource.getrlimit(resource.RLIMIT_STACK)[1]
-    if hard == resource.RLIM_INFINITY or hard >= _STACK:
-        resource.setrlimit(resource.RLIMIT_STACK, (_STACK, hard))
+    if hard == resource.RLIM_INFINITY or hard >= STACK:
+        resource.setrlimit(resource.RLIMIT_STACK, (STACK, hard))
 
 
 def parts(suites):

@@ -148,8 +148,11 @@ def build(uml, jobs, replaced=None, folder=None):
 
 def _seed(uml):
     """Begin with the objects of the suites' kernel: most of them are the same."""
-    other = uml.folder / ".kunit"
-    if uml.out.exists() or not (other / "linux").exists():
+    like = [uml.folder / ".kunit"]
+    if "kasan" in uml.config_name:
+        like.insert(0, uml.folder / ".kunit-kasan")
+    other = next((o for o in like if (o / "linux").exists()), None)
+    if uml.out.exists() or not other:
         return
     new = uml.folder / (uml.out.name + ".new")
     shutil.rmtree(new, ignore_errors=True)

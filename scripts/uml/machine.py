@@ -8,8 +8,12 @@ import os
 import shlex
 import shutil
 
+from kunit import boot
+
 _ARGS = ("seccomp=on", "console=tdps", "panic=0", "loglevel=7", "printk.time=1")
 _RESULTS = "tdp_stress_results="
+#: as boot.limit_stack(), for whoever starts the kernel by uml-cmd, too
+_LIMIT = "ulimit -Ss %d 2>/dev/null" % (boot.STACK >> 10)
 
 
 class Uml:
@@ -36,7 +40,7 @@ class Uml:
         os.chmod(folder / "linux", 0o755)
         argv = ["./linux", "mem=%dM" % memory_mib, "ncpus=%d" % self.cpus, *_ARGS, *args]
         _write_command(folder / "uml-cmd", argv + [_RESULTS + "results.again"])
-        return argv + [_RESULTS + "results"]
+        return ["sh", "-c", _LIMIT + '; exec "$@"', "sh"] + argv + [_RESULTS + "results"]
 
 
 def _write_command(path, words):
@@ -44,6 +48,7 @@ def _write_command(path, words):
              "# Runs the kernel of this run again; its console comes to the terminal,",
              "# its results go to results.again.",
              'cd "$(dirname "$0")" || exit 3',
+             _LIMIT,
              "exec " + " \\\n\t".join(shlex.quote(w) for w in words) + ' "$@"']
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     os.chmod(path, 0o755)
