@@ -316,8 +316,31 @@ int own_prepare(struct own_vcpu *v)
 
 /* --- faults --- */
 
+static struct kvm_memory_slot *slot_at(struct kvm_vcpu *vcpu, gfn_t gfn)
+{
+	return static_call(own_kvm_vcpu_gfn_to_memslot)(vcpu, gfn);
+}
+
+/*
+ * A fault behind no memslot is MMIO, for KVM. If a memslot comes while it is on its
+ * way, and somebody else maps memory there, 7.2 and 7.3 WARN about a leaf with
+ * another PFN: see Documentation/findings.rst. So such faults keep memslots from
+ * coming. Tried only: who makes memslots waits for our SRCU read section.
+ *
+ * What has a memslot keeps it, if only as an invalid one, until SRCU is unlocked.
+ *
+ * Return: 1: until up_read(&vm->slots_sem); 0: there is a memslot; -EAGAIN.
+ */
+static int keep_no_slot(struct tdps_vm *vm, struct kvm_vcpu *vcpu, gfn_t gfn)
+{
+	if (slot_at(vcpu, gfn))
+		return 0;
+	return down_read_trylock(&vm->slots_sem) ? 1 : -EAGAIN;
+}
+
 /**
  * own_fault() - one fault, by the vCPU's own handler
+ * @vm: VM
  * @v: vCPU
  * @gpa: address, with the bits that make it a shared one
  * @error_code: PFERR_*
@@ -331,7 +354,8 @@ int own_prepare(struct own_vcpu *v)
  *
  * Return: RET_PF_* or -errno.
  */
-int own_fault(struct own_vcpu *v, gpa_t gpa, u64 error_code, u8 max_level, bool prefetch)
+int own_fault(struct tdps_vm *vm, struct own_vcpu *v, gpa_t gpa, u64 error_code, u8 max_level,
+	      bool prefetch)
 {
 	struct kvm_vcpu *vcpu = v->vcpu;
 	gfn_t gfn = gpa_to_gfn(gpa) & ~kvm_gfn_direct_bits(vcpu->kvm);
@@ -352,10 +376,16 @@ int own_fault(struct own_vcpu *v, gpa_t gpa, u64 error_code, u8 max_level, bool 
 		.is_private = error_code & PFERR_PRIVATE_ACCESS,
 		.pfn = KVM_PFN_ERR_FAULT,
 		.gfn = gfn,
-		.slot = static_call(own_kvm_vcpu_gfn_to_memslot)(vcpu, gfn),
 	};
+	int kept = keep_no_slot(vm, vcpu, gfn), ret;
 
-	return vcpu->arch.mmu->page_fault(vcpu, &fault);
+	if (kept < 0)
+		return RET_PF_RETRY;
+	fault.slot = slot_at(vcpu, gfn);
+	ret = vcpu->arch.mmu->page_fault(vcpu, &fault);
+	if (kept)
+		up_read(&vm->slots_sem);
+	return ret;
 }
 
 enum tdps_result own_fault_result(int r)
@@ -473,7 +503,7 @@ static int craft_fault(struct tdps_vm *vm, struct own_vcpu *v, enum tdps_region 
 		 */
 		.is_private = id == TDPS_GIANT,
 		.gfn = gfn,
-		.slot = static_call(own_kvm_vcpu_gfn_to_memslot)(vcpu, gfn),
+		.slot = slot_at(vcpu, gfn),
 		.pfn = own_pfn(r, gfn),
 		.map_writable = true,
 	};
@@ -531,11 +561,11 @@ enum tdps_result tdps_entry_map(struct tdps_vm *vm, const struct tdps_target *t)
 		if (t->region == TDPS_CRAFT || t->region == TDPS_GIANT)
 			res = own_craft(vm, v, t->gfn, t->level);
 		else if (t->mirror)
-			res = own_fault_result(own_fault(v, gfn_to_gpa(t->gfn),
+			res = own_fault_result(own_fault(vm, v, gfn_to_gpa(t->gfn),
 							 err | PFERR_PRIVATE_ACCESS,
 							 t->level, false));
 		else
-			res = own_fault_result(own_fault(v, shared_gpa(vm->kvm, t->gfn), err,
+			res = own_fault_result(own_fault(vm, v, shared_gpa(vm->kvm, t->gfn), err,
 							 t->level, false));
 	}
 	put_vcpu(v);
@@ -549,7 +579,7 @@ enum tdps_result tdps_entry_map_exec(struct tdps_vm *vm, const struct tdps_targe
 	enum tdps_result res = TDPS_REFUSED;
 
 	if (!get_vcpu(v))
-		res = own_fault_result(own_fault(v, shared_gpa(vm->kvm, t->gfn),
+		res = own_fault_result(own_fault(vm, v, shared_gpa(vm->kvm, t->gfn),
 						 PFERR_GUEST_FINAL_MASK | PFERR_FETCH_MASK,
 						 KVM_MAX_HUGEPAGE_LEVEL, false));
 	put_vcpu(v);
@@ -567,7 +597,8 @@ enum tdps_result tdps_entry_fast_pf(struct tdps_vm *vm, const struct tdps_target
 
 	if (!get_vcpu(v)) {
 		fast = v->vcpu->stat.pf_fast;
-		ret = own_fault(v, shared_gpa(vm->kvm, t->gfn), err, KVM_MAX_HUGEPAGE_LEVEL, false);
+		ret = own_fault(vm, v, shared_gpa(vm->kvm, t->gfn), err, KVM_MAX_HUGEPAGE_LEVEL,
+				false);
 		res = own_fault_result(ret);
 		/* fixed without mmu_lock, or found fixed: else it was an ordinary fault */
 		if (res == TDPS_DID && v->vcpu->stat.pf_fast == fast)
@@ -577,41 +608,55 @@ enum tdps_result tdps_entry_fast_pf(struct tdps_vm *vm, const struct tdps_target
 	return res;
 }
 
+/* KVM_PRE_FAULT_MEMORY of one page: kvm_vcpu_pre_fault_memory(). */
+static enum tdps_result prefault(struct own_vcpu *v, u64 gfn)
+{
+	struct kvm_pre_fault_memory range = {
+		.gpa = gfn_to_gpa(gfn), .size = PAGE_SIZE,
+	};
+	long ret = static_call(own_kvm_arch_vcpu_pre_fault_memory)(v->vcpu, &range);
+
+	/* it may have loaded new roots */
+	v->flush_due = true;
+	if (ret > 0)
+		return TDPS_DID;
+	if (ret == -EAGAIN || ret == -EINTR)
+		return TDPS_RETRY;
+	return ret == -ENOENT ? TDPS_NOTHING : TDPS_REFUSED;
+}
+
 /*
- * KVM_PRE_FAULT_MEMORY of one page: kvm_vcpu_pre_fault_memory(). If the vCPU's root
- * is invalidated while it runs, 7.2 and 7.3 never come back: the fault is stale, is
- * retried, and nobody answers the request for a new root (only a signal ends it).
- * See Documentation/findings.rst.
+ * If the vCPU's root is invalidated while it runs, 7.2 and 7.3 never come back: the
+ * fault is stale, is retried, and nobody answers the request for a new root (only a
+ * signal ends it). See Documentation/findings.rst.
  */
 enum tdps_result tdps_entry_prefault_race(struct tdps_vm *vm, const struct tdps_target *t)
 {
 	struct own_vcpu *v = own_side(vm, t->side);
-	struct kvm_pre_fault_memory range = {
-		.gpa = gfn_to_gpa(t->gfn), .size = PAGE_SIZE,
-	};
 	enum tdps_result res = TDPS_REFUSED;
-	long ret;
 
-	if (!get_vcpu(v)) {
-		ret = static_call(own_kvm_arch_vcpu_pre_fault_memory)(v->vcpu, &range);
-		if (ret > 0)
-			res = TDPS_DID;
-		else if (ret == -EAGAIN || ret == -EINTR)
-			res = TDPS_RETRY;
-		else if (ret == -ENOENT)
-			res = TDPS_NOTHING;
-		/* it may have loaded new roots */
-		v->flush_due = true;
-	}
+	if (!get_vcpu(v))
+		res = prefault(v, t->gfn);
 	put_vcpu(v);
 	return res;
 }
 
-/* The same, while no root is invalidated. */
+/* While no root is invalidated, and no memslot comes where there is none. */
 enum tdps_result tdps_entry_prefault(struct tdps_vm *vm, const struct tdps_target *t)
 {
+	struct own_vcpu *v = own_side(vm, t->side);
+	enum tdps_result res = TDPS_REFUSED;
+	int kept;
+
 	guard(rwsem_read)(&vm->roots_sem);
-	return tdps_entry_prefault_race(vm, t);
+	if (!get_vcpu(v)) {
+		kept = keep_no_slot(vm, v->vcpu, t->gfn);
+		res = kept < 0 ? TDPS_RETRY : prefault(v, t->gfn);
+		if (kept > 0)
+			up_read(&vm->slots_sem);
+	}
+	put_vcpu(v);
+	return res;
 }
 
 /* --- zaps --- */

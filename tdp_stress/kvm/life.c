@@ -26,12 +26,14 @@ static u64 other_place(const struct tdps_vm *vm, u32 random)
 
 /*
  * Before mirror roots, KVM invalidates all roots of such a VM when a slot goes, and a
- * prefault whose root is invalidated never ends: see tdps_entry_prefault().
+ * prefault whose root is invalidated never ends: see tdps_entry_prefault(). And no
+ * fault may have found that there is no memslot when one comes: see keep_no_slot().
  */
 static int set_slot(struct tdps_vm *vm, u64 gfn)
 {
 	int err;
 
+	guard(rwsem_write)(&vm->slots_sem);
 	if (!TDPS_MIRROR_ROOTS)
 		down_write(&vm->roots_sem);
 	err = own_set_slot(vm, TDPS_MOVE, gfn, 0);

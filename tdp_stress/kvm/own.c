@@ -523,14 +523,11 @@ struct tdps_vm *tdps_own_create(const struct tdps_own_config *cfg)
 {
 	struct tdps_vm *vm = kzalloc(sizeof(*vm), GFP_KERNEL);
 	struct file *file;
-	int err, i;
+	int err;
 
 	if (!vm)
 		return ERR_PTR(-ENOMEM);
-	mutex_init(&vm->slot_lock);
-	init_rwsem(&vm->roots_sem);
-	for (i = 0; i < TDPS_NR_REGIONS; i++)
-		init_rwsem(&vm->region[i].zap_sem);
+	own_init_locks(vm);
 	file = make_kvm();
 	if (IS_ERR(file)) {
 		err = PTR_ERR(file);

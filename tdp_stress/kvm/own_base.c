@@ -37,6 +37,17 @@ int own_resolve(const struct own_call *call, int nr)
 	return 0;
 }
 
+void own_init_locks(struct tdps_vm *vm)
+{
+	int i;
+
+	mutex_init(&vm->slot_lock);
+	init_rwsem(&vm->roots_sem);
+	init_rwsem(&vm->slots_sem);
+	for (i = 0; i < TDPS_NR_REGIONS; i++)
+		init_rwsem(&vm->region[i].zap_sem);
+}
+
 bool tdps_own_others(void)
 {
 	bool others;

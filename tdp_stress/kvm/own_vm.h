@@ -85,6 +85,8 @@ struct own_vcpu {
  * @slot_lock: serialises the changes of memslots that are ours to decide, below
  * @roots_sem: prefaults for read, invalidations of roots for write, see
  *	tdps_entry_prefault()
+ * @slots_sem: faults behind no memslot for read, memslots that come for write, see
+ *	keep_no_slot()
  * @move_gfn: where TDPS_MOVE is, 0: nowhere
  * @logging: the dirty log of TDPS_SHARED is on
  * @manual: the log is cleared by an ioctl of its own
@@ -102,6 +104,7 @@ struct tdps_vm {
 	struct mutex scratch_lock[OWN_SCRATCH];	/* each for its piece of scratch_hva */
 	struct mutex slot_lock;			/* memslots that come, move, are logged */
 	struct rw_semaphore roots_sem;
+	struct rw_semaphore slots_sem;
 	u64 move_gfn;
 	bool logging;
 	bool manual;
@@ -139,6 +142,8 @@ struct own_call {
 
 int own_resolve(const struct own_call *call, int nr);
 
+void own_init_locks(struct tdps_vm *vm);
+
 /* An ioctl of @file with @arg in user memory; @arg is read back if @back. */
 long own_ioctl(struct tdps_vm *vm, struct file *file, unsigned int cmd, void *arg, size_t len,
 	       bool back);
@@ -157,7 +162,8 @@ int own_mprotect(unsigned long start, size_t len, unsigned long prot);
  */
 int own_prepare(struct own_vcpu *v);
 /* A fault of this vCPU, as kvm_mmu_do_page_fault(); same context. RET_PF_* or -errno. */
-int own_fault(struct own_vcpu *v, gpa_t gpa, u64 error_code, u8 max_level, bool prefetch);
+int own_fault(struct tdps_vm *vm, struct own_vcpu *v, gpa_t gpa, u64 error_code, u8 max_level,
+	      bool prefetch);
 enum tdps_result own_craft(struct tdps_vm *vm, struct own_vcpu *v, u64 gfn, int level);
 enum tdps_result own_fault_result(int r);
 enum tdps_region own_region_of(const struct tdps_vm *vm, u64 gfn);

@@ -43,8 +43,8 @@ static enum tdps_result handle_violation(struct tdps_vm *vm, struct own_vcpu *v,
 			res = own_craft(vm, v, gfn, vm->region[id].huge && (random + tries) & 1 ?
 					PG_LEVEL_2M : PG_LEVEL_4K);
 		else
-			res = own_fault_result(own_fault(v, gpa, err, KVM_MAX_HUGEPAGE_LEVEL,
-							 false));
+			res = own_fault_result(own_fault(vm, v, gpa, err,
+							 KVM_MAX_HUGEPAGE_LEVEL, false));
 		/* a request may be what it takes to get on */
 		if (res != TDPS_RETRY || kvm_request_pending(v->vcpu))
 			break;

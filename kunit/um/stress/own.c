@@ -286,15 +286,12 @@ struct tdps_vm *tdps_own_create(const struct tdps_own_config *cfg)
 {
 	struct um_vm *um = kzalloc_obj(*um);
 	struct tdps_vm *vm;
-	int err, i;
+	int err;
 
 	if (!um)
 		return ERR_PTR(-ENOMEM);
 	vm = &um->vm;
-	mutex_init(&vm->slot_lock);
-	init_rwsem(&vm->roots_sem);
-	for (i = 0; i < TDPS_NR_REGIONS; i++)
-		init_rwsem(&vm->region[i].zap_sem);
+	own_init_locks(vm);
 	vm->kvm = stress_create_vm();
 	if (IS_ERR(vm->kvm)) {
 		err = PTR_ERR(vm->kvm);
