@@ -631,11 +631,15 @@ static void split_loses_to_zap(struct kunit *test)
 	expect_sound(b);
 }
 
-/* The leaf's table is removed, and still there to be read: the splitter passes it by. */
+/*
+ * The leaf's table is removed, and still there to be read: the splitter passes it by. It
+ * looks for the second time, as it has dropped mmu_lock to allocate, and begun anew.
+ */
 static void split_meets_removed_table(struct kunit *test)
 {
 	static const struct bed_step steps[] = {
-		BED_RUN_AT('A', BED_WALK, PG_LEVEL_2M),
+		{ .thread = 'A', .to = BED_WALK, .nth = 2, .level = PG_LEVEL_2M, .gfn = GFN,
+		  .gfn_too = true },
 		BED_RUN_AT('B', BED_BEFORE_CALL_RCU, PG_LEVEL_2M),
 		BED_RUN('A', BED_DONE),
 		BED_RUN('B', BED_DONE),
