@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Inside this room only: what own.c, life.c, entry.c and run.c share of a VM of
+ * Inside this room only: what own.c, own_entry.c, life.c and run.c share of a VM of
  * our own.
  */
 #ifndef TDP_STRESS_KVM_OWN_VM_H
@@ -8,10 +8,7 @@
 
 #include <linux/mutex.h>
 #include <linux/rwsem.h>
-#include <linux/static_call_types.h>
-
-#include "insight.h"
-#include "own.h"
+#include "entry.h"
 
 /*
  * Where the regions are, in GFNs. Each has room for 1 GiB; TDPS_CRAFT and
@@ -86,7 +83,7 @@ struct own_vcpu {
  * @roots_sem: prefaults for read, invalidations of roots for write, see
  *	tdps_entry_prefault()
  * @slots_sem: faults behind no memslot for read, memslots that come for write, see
- *	keep_no_slot()
+ *	keep_no_slot() in own_entry.c
  * @move_gfn: where TDPS_MOVE is, 0: nowhere
  * @logging: the dirty log of TDPS_SHARED is on
  * @manual: the log is cleared by an ioctl of its own
@@ -121,27 +118,6 @@ static inline struct own_vcpu *own_side(struct tdps_vm *vm, u32 side)
 	return &vm->vcpu[vm->nr_vcpus + side % vm->nr_side];
 }
 
-/*
- * Functions of KVM and mm by name: called through static calls, which need no
- * ENDBR at their target, so that IBT hosts are fine, too.
- */
-struct own_call {
-	const char *name;
-	struct static_call_key *key;
-	void *tramp;
-	bool optional;
-};
-
-#define OWN_CALL(fn) \
-	{ #fn, &STATIC_CALL_KEY(own_##fn), STATIC_CALL_TRAMP_ADDR(own_##fn), false }
-/* Likewise, where its name depends on the kernel: @fn is expanded. */
-#define OWN_CALL_AS(call, fn) \
-	{ __stringify(fn), &STATIC_CALL_KEY(own_##call), STATIC_CALL_TRAMP_ADDR(own_##call), false }
-#define OWN_CALL_IF(fn) \
-	{ #fn, &STATIC_CALL_KEY(own_##fn), STATIC_CALL_TRAMP_ADDR(own_##fn), true }
-
-int own_resolve(const struct own_call *call, int nr);
-
 void own_init_locks(struct tdps_vm *vm);
 
 /* An ioctl of @file with @arg in user memory; @arg is read back if @back. */
@@ -167,6 +143,5 @@ int own_fault(struct tdps_vm *vm, struct own_vcpu *v, gpa_t gpa, u64 error_code,
 enum tdps_result own_craft(struct tdps_vm *vm, struct own_vcpu *v, u64 gfn, int level);
 enum tdps_result own_fault_result(int r);
 enum tdps_region own_region_of(const struct tdps_vm *vm, u64 gfn);
-extern const char *own_nx_missing;
 
 #endif
