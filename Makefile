@@ -15,7 +15,7 @@ endif
 SCRIPT = $(Q)sh scripts/python.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help try run kunit selfcheck check bench kernel modules clean
+.PHONY: help try run kunit kselftest selfcheck check bench kernel modules clean
 
 help: ## this text
 	@echo "Targets:"
@@ -36,6 +36,9 @@ run: ## get or take a kernel, build it, stress it in QEMU, judge
 
 kunit: ## KUnit suites of the TDP MMU: change tdp_mmu.c, ok or not ok within a minute
 	$(SCRIPT) kunit
+
+kselftest: ## TAP programs on /dev/kvm and /dev/tdp_stress, in QEMU, on each backend
+	$(SCRIPT) kselftest
 
 selfcheck: ## planted violations and planted kernel bugs must be caught by name
 	$(SCRIPT) selfcheck

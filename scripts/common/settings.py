@@ -114,7 +114,8 @@ Setting("MUTANT", None, _name,
 Setting("WHERE", None, lambda t: t if t in ("qemu", "uml") else None,
         "where it runs: qemu (make run: the default), or uml (make kunit: the default)",
         "one of: qemu, uml")
-Setting("FILTER", None, _glob, "make kunit: only these cases, suite.case with * and ?",
+Setting("FILTER", None, _glob, "make kunit: only these cases, suite.case with * and ?; make "
+        "kselftest: only these tests, program.test",
         "a pattern like frozen.* or tdp_mmu_split.*yield*")
 _number("DURATION", "60", 1, 86400, "time to stress, in seconds", "seconds")
 Setting("SEED", lambda: str(1 + secrets.randbits(32)), _seed,

@@ -82,6 +82,8 @@ class Part:
 
 _MODULES = Part("modules", ("Kbuild", "tdp_stress"), "the modules do not build")
 _DRIVER = Part("driver", ("selftests", "tdp_stress/uapi"), "the driver does not build")
+_KSELFTESTS = Part("kselftest", ("selftests/kselftest", "selftests/lib", "tdp_stress/uapi"),
+                   "the kselftests do not build")
 
 
 def where(tree, out):
@@ -113,6 +115,15 @@ def programs(kernel, jobs):
         kernel, "the driver", {n: n for n in ("tdp-stress", "adopt")},
         lambda out: ["make", "-C", cache.REPO / "selftests", "KHDR=%s" % kernel.headers,
                      "O=%s" % out, "-j%d" % jobs])
+
+
+def kselftests(kernel, jobs, names):
+    """{name: path} of the static programs @names, on the harness of @kernel's tree."""
+    return _KSELFTESTS.build(
+        kernel, "%d kselftests" % len(names), {n: n for n in names},
+        lambda out: ["make", "-C", cache.REPO / "selftests/kselftest",
+                     "KSRC=%s" % kernel.tree.path, "KHDR=%s" % kernel.headers,
+                     "OUTPUT=%s" % out, "-j%d" % jobs])
 
 
 def build(kernel, jobs, names, with_programs):

@@ -61,7 +61,7 @@ static int check_environment(struct stress *s)
 
 	if (s->opt.modules && geteuid())
 		return unsupported("not root, as the modules' counters need; or use --no-modules");
-	switch (td_env_open(&s->env)) {
+	switch (td_env_open(&s->env, TD_KIND_TDX)) {
 	case TD_ENV_OK:
 		break;
 	case TD_ENV_NO_KVM:
@@ -69,6 +69,7 @@ static int check_environment(struct stress *s)
 			 strerror(s->env.err));
 		return unsupported(why);
 	case TD_ENV_NO_TDX:
+	case TD_ENV_NO_STRESS:
 		return unsupported(no_tdx);
 	case TD_ENV_NO_CAP:
 		snprintf(why, sizeof(why), "KVM lacks %s; needs Linux 7.2 or later",

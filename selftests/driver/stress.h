@@ -12,11 +12,11 @@
 #include <stdio.h>
 #include <sys/types.h>
 
+#include "../lib/modules.h"
+#include "../lib/rng.h"
 #include "../lib/td.h"
-#include "modules.h"
 #include "ops.h"
 #include "options.h"
-#include "rng.h"
 
 #define MAX_ERRNO	134
 

@@ -70,6 +70,7 @@ static const struct {
 		/* mm_take_all_locks() in mmu_notifier_register() */
 		{ EINTR, TD_ACT_SIGNALS },
 	} },
+	[TD_CALL_ADOPT_VM]	= { "TDP_STRESS_ADOPT_VM" },
 	[TD_CALL_ENABLE_CAP]	= { "KVM_ENABLE_CAP" },
 	[TD_CALL_CAPABILITIES]	= { "KVM_TDX_CAPABILITIES" },
 	[TD_CALL_INIT_VM]	= { "KVM_TDX_INIT_VM", {

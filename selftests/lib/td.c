@@ -16,6 +16,7 @@
 #include <linux/kvm_para.h>
 
 #include "td.h"
+#include "../../tdp_stress/uapi/tdp_stress.h"
 #include "../../tdp_stress/uapi/tdx_stub.h"
 
 #define MAX_CPUID	256
@@ -62,7 +63,7 @@ static enum td_env_status check_caps(struct td_env *env)
 	int types = ioctl(env->kvm_fd, KVM_CHECK_EXTENSION, KVM_CAP_VM_TYPES);
 	size_t i;
 
-	if (types <= 0 || !(types & BIT(KVM_X86_TDX_VM)))
+	if (env->kind == TD_KIND_TDX && (types <= 0 || !(types & BIT(KVM_X86_TDX_VM))))
 		return TD_ENV_NO_TDX;
 	for (i = 0; i < ARRAY_SIZE(wanted); i++) {
 		if (ioctl(env->kvm_fd, KVM_CHECK_EXTENSION, wanted[i].cap) > 0)
@@ -92,19 +93,29 @@ static void widen_guest_pa(struct kvm_cpuid2 *c)
 /**
  * td_env_open() - open KVM and see whether it can make TDs
  * @env: filled in; td_env_close() it whatever is returned
+ * @kind: what td_create() is to make
  *
  * Return: TD_ENV_OK, or what is missing (env->err, env->missing say more)
  */
-enum td_env_status td_env_open(struct td_env *env)
+enum td_env_status td_env_open(struct td_env *env, enum td_kind kind)
 {
 	enum td_env_status status;
 	int size;
 
 	memset(env, 0, sizeof(*env));
+	env->kind = kind;
+	env->stress_fd = -1;
 	env->kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	if (env->kvm_fd < 0) {
 		env->err = errno;
 		return TD_ENV_NO_KVM;
+	}
+	if (kind == TD_KIND_ADOPTED) {
+		env->stress_fd = open(TDP_STRESS_DEVICE, O_RDWR | O_CLOEXEC);
+		if (env->stress_fd < 0) {
+			env->err = errno;
+			return TD_ENV_NO_STRESS;
+		}
 	}
 	status = check_caps(env);
 	if (status != TD_ENV_OK)
@@ -128,6 +139,9 @@ void td_env_close(struct td_env *env)
 	if (env->kvm_fd >= 0)
 		close(env->kvm_fd);
 	env->kvm_fd = -1;
+	if (env->stress_fd >= 0)
+		close(env->stress_fd);
+	env->stress_fd = -1;
 	free(env->cpuid);
 	env->cpuid = NULL;
 }
@@ -291,6 +305,29 @@ static int create_memory(struct td *td)
 	return step(td, TD_CALL_SET_ATTRS, td_set_private(td, 0, td->cfg.nr_pages, true));
 }
 
+/* An ordinary VM, which tdp_stress.ko gives mirror roots. */
+static int adopt_vm(struct td *td)
+{
+	struct tdp_stress_adopt_vm arg = { .size = sizeof(arg), .vm_fd = td->vm_fd };
+	int ret = td_ioctl(TD_CALL_ADOPT_VM, td->env->stress_fd, TDP_STRESS_ADOPT_VM, &arg);
+
+	td->shared_bit = arg.shared_bit;
+	return step(td, TD_CALL_ADOPT_VM, ret);
+}
+
+/* What is not the same for both kinds, up to a VM with neither memory nor vCPUs. */
+static int make_confidential(struct td *td)
+{
+	int ret;
+
+	if (td->env->kind == TD_KIND_ADOPTED)
+		return adopt_vm(td);
+	ret = enable_cap(td, KVM_CAP_SPLIT_IRQCHIP, IRQ_ROUTES);
+	if (!ret)
+		ret = enable_cap(td, KVM_CAP_EXIT_HYPERCALL, BIT(KVM_HC_MAP_GPA_RANGE));
+	return ret ?: init_vm(td);
+}
+
 /**
  * td_create() - create a TD up to KVM_TDX_INIT_VM, with its memory, all private
  * @td: filled in
@@ -301,6 +338,7 @@ static int create_memory(struct td *td)
  */
 int td_create(struct td *td, const struct td_env *env, const struct td_config *cfg)
 {
+	unsigned long type = env->kind == TD_KIND_TDX ? KVM_X86_TDX_VM : KVM_X86_DEFAULT_VM;
 	unsigned int i;
 	int ret;
 
@@ -316,19 +354,15 @@ int td_create(struct td *td, const struct td_env *env, const struct td_config *c
 		td->vcpus[i] = (struct td_vcpu) { .td = td, .index = i, .fd = -1 };
 
 	td_call_begin(TD_CALL_CREATE_VM);
-	ret = td_call_end(ioctl(env->kvm_fd, KVM_CREATE_VM, (unsigned long)KVM_X86_TDX_VM));
+	ret = td_call_end(ioctl(env->kvm_fd, KVM_CREATE_VM, type));
 	if (step(td, TD_CALL_CREATE_VM, ret) < 0)
 		goto fail;
 	td->vm_fd = ret;
 
-	ret = enable_cap(td, KVM_CAP_SPLIT_IRQCHIP, IRQ_ROUTES);
-	if (!ret)
-		ret = enable_cap(td, KVM_CAP_EXIT_HYPERCALL, BIT(KVM_HC_MAP_GPA_RANGE));
+	ret = make_confidential(td);
 	if (!ret && cfg->dirty_log_manual)
 		ret = enable_cap(td, KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2,
 				 KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE);
-	if (!ret)
-		ret = init_vm(td);
 	if (!ret)
 		ret = create_memory(td);
 	if (!ret)
@@ -402,7 +436,7 @@ int td_add_vcpu(struct td *td)
 	/* x2APIC is in there; TDX vCPUs need it. */
 	ret = step(td, TD_CALL_SET_CPUID,
 		   td_ioctl(TD_CALL_SET_CPUID, vcpu->fd, KVM_SET_CPUID2, td->env->cpuid));
-	if (!ret)
+	if (!ret && td->env->kind == TD_KIND_TDX)
 		ret = init_vcpu(td, vcpu);
 	if (ret < 0)
 		goto unmap;
@@ -440,7 +474,7 @@ int td_try_late_vcpu(struct td *td)
 
 /**
  * td_init_mem() - KVM_TDX_INIT_MEM_REGION
- * @td: a TD that is not finalised
+ * @td: a TD that is not finalised, TD_KIND_TDX
  * @vcpu: any vCPU
  * @gfn: first frame
  * @nr_pages: number of pages
@@ -481,6 +515,9 @@ int td_finalize(struct td *td)
 {
 	int tries, ret = 0;
 
+	/* adoption has done that */
+	if (td->env->kind == TD_KIND_ADOPTED)
+		return 0;
 	for (tries = 0; tries < MAX_RETRIES; tries++) {
 		ret = tdx_command(td, TD_CALL_FINALIZE, td->vm_fd, KVM_TDX_FINALIZE_VM, 0, NULL);
 		if (ret != -EBUSY)

@@ -37,6 +37,7 @@ enum td_call {
 	TD_CALL_MPROTECT,
 	TD_CALL_MMAP,
 	TD_CALL_CREATE_VM,
+	TD_CALL_ADOPT_VM,
 	TD_CALL_ENABLE_CAP,
 	TD_CALL_CAPABILITIES,
 	TD_CALL_INIT_VM,
@@ -86,25 +87,36 @@ enum td_env_status {
 	TD_ENV_NO_KVM,		/* /dev/kvm is missing or may not be opened */
 	TD_ENV_NO_TDX,		/* KVM offers no KVM_X86_TDX_VM */
 	TD_ENV_NO_CAP,		/* KVM is too old for something we need */
+	TD_ENV_NO_STRESS,	/* /dev/tdp_stress is missing or may not be opened */
+};
+
+/* What makes a VM a TD. */
+enum td_kind {
+	TD_KIND_TDX,		/* KVM_X86_TDX_VM: kvm_intel's tdx.c */
+	TD_KIND_ADOPTED,	/* tdp_stress.ko has adopted an ordinary VM */
 };
 
 /**
  * struct td_env - what all TDs share
+ * @kind: what td_create() makes
  * @kvm_fd: /dev/kvm
+ * @stress_fd: /dev/tdp_stress (TD_KIND_ADOPTED), else -1
  * @run_size: bytes of a vCPU's struct kvm_run mapping
  * @cpuid: KVM_GET_SUPPORTED_CPUID, physical addresses wide enough for GPAW
  * @err: errno of the step that failed, or 0
  * @missing: the missing capability (TD_ENV_NO_CAP)
  */
 struct td_env {
+	enum td_kind kind;
 	int kvm_fd;
+	int stress_fd;
 	size_t run_size;
 	struct kvm_cpuid2 *cpuid;
 	int err;
 	const char *missing;
 };
 
-enum td_env_status td_env_open(struct td_env *env);
+enum td_env_status td_env_open(struct td_env *env, enum td_kind kind);
 void td_env_close(struct td_env *env);
 
 /* --- a TD --- */
@@ -183,6 +195,7 @@ struct td_config {
  * @env: the host
  * @cfg: as created
  * @vm_fd: descriptor, or -1
+ * @shared_bit: TD_KIND_ADOPTED: the GPA bit that makes an address shared
  * @gmem_fd: guest_memfd, or -1; @gmem_pages long: the window has two homes in it
  * @gmem_pages: pages of @gmem_fd
  * @shared: backing of shared memory, [0, nr_pages) and then the mobile slot's
@@ -197,6 +210,7 @@ struct td {
 	const struct td_env *env;
 	struct td_config cfg;
 	int vm_fd;
+	u64 shared_bit;
 	int gmem_fd;
 	u64 gmem_pages;
 	void *shared;

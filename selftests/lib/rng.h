@@ -5,10 +5,10 @@
  * seed and a stream number, so that one thread's choices do not depend on how
  * far another one came.
  */
-#ifndef DRIVER_RNG_H
-#define DRIVER_RNG_H
+#ifndef SELFTESTS_LIB_RNG_H
+#define SELFTESTS_LIB_RNG_H
 
-#include "../lib/types.h"
+#include "types.h"
 
 struct rng {
 	u64 s[4];

@@ -106,6 +106,12 @@ bool modules_have(const struct modules *m, enum module_id id)
 	return m->now[id].nr;
 }
 
+/* A counter as it was read last; false: there is none of that name. */
+bool modules_value(const struct modules *m, enum module_id id, const char *name, u64 *value)
+{
+	return lookup(&m->now[id], name, value);
+}
+
 /* How much a counter grew since modules_open(). */
 u64 modules_delta(const struct modules *m, enum module_id id, const char *name)
 {
@@ -207,6 +213,52 @@ bool modules_verdict(struct modules *m, char *line, size_t size)
 	return ok;
 }
 
+/* The emulated TDX module's counters, in the statistics of whoever it is a part of. */
+static const char * const tdx_prefix[NR_MODULES] = {
+	[MODULE_STUB] = "",
+	[MODULE_STRESS] = "tdx.",
+};
+
+/* A counter of the emulated TDX module's own, by its name there. */
+static const char *tdx_counter(enum module_id id, const char *name)
+{
+	return has_prefix(name, tdx_prefix[id]) ? name + strlen(tdx_prefix[id]) : NULL;
+}
+
+/* Does a counter of the emulated TDX module count what belongs to a TD? */
+static bool counts_tds(const char *name)
+{
+	/* pages that belong to nobody, and those no TD may have */
+	static const char * const others[] = { "pamt.nda", "pamt.rsvd", "pamt.reserved" };
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(others); i++)
+		if (!strcasecmp(name, others[i]))
+			return false;
+	return has_prefix(name, "pamt.") || !strcmp(name, "td.live") || !strcmp(name, "vcpu.live");
+}
+
+/**
+ * modules_tdx_value() - a counter of the emulated TDX module, wherever that is
+ * @m: the modules, as they were read last
+ * @name: its name, as in tdx_stub's statistics
+ * @value: set to it
+ *
+ * Return: true if there is one
+ */
+bool modules_tdx_value(const struct modules *m, const char *name, u64 *value)
+{
+	char full[COUNTER_NAME];
+	int id;
+
+	for (id = 0; id < NR_MODULES; id++) {
+		snprintf(full, sizeof(full), "%s%s", tdx_prefix[id], name);
+		if (lookup(&m->now[id], full, value))
+			return true;
+	}
+	return false;
+}
+
 /**
  * modules_idle() - has KVM given back everything the TDs had?
  * @m: the modules; read again by this
@@ -219,27 +271,26 @@ bool modules_verdict(struct modules *m, char *line, size_t size)
  */
 bool modules_idle(struct modules *m, char *why, size_t size)
 {
-	const struct counters *c = &m->now[MODULE_STUB];
 	size_t i;
+	int id;
 
 	modules_read(m);
-	for (i = 0; i < c->nr; i++) {
-		const char *name = c->list[i].name;
-		u64 before = 0;
+	for (id = 0; id < NR_MODULES; id++) {
+		const struct counters *c = &m->now[id];
 
-		if (!has_prefix(name, "pamt.") && strcmp(name, "td.live") &&
-		    strcmp(name, "vcpu.live"))
-			continue;
-		/* Pages that belong to nobody, and those no TD may have. */
-		if (!strcasecmp(name, "pamt.nda") || !strcasecmp(name, "pamt.rsvd") ||
-		    !strcasecmp(name, "pamt.reserved"))
-			continue;
-		lookup(&m->before[MODULE_STUB], name, &before);
-		if (c->list[i].value <= before)
-			continue;
-		snprintf(why, size, "%s is %llu, was %llu before the run", name,
-			 c->list[i].value, before);
-		return false;
+		for (i = 0; i < c->nr; i++) {
+			const char *name = tdx_counter(id, c->list[i].name);
+			u64 before = 0;
+
+			if (!name || !counts_tds(name))
+				continue;
+			lookup(&m->before[id], c->list[i].name, &before);
+			if (c->list[i].value <= before)
+				continue;
+			snprintf(why, size, "%s is %llu, was %llu before the run", name,
+				 c->list[i].value, before);
+			return false;
+		}
 	}
 	return true;
 }

@@ -3,10 +3,10 @@
  * What tdx_stub.ko and tdp_stress.ko say about themselves in debugfs. Either
  * may be missing. Knows file and counter names, judges what they mean.
  */
-#ifndef DRIVER_MODULES_H
-#define DRIVER_MODULES_H
+#ifndef SELFTESTS_LIB_MODULES_H
+#define SELFTESTS_LIB_MODULES_H
 
-#include "../lib/types.h"
+#include "types.h"
 
 enum module_id { MODULE_STUB, MODULE_STRESS, NR_MODULES };
 
@@ -60,6 +60,8 @@ void modules_read(struct modules *m);
 void modules_sum(const struct modules *m, struct module_sums *sums);
 const char *module_name(enum module_id id);
 bool modules_have(const struct modules *m, enum module_id id);
+bool modules_value(const struct modules *m, enum module_id id, const char *name, u64 *value);
+bool modules_tdx_value(const struct modules *m, const char *name, u64 *value);
 u64 modules_delta(const struct modules *m, enum module_id id, const char *name);
 int modules_audit(struct modules *m);
 bool modules_verdict(struct modules *m, char *line, size_t size);

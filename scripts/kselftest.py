@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: GPL-2.0
+"""make kselftest: the programs of selftests/kselftest in a guest, on each backend.
+
+Knows which programs there are and what a boot leaves behind; must not know what
+they test. A test that one backend cannot do is skipped there, with its reason: it
+counts as done if another backend does it.
+"""
+
+import copy
+import fnmatch
+import re
+import time
+
+from common import cache, command, packages
+from common.say import EXIT_FAILURE, EXIT_PASS, main, say, usage
+from common.settings import Values
+from kernel import ours
+from qemu import dmesg, judge, report, session
+import run as front
+
+_FOLDER = cache.REPO / "selftests/kselftest"
+#: last: it unloads what the others need, and takes their counters with it
+_LAST = ("module_unload",)
+_RESULT = re.compile(r"(not )?ok \d+ -? ?(.*)$")
+_PLAN = re.compile(r"1\.\.(\d+)")
+_GRACE = 60
+#: variants of other machines than the one that a backend is booted on
+_NOT = {"tdx": ("external", "real"), "external": ("emulated", "real")}
+#: between the tests of one program, and between programs
+_SECONDS_EACH = 60
+
+
+def programs():
+    """Names of all programs, in the order in which they are run."""
+    names = sorted(p.stem for p in _FOLDER.glob("*.c"))
+    return [n for n in names if n not in _LAST] + [n for n in names if n in _LAST]
+
+
+def timeout():
+    """What kselftest's own runner gives a program, in seconds."""
+    return int(re.search(r"^timeout=(\d+)$", (_FOLDER / "settings").read_text(), re.M).group(1))
+
+
+def tests(program):
+    """Names of a built program's tests."""
+    _, _, listed = command.output([program, "-l"])
+    # three columns, the first two of which may be empty
+    return [line[47:].strip() for line in listed.splitlines() if not line.startswith(("#", "-"))
+            and line[47:].strip()]
+
+
+def choose(pattern, built):
+    """{program: its arguments} for a FILTER."""
+    if not pattern:
+        return {name: "" for name in programs()}
+    program, _, test = pattern.partition(".")
+    names = fnmatch.filter(programs(), program)
+    if not names:
+        raise usage("FILTER=%s: no such program; there are: %s" % (pattern, ", ".join(programs())))
+    if not test:
+        return {name: "" for name in names}
+    chosen = {name: fnmatch.filter(tests(built[name]), test) for name in names}
+    if not any(chosen.values()):
+        known = sorted(t for name in names for t in tests(built[name]))
+        raise usage("FILTER=%s: no such test; there are: %s" % (pattern, ", ".join(known)))
+    return {name: " ".join("-t " + t for t in found) for name, found in chosen.items() if found}
+
+
+class Result:
+    """One test on one backend."""
+
+    def __init__(self, backend_name, program, text, bad):
+        title, _, self.reason = text.partition(" # SKIP ")
+        self.title = "%s: %s" % (program, title.strip())
+        self.backend = backend_name
+        self.word = "not ok" if bad else "skip" if " # SKIP " in text else "ok"
+
+
+def read(backend_name, program, code, tap):
+    """[Result] of a program's TAP; what it did not come to is a failure, too."""
+    found = [Result(backend_name, program, m.group(2), m.group(1))
+             for m in map(_RESULT.match, tap.splitlines()) if m]
+    planned = [int(m.group(1)) for m in map(_PLAN.match, tap.splitlines()) if m]
+    why = ""
+    if code == 124:
+        why = "it did not end in time"
+    elif not planned:
+        why = "no plan, exit code %d" % code
+    elif planned[0] != len(found):
+        why = "%d results, %d were planned; exit code %d" % (len(found), planned[0], code)
+    elif code and not any(r.word == "not ok" for r in found):
+        why = "exit code %d although every test passed" % code
+    if why:
+        found.append(Result(backend_name, program, why, True))
+    return found
+
+
+def _whole(outcome, backend_name):
+    """What is wrong with the boot as a whole."""
+    wrong = ["step failed: " + f for f in outcome.words("fail")]
+    if outcome.end != "finished":
+        wrong.append("the guest %s: %s" % (outcome.end, outcome.why))
+    verdict = outcome.files.get("stress.verdict", "").strip()
+    if not verdict.startswith(("SUCCESS", "UNSUPPORTED")):
+        wrong.append("tdp_stress: %s" % (verdict or "no verdict"))
+    log = outcome.files.get("dmesg", "")
+    # modules that a test unloads have their last word in the log
+    wrong += sorted({"tdp_stress: " + m for m in
+                     re.findall(r"tdp_stress: --- End of test: (FAILURE.*)", log)})
+    for line in dmesg.unexplained(log)[:5]:
+        wrong.append("unexplained kernel message: " + line)
+    if outcome.end == "finished" and not log:
+        wrong.append("the kernel log did not arrive")
+    return [Result(backend_name, "boot", line, True) for line in wrong]
+
+
+def boot(guest, values, chosen, on_text):
+    """Run the programs on one backend; [Result]."""
+    what = front.get_backend(values)
+    # nothing fails but what a test makes fail, unless that is asked for
+    if "BUSY" not in values.given:
+        values.busy = 0
+    params = what.params(values)
+    if what.name == "external":
+        params["STRESS_PARAMS"] += " vms=0 duration=0"
+    others = "".join("-V %s " % v for v in _NOT[what.name])
+    params.update(LOAD=what.name, PROGRAMS=" ".join(chosen), LIMIT=timeout() + _GRACE,
+                  **{"ARGS_" + name: others + args for name, args in chosen.items()})
+    outcome = guest.boot("kselftest", params, _SECONDS_EACH * len(chosen) + timeout(),
+                         on_text=on_text)
+    results = []
+    codes = dict(line.split() for line in outcome.words("program"))
+    for name in chosen:
+        if name in codes:
+            results += read(what.name, name, int(codes[name]),
+                            outcome.files.get("%s.tap" % name, ""))
+        else:
+            results.append(Result(what.name, name, "it was not run", True))
+    return results + _whole(outcome, what.name), outcome
+
+
+def merge(results):
+    """{title: Result}, over all backends: a failure anywhere, else a pass anywhere."""
+    order = ("skip", "ok", "not ok")
+    merged = {}
+    for r in results:
+        old = merged.get(r.title)
+        if not old or order.index(r.word) > order.index(old.word):
+            merged[r.title] = r
+    return merged
+
+
+def summary(results, folders, seconds):
+    merged = merge(results)
+    count = {w: [t for t, r in merged.items() if r.word == w] for w in ("ok", "not ok", "skip")}
+    reasons = {}
+    for title in count["skip"]:
+        reasons.setdefault(merged[title].reason, []).append(title)
+    for reason, titles in sorted(reasons.items()):
+        say("# skipped: %s: %d test(s), %s%s" % (reason, len(titles), titles[0],
+                                                ", ..." if titles[1:] else ""))
+    for r in results:
+        if r.word == "not ok":
+            say("# failed: %s (BACKEND=%s)" % (r.title, r.backend))
+    for folder in folders:
+        say("  files: %s" % folder)
+    say("%d passed, %d failed, %d skipped, %.0f s" % (
+        len(count["ok"]), len(count["not ok"]), len(count["skip"]), seconds))
+    return EXIT_FAILURE if count["not ok"] or not count["ok"] else EXIT_PASS
+
+
+def backends(values):
+    """Values for each backend that is asked for."""
+    names = [values.backend] if "BACKEND" in values.given and values.backend else \
+        ["tdx", "external"]
+    every = []
+    for name in names:
+        one = values.external() if name == "external" else copy.copy(values)
+        one.backend = name
+        one.mem = one.mem if "MEM" in values.given else 16
+        every.append(one)
+    return every
+
+
+def check(values):
+    """Combinations that mean nothing."""
+    if values.kernel == "debian":
+        raise usage("KERNEL=debian: the harness comes with a kernel tree: KSRC= or KVER=")
+    if values.where == "uml":
+        raise usage("WHERE=uml: there is no user space in that User Mode Linux")
+
+
+def build(values, kernel):
+    """{name: path} of the programs."""
+    return ours.kselftests(kernel, values.jobs, programs())
+
+
+def everything(values, kernel, results, folder_of):
+    """All backends asked for; @folder_of(values): where a boot leaves its files."""
+    built = build(values, kernel)
+    chosen = choose(values.filter, built)
+    folders = []
+    for one in backends(values):
+        what = front.get_backend(one)
+        modules = ours.modules(kernel, one.jobs, what.modules)
+        machine = front.get_machine(one, kernel)
+        folder = folder_of(one)
+        folders.append(folder)
+        say("  BACKEND=%s: %d program(s) on %s with %d CPUs, acceleration %s" % (
+            one.backend, len(chosen), machine.kind, machine.cpus, machine))
+        guest = session.Session(one, kernel, ours.Ours(modules, {
+            "kselftest/" + name: built[name] for name in chosen}), machine, folder)
+        found, outcome = boot(guest, one, chosen, say)
+        if outcome.end != "finished":
+            for line in guest.last_console_lines():
+                say("    | " + line)
+        results += found
+        report.write_json(folder / "summary.json", {
+            "backend": one.backend, "seed": one.seed, "kernel": kernel.release, "end": outcome.end,
+            "results": [{"title": r.title, "result": r.word, "reason": r.reason}
+                        for r in found]})
+    return folders
+
+
+def kselftest():
+    start = time.monotonic()
+    values = Values()
+    check(values)
+    packages.need(bochs=values.machine == "bochs")
+    kernel = front.get_kernel(values)
+    say("tdp_stress: kselftest, SEED=%d, Linux %s, %s" % (values.seed, kernel.release,
+                                                         kernel.config_name))
+    results = []
+    folders = everything(values, kernel, results,
+                         lambda v: session.new_folder(v, "kselftest-%s-" % v.backend))
+    return summary(results, folders, time.monotonic() - start)
+
+
+if __name__ == "__main__":
+    main(kselftest)

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * A test's beginning and end: is the backend there, and were all invariants kept?
+ * Knows the modules' names, parameters and verdict.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "ks.h"
+
+/* KVM destroys a VM some time after its last descriptor; lockdep in TCG is slow. */
+#define IDLE_MS		30000
+#define RACE_MS		1000
+#define MAX_RACE_MS	3600000
+
+static void sleep_ms(unsigned int ms)
+{
+	struct timespec ts = { .tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L };
+
+	nanosleep(&ts, NULL);
+}
+
+/**
+ * ks_number() - a number from the environment
+ * @name: of the variable
+ * @otherwise: what it is if it is not set
+ * @max: greatest value
+ *
+ * Ends the program if it is something else: a wish that is not understood must not
+ * be taken for another.
+ */
+u64 ks_number(const char *name, u64 otherwise, u64 max)
+{
+	const char *text = getenv(name);
+	char *end;
+	u64 value;
+
+	if (!text || !*text)
+		return otherwise;
+	errno = 0;
+	value = strtoull(text, &end, 0);
+	if (errno || *end || *text == '-' || value > max) {
+		printf("Bail out! %s=%s: must be a number from 0 to %llu\n", name, text, max);
+		fflush(stdout);
+		_exit(2);
+	}
+	return value;
+}
+
+/* One line of a file; false: there is none. */
+static bool read_line(const char *path, char *line, size_t size)
+{
+	FILE *f = fopen(path, "re");
+	bool ok = f && fgets(line, size, f);
+
+	if (f)
+		fclose(f);
+	if (ok)
+		line[strcspn(line, "\n")] = '\0';
+	return ok;
+}
+
+static bool stub_loaded(void)
+{
+	return !access("/sys/module/tdx_stub", F_OK);
+}
+
+/* Why this backend cannot be tested, as far as the modules say; NULL: it can. */
+static const char *modules_missing(struct ks *ks)
+{
+	const char *wanted = ks->backend == KS_EXTERNAL ? "external" : "tdx";
+	char is[16] = "";
+
+	if (geteuid())
+		return "not root";
+	if (!read_line("/sys/module/tdp_stress/parameters/backend", is, sizeof(is)))
+		return "tdp_stress.ko is not loaded";
+	if (strcmp(is, wanted)) {
+		snprintf(ks->text, sizeof(ks->text), "tdp_stress.ko runs with backend=%s, not %s",
+			 is, wanted);
+		return ks->text;
+	}
+	if (ks->backend == KS_EMULATED && !stub_loaded())
+		return "tdx_stub.ko is not loaded";
+	if (ks->backend == KS_REAL && stub_loaded())
+		return "tdx_stub.ko is loaded: TDX is emulated here";
+	return NULL;
+}
+
+static const char *env_missing(struct ks *ks, enum td_env_status status)
+{
+	switch (status) {
+	case TD_ENV_OK:
+		return NULL;
+	case TD_ENV_NO_KVM:
+		snprintf(ks->text, sizeof(ks->text), "/dev/kvm: %s", strerror(ks->env.err));
+		return ks->text;
+	case TD_ENV_NO_TDX:
+		return "KVM offers no TDX VMs";
+	case TD_ENV_NO_CAP:
+		snprintf(ks->text, sizeof(ks->text), "KVM lacks %s", ks->env.missing);
+		return ks->text;
+	case TD_ENV_NO_STRESS:
+		snprintf(ks->text, sizeof(ks->text), "/dev/tdp_stress: %s", strerror(ks->env.err));
+		return ks->text;
+	}
+	return "KVM cannot be opened";
+}
+
+/**
+ * ks_open() - begin a test
+ * @ks: filled in
+ * @backend: the backend it is about
+ *
+ * Return: NULL, or why this cannot be tested here
+ */
+const char *ks_open(struct ks *ks, enum ks_backend backend)
+{
+	const char *why;
+
+	memset(ks, 0, sizeof(*ks));
+	ks->backend = backend;
+	ks->race_ms = ks_number("TDP_STRESS_RACE_MS", RACE_MS, MAX_RACE_MS);
+	ks->seed = ks_number("TDP_STRESS_SEED", time(NULL) ^ (u64)getpid() << 32, UINT64_MAX);
+	why = modules_missing(ks);
+	if (!why)
+		why = env_missing(ks, td_env_open(&ks->env, backend == KS_EXTERNAL ?
+						  TD_KIND_ADOPTED : TD_KIND_TDX));
+	if (why)
+		return why;
+	modules_open(&ks->modules, true);
+	if (!modules_have(&ks->modules, MODULE_STRESS))
+		return "tdp_stress.ko's debugfs folder is not there; is debugfs mounted?";
+	return NULL;
+}
+
+/* Does the counter @name count what must not be? "tdx.": of the emulated TDX module. */
+static bool has_violations(const char *name)
+{
+	return !strncmp(name, "violation.", 10) || !strncmp(name, "tdx.violation.", 14);
+}
+
+/* The first violation since the test began, in the module's words. */
+static const char *violated(struct ks *ks, const char *name, u64 times)
+{
+	char line[192] = "see dmesg";
+
+	read_line("/sys/kernel/debug/tdp_stress/violations", line, sizeof(line));
+	snprintf(ks->text, sizeof(ks->text), "%s: %llu since the test began; the first of all: %s",
+		 name, times, line);
+	return ks->text;
+}
+
+/**
+ * ks_check() - have all invariants been kept, up to now?
+ * @ks: the test
+ *
+ * Lets tdp_stress.ko compare all tables of all VMs first, if there are any.
+ *
+ * Return: NULL, or what was violated
+ */
+const char *ks_check(struct ks *ks)
+{
+	struct modules *m = &ks->modules;
+	int err = modules_audit(m), id;
+	size_t i;
+
+	if (err) {
+		snprintf(ks->text, sizeof(ks->text), "tdp_stress.ko cannot audit: %s",
+			 strerror(-err));
+		return ks->text;
+	}
+	modules_read(m);
+	for (id = 0; id < NR_MODULES; id++) {
+		for (i = 0; i < m->now[id].nr; i++) {
+			const char *name = m->now[id].list[i].name;
+			u64 n = modules_delta(m, id, name);
+
+			if (n && has_violations(name))
+				return violated(ks, name, n);
+		}
+	}
+	return NULL;
+}
+
+/**
+ * ks_audit() - the same while there is a VM with mapped memory
+ * @ks: the test
+ *
+ * Return: NULL, or what was violated, or that nothing was looked at
+ */
+const char *ks_audit(struct ks *ks)
+{
+	u64 before = 0, now = 0;
+	const char *wrong;
+
+	modules_read(&ks->modules);
+	modules_value(&ks->modules, MODULE_STRESS, "audit.sptes", &before);
+	wrong = ks_check(ks);
+	modules_value(&ks->modules, MODULE_STRESS, "audit.sptes", &now);
+	if (!wrong && now == before)
+		return "tdp_stress.ko has audited nothing";
+	return wrong;
+}
+
+/* Does nothing of a VM's live on? Waits for what KVM does in the background. */
+bool ks_idle(struct ks *ks)
+{
+	char left[160];
+	unsigned int waited;
+
+	for (waited = 0; !modules_idle(&ks->modules, left, sizeof(left)); waited += 20) {
+		if (waited >= IDLE_MS) {
+			snprintf(ks->text, sizeof(ks->text), "after the last VM %s", left);
+			return false;
+		}
+		sleep_ms(20);
+	}
+	return true;
+}
+
+/**
+ * ks_close() - end a test whose VMs are destroyed
+ * @ks: from ks_open(), whatever that said
+ *
+ * Return: NULL, or what is wrong: an invariant was violated, something is left
+ */
+const char *ks_close(struct ks *ks)
+{
+	const char *wrong = NULL;
+
+	if (modules_have(&ks->modules, MODULE_STRESS)) {
+		if (!ks_idle(ks))
+			wrong = ks->text;
+		if (!wrong)
+			wrong = ks_check(ks);
+	}
+	modules_close(&ks->modules);
+	td_env_close(&ks->env);
+	return wrong;
+}
+
+/* Is there a guest that can be entered? A real one would run what is in memory. */
+bool ks_can_run(const struct ks *ks)
+{
+	return ks->backend == KS_EMULATED;
+}
+
+/* A counter of the emulated TDX module, read now; false: there is none. */
+bool ks_tdx_counter(struct ks *ks, const char *name, u64 *value)
+{
+	modules_read(&ks->modules);
+	return modules_tdx_value(&ks->modules, name, value);
+}
+
+/* Pages that belong to TDs, by the TDX module's PAMT; -1: nobody knows. */
+s64 ks_private_pages(struct ks *ks)
+{
+	u64 value;
+
+	return ks_tdx_counter(ks, "pamt.REG", &value) ? (s64)value : -1;
+}

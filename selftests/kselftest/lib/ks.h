@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * What the kselftests share: which backend is there, VMs with mirror roots on
+ * any of them, counters, races, and the check of all invariants at the end.
+ *
+ * A VM is a struct td of selftests/lib, whichever backend made it. Nothing here
+ * knows the harness: calls return 0 or -errno, or a sentence that says what is
+ * wrong (NULL: nothing), and ks_test.h turns those into results.
+ */
+#ifndef KSELFTEST_KS_H
+#define KSELFTEST_KS_H
+
+#include <pthread.h>
+
+#include "../../lib/modules.h"
+#include "../../lib/rng.h"
+#include "../../lib/td.h"
+
+/* Who keeps the external page tables. */
+enum ks_backend {
+	KS_EXTERNAL,	/* tdp_stress.ko, for VMs that it adopts */
+	KS_EMULATED,	/* kvm_intel's tdx.c, on tdx_stub.ko */
+	KS_REAL,	/* kvm_intel's tdx.c, on a TDX module of Intel's */
+};
+
+#define KS_HUGE_PAGES	512ULL	/* 4K pages of a 2M page */
+
+/*
+ * The VM of most tests, in 4K pages: 4M in the main slot, 4M in the window, so
+ * that both hold huge pages, and the mobile slot's 4M of shared memory.
+ */
+#define KS_PAGES	(4 * KS_HUGE_PAGES)
+#define KS_WINDOW	(2 * KS_HUGE_PAGES)
+#define KS_MAIN_PAGES	(KS_PAGES - KS_WINDOW)
+
+/**
+ * struct ks - one test
+ * @backend: the backend, which is there
+ * @env: KVM
+ * @modules: counters, as they were when the test began and as they are
+ * @seed: of every random choice (TDP_STRESS_SEED)
+ * @race_ms: how long a race lasts, in milliseconds (TDP_STRESS_RACE_MS)
+ * @text: where sentences are put together
+ */
+struct ks {
+	enum ks_backend backend;
+	struct td_env env;
+	struct modules modules;
+	u64 seed;
+	unsigned int race_ms;
+	char text[320];
+};
+
+const char *ks_open(struct ks *ks, enum ks_backend backend);
+const char *ks_close(struct ks *ks);
+const char *ks_check(struct ks *ks);
+const char *ks_audit(struct ks *ks);
+bool ks_idle(struct ks *ks);
+u64 ks_number(const char *name, u64 otherwise, u64 max);
+bool ks_can_run(const struct ks *ks);
+bool ks_tdx_counter(struct ks *ks, const char *name, u64 *value);
+s64 ks_private_pages(struct ks *ks);
+
+/* --- VMs --- */
+
+int ks_vm_make(struct ks *ks, struct td *vm, const struct td_config *cfg);
+int ks_vm_start(struct ks *ks, struct td *vm);
+int ks_map(struct td *vm, unsigned int vcpu, u64 gfn, u64 nr_pages);
+int ks_enter(struct td *vm, unsigned int vcpu);
+int ks_run(struct td *vm, unsigned int vcpu, unsigned int times);
+s64 ks_stat(int fd, const char *name);
+s64 ks_mapped(const struct td *vm);
+void ks_touch(const struct td *vm, enum td_slot_id id, bool huge);
+
+/* --- races --- */
+
+/**
+ * struct ks_racer - a thread that does one thing over and over
+ * @name: of the thread, so that a violation names what it was at
+ * @step: does it once: 0, or -errno of the call @call, or 1: nothing to do now
+ * @vm: to what
+ * @vcpu: the vCPU that is this thread's own
+ * @activity: TD_ACT_* of the others, which say what errnos are legal
+ * @ctx: the test's
+ * @rng: this thread's random choices
+ * @call: set by @step: the call that returned what it returns
+ * @ok: steps that returned 0; at the end at least one must have
+ * @steps: all of them
+ * @failure: what was wrong first
+ */
+struct ks_racer {
+	const char *name;
+	int (*step)(struct ks_racer *r);
+	struct td *vm;
+	unsigned int vcpu;
+	u32 activity;
+	void *ctx;
+	struct rng rng;
+	enum td_call call;
+	u64 ok;
+	u64 steps;
+	char failure[160];
+	/* the race's own */
+	struct ks_race *race;
+	pthread_t thread;
+};
+
+const char *ks_race(struct ks *ks, struct ks_racer *racers, unsigned int nr);
+
+int ks_step_map(struct ks_racer *r);
+int ks_step_punch(struct ks_racer *r);
+int ks_step_convert(struct ks_racer *r);
+int ks_step_window(struct ks_racer *r);
+int ks_step_mobile(struct ks_racer *r);
+int ks_step_discard(struct ks_racer *r);
+int ks_step_run(struct ks_racer *r);
+
+#endif

@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Threads that get in each other's way for a while, and the steps they are made
+ * of. Knows which errnos are legal (selftests/lib/call.c has the table).
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+
+#include "ks.h"
+
+/**
+ * struct ks_race - one race
+ * @over: the threads are to stop
+ */
+struct ks_race {
+	atomic_bool over;
+};
+
+static void *racer(void *arg)
+{
+	struct ks_racer *r = arg;
+	char name[16];
+
+	/* as architecture.rst has it: a violation names the operation in flight */
+	snprintf(name, sizeof(name), "w%u:%s", r->vcpu, r->name);
+	prctl(PR_SET_NAME, name);
+	while (!r->race->over) {
+		int ret = r->step(r);
+
+		r->steps++;
+		if (!ret)
+			r->ok++;
+		if (ret >= 0 || td_errno_legal(r->call, -ret, r->activity))
+			continue;
+		snprintf(r->failure, sizeof(r->failure), "%s: %s: %s%s", r->name,
+			 td_call_name(r->call), td_errno_name(-ret),
+			 ret == -EIO ? ", KVM declared the VM bugged or dead" : "");
+		r->race->over = true;
+	}
+	return NULL;
+}
+
+static void wait_ms(struct ks_race *race, unsigned int ms)
+{
+	struct timespec ts = { .tv_nsec = 10 * 1000000L };
+	unsigned int waited;
+
+	for (waited = 0; waited < ms && !race->over; waited += 10)
+		nanosleep(&ts, NULL);
+}
+
+/* Several runs of the same race differ by the seed, and only by that. */
+static void start(struct ks *ks, struct ks_racer *r, unsigned int stream, struct ks_race *race)
+{
+	rng_init(&r->rng, ks->seed, stream);
+	r->ok = 0;
+	r->steps = 0;
+	r->failure[0] = '\0';
+	r->race = race;
+}
+
+/**
+ * ks_race() - let the racers race for ks->race_ms
+ * @ks: the test
+ * @racers: the threads
+ * @nr: how many
+ *
+ * Return: NULL, or what was wrong: an errno that is not legal, or a racer that
+ * never got anywhere
+ */
+const char *ks_race(struct ks *ks, struct ks_racer *racers, unsigned int nr)
+{
+	struct ks_race race = { .over = false };
+	const char *wrong = NULL;
+	unsigned int i, started;
+
+	for (started = 0; started < nr; started++) {
+		start(ks, &racers[started], started, &race);
+		if (pthread_create(&racers[started].thread, NULL, racer, &racers[started])) {
+			wrong = "no thread";
+			race.over = true;
+			break;
+		}
+	}
+	wait_ms(&race, ks->race_ms);
+	race.over = true;
+	for (i = 0; i < started; i++) {
+		struct ks_racer *r = &racers[i];
+
+		pthread_join(r->thread, NULL);
+		printf("# race: %-10s %llu of %llu steps, seed %llu\n", r->name, r->ok, r->steps,
+		       ks->seed);
+		if (wrong)
+			continue;
+		if (r->failure[0])
+			wrong = r->failure;
+		else if (!r->ok)
+			wrong = "a racer never did what it is for";
+	}
+	fflush(stdout);
+	return wrong;
+}
+
+/* --- steps --- */
+
+/**
+ * struct range - some pages
+ * @gfn: the first
+ * @nr: how many
+ */
+struct range {
+	u64 gfn, nr;
+};
+
+/* Some of the guest's private range: anything from a page to a table and a bit. */
+static struct range pick(struct ks_racer *r)
+{
+	u64 pages = r->vm->cfg.nr_pages;
+	struct range range = { .gfn = rng_below(&r->rng, pages) };
+
+	range.nr = 1 + rng_below(&r->rng, rng_one_in(&r->rng, 4) ? KS_HUGE_PAGES + 32 : 32);
+	if (range.nr > pages - range.gfn)
+		range.nr = pages - range.gfn;
+	return range;
+}
+
+int ks_step_map(struct ks_racer *r)
+{
+	struct range range = pick(r);
+
+	r->call = TD_CALL_PREFAULT;
+	return td_prefault(&r->vm->vcpus[r->vcpu], range.gfn, range.nr, NULL);
+}
+
+int ks_step_punch(struct ks_racer *r)
+{
+	struct range range = pick(r);
+
+	r->call = TD_CALL_PUNCH;
+	return td_punch(r->vm, range.gfn, range.nr);
+}
+
+int ks_step_convert(struct ks_racer *r)
+{
+	struct range range = pick(r);
+
+	r->call = TD_CALL_SET_ATTRS;
+	return td_set_private(r->vm, range.gfn, range.nr, rng_one_in(&r->rng, 2));
+}
+
+/* The window comes back with other pages of guest_memfd behind it. */
+int ks_step_window(struct ks_racer *r)
+{
+	struct td_slot *slot = &r->vm->slots[TD_SLOT_WINDOW];
+
+	if (slot->present) {
+		r->call = TD_CALL_SLOT_DELETE;
+		return td_slot_delete(r->vm, TD_SLOT_WINDOW);
+	}
+	slot->gmem_page = td_window_home(r->vm, rng_below(&r->rng, 2));
+	r->call = TD_CALL_SLOT_CREATE;
+	return td_slot_create(r->vm, TD_SLOT_WINDOW);
+}
+
+/* The mobile slot moves, or toggles its dirty log, or goes and comes. */
+int ks_step_mobile(struct ks_racer *r)
+{
+	struct td_slot *slot = &r->vm->slots[TD_SLOT_MOBILE];
+	u64 gfn = td_mobile_gfn(r->vm, rng_below(&r->rng, TD_MOBILE_PLACES));
+
+	if (!slot->present) {
+		r->call = TD_CALL_SLOT_CREATE;
+		return td_slot_create(r->vm, TD_SLOT_MOBILE);
+	}
+	switch (rng_below(&r->rng, 4)) {
+	case 0:
+		r->call = TD_CALL_SLOT_DELETE;
+		return td_slot_delete(r->vm, TD_SLOT_MOBILE);
+	case 1:
+		if (gfn == slot->gfn)
+			return 1;
+		r->call = TD_CALL_SLOT_MOVE;
+		return td_slot_move(r->vm, TD_SLOT_MOBILE, gfn);
+	default:
+		r->call = TD_CALL_SLOT_FLAGS;
+		return td_slot_set_flags(r->vm, TD_SLOT_MOBILE,
+					 slot->flags ^ KVM_MEM_LOG_DIRTY_PAGES);
+	}
+}
+
+/* The host takes back some of the shared memory; a touch brings it again. */
+int ks_step_discard(struct ks_racer *r)
+{
+	const struct td_slot *slot = &r->vm->slots[TD_SLOT_MOBILE];
+	u64 page = rng_below(&r->rng, slot->nr_pages);
+	volatile char *at = (char *)slot->hva + (page << TD_PAGE_SHIFT);
+	int ret;
+
+	r->call = TD_CALL_MADVISE;
+	td_call_begin(TD_CALL_MADVISE);
+	ret = td_call_end(madvise((void *)at, TD_PAGE_SIZE, MADV_DONTNEED));
+	*at = 1;
+	return ret;
+}
+
+int ks_step_run(struct ks_racer *r)
+{
+	r->call = TD_CALL_RUN;
+	return ks_enter(r->vm, r->vcpu);
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The seam between ks.h and kselftest_harness.h: variants, results, main().
+ * Included once by each program, for the harness is made of static functions.
+ */
+#ifndef KSELFTEST_KS_TEST_H
+#define KSELFTEST_KS_TEST_H
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "kselftest_harness.h"
+#include "ks.h"
+
+/* A machine that emulates a machine, with lockdep, on a busy host. */
+#define KS_TIMEOUT	240
+#define TEST_KS(fixture, name)	TEST_F_TIMEOUT(fixture, name, KS_TIMEOUT)
+
+/* The fixture of most tests: one backend, and room for a VM. */
+#define KS_FIXTURE(name)						\
+	FIXTURE(name) { struct ks ks; struct td vm; };			\
+	FIXTURE_VARIANT(name) { enum ks_backend backend; };		\
+	FIXTURE_VARIANT_ADD(name, external) { .backend = KS_EXTERNAL };	\
+	FIXTURE_VARIANT_ADD(name, emulated) { .backend = KS_EMULATED };	\
+	FIXTURE_VARIANT_ADD(name, real) { .backend = KS_REAL };		\
+	FIXTURE_SETUP(name)						\
+	{								\
+		KS_SETUP();						\
+	}								\
+	FIXTURE_TEARDOWN(name)						\
+	{								\
+		EXPECT_SOUND(ks_check(&self->ks));			\
+		td_destroy(&self->vm);					\
+		EXPECT_SOUND(ks_close(&self->ks));			\
+	}
+
+#define KS_SETUP() do {							\
+	const char *_why = ks_open(&self->ks, variant->backend);	\
+									\
+	if (_why)							\
+		SKIP(return, "%s", _why);				\
+} while (0)
+
+/* A call of selftests/lib or of ks.h that must not fail. */
+#define ASSERT_CALL(_expr) do {						\
+	int _ret = (_expr);						\
+									\
+	ASSERT_LE(0, _ret) {						\
+		TH_LOG("%s: %s", #_expr, td_errno_name(-_ret));		\
+	}								\
+} while (0)
+
+/* The same while a VM is made: which step it was. */
+#define ASSERT_MADE(_vm, _expr) do {					\
+	int _ret = (_expr);						\
+									\
+	ASSERT_LE(0, _ret) {						\
+		TH_LOG("%s: %s, SEAMCALL status 0x%llx",		\
+		       td_call_name((_vm)->failed), td_errno_name(-_ret),	\
+		       (_vm)->hw_error);				\
+	}								\
+} while (0)
+
+/* A call that must fail, and how. */
+#define EXPECT_REFUSED(_err, _expr) do {				\
+	int _ret = (_expr);						\
+									\
+	EXPECT_EQ(-(_err), _ret) {					\
+		TH_LOG("%s: %s, wanted %s", #_expr,			\
+		       _ret < 0 ? td_errno_name(-_ret) : "accepted",	\
+		       td_errno_name(_err));				\
+	}								\
+} while (0)
+
+/* A sentence that should not be there. */
+#define EXPECT_SOUND(_expr) do {					\
+	const char *_wrong = (_expr);					\
+									\
+	EXPECT_EQ(NULL, _wrong) {					\
+		TH_LOG("%s", _wrong);					\
+	}								\
+} while (0)
+
+/* Pages that the VM has mapped, by KVM's own count (in 4K pages). */
+#define EXPECT_MAPPED(_vm, _pages) do {					\
+	EXPECT_EQ((s64)(_pages), ks_mapped(_vm));			\
+} while (0)
+
+/* Pages that the TDX module keeps for TDs; no claim where it is not ours. */
+#define EXPECT_PRIVATE(_ks, _pages) do {				\
+	if ((_ks)->backend != KS_REAL)					\
+		EXPECT_EQ((s64)(_pages), ks_private_pages(_ks));	\
+} while (0)
+
+/* main(): @what is what -h begins with. */
+#define KS_TEST_MAIN(what)							\
+int main(int argc, char **argv)						\
+{									\
+	int _i;								\
+									\
+	for (_i = 1; _i < argc; _i++) {					\
+		if (!strcmp(argv[_i], "-h"))				\
+			fprintf(stderr, "%s\n%s\n\n", what, ks_usage);	\
+		if (argv[_i][0] != '-' && argv[_i - 1][0] != '-') {	\
+			fprintf(stderr, "%s: '%s': only options, see -h\n", argv[0],	\
+				argv[_i]);				\
+			return KSFT_FAIL;				\
+		}							\
+	}								\
+	setvbuf(stderr, NULL, _IOLBF, 0);				\
+	return test_harness_run(argc, argv);				\
+}
+
+static const char ks_usage[] =
+	"Needs root, KVM and tdp_stress.ko; variants whose backend is not there are skipped.\n"
+	"  TDP_STRESS_SEED=N     seed of every random choice (default: random, printed)\n"
+	"  TDP_STRESS_RACE_MS=N  how long each race lasts, in milliseconds (default 1000)";
+
+#endif
