@@ -7,15 +7,6 @@
 
 KS_FIXTURE(memslot_race);
 
-/* A fault somewhere in the places of the mobile slot, which may be elsewhere. */
-static int map_mobile(struct ks_racer *r)
-{
-	u64 gfn = td_mobile_gfn(r->vm, rng_below(&r->rng, TD_MOBILE_PLACES));
-
-	r->call = TD_CALL_PREFAULT;
-	return td_prefault(&r->vm->vcpus[r->vcpu], gfn + rng_below(&r->rng, KS_WINDOW), 1, NULL);
-}
-
 /* The mobile slot back at a place where everything of it can be mapped. */
 static int settle_mobile(struct td *vm)
 {
@@ -97,7 +88,7 @@ TEST_KS(memslot_race, private_slot_and_faults)
 
 	ASSERT_MADE(vm, ks_vm_start(&self->ks, vm));
 	EXPECT_SOUND(ks_race(&self->ks, racers, ARRAY_SIZE(racers)));
-	EXPECT_SOUND(ks_audit(&self->ks));
+	EXPECT_SOUND(ks_check(&self->ks));
 	if (vm->slots[TD_SLOT_WINDOW].present)
 		ASSERT_CALL(td_slot_delete(vm, TD_SLOT_WINDOW));
 	ASSERT_CALL(td_punch(vm, 0, KS_MAIN_PAGES));
@@ -108,39 +99,50 @@ TEST_KS(memslot_race, private_slot_and_faults)
 TEST_KS(memslot_race, shared_slot_and_faults)
 {
 	struct td *vm = &self->vm;
+	u32 slots = TD_ACT_SLOTS;
+	struct ks_gates gates;
 	struct ks_racer racers[] = {
 		{ .name = "mobile", .step = ks_step_mobile, .vm = vm },
-		{ .name = "map", .step = map_mobile, .vm = vm, .activity = TD_ACT_SLOTS },
+		{ .name = "map", .step = ks_step_map_mobile, .vm = vm, .activity = slots },
 		{
-			.name = "map", .step = map_mobile, .vm = vm, .vcpu = 1,
-			.activity = TD_ACT_SLOTS,
+			.name = "map", .step = ks_step_map_mobile, .vm = vm, .vcpu = 1,
+			.activity = slots,
 		},
 	};
 
+	ks_gates_init(&gates);
+	racers[0].gates = racers[1].gates = racers[2].gates = &gates;
 	ASSERT_MADE(vm, ks_vm_start(&self->ks, vm));
 	ks_touch(vm, TD_SLOT_MOBILE, true);
 	EXPECT_SOUND(ks_race(&self->ks, racers, ARRAY_SIZE(racers)));
-	EXPECT_SOUND(ks_audit(&self->ks));
+	EXPECT_SOUND(ks_check(&self->ks));
 	ASSERT_CALL(settle_mobile(vm));
 	EXPECT_MAPPED(vm, 0);
 	ASSERT_CALL(ks_map(vm, 0, vm->slots[TD_SLOT_MOBILE].gfn, KS_WINDOW));
 	EXPECT_MAPPED(vm, KS_WINDOW);
+	EXPECT_SOUND(ks_audit(&self->ks));
 }
 
 TEST_KS(memslot_race, both_slots_and_guest)
 {
 	struct td *vm = &self->vm;
+	struct ks_gates gates;
 	struct ks_racer racers[] = {
 		{ .name = "window", .step = ks_step_window, .vm = vm },
+		{ .name = "mobile", .step = ks_step_mobile, .vm = vm },
 		{ .name = "run", .step = ks_step_run, .vm = vm, .activity = TD_ACT_SLOTS },
 		{
 			.name = "run", .step = ks_step_run, .vm = vm, .vcpu = 1,
 			.activity = TD_ACT_SLOTS,
 		},
 	};
+	size_t i;
 
 	if (!ks_can_run(&self->ks))
 		SKIP(return, "no guest that can be entered on this backend");
+	ks_gates_init(&gates);
+	for (i = 0; i < ARRAY_SIZE(racers); i++)
+		racers[i].gates = &gates;
 	ASSERT_MADE(vm, ks_vm_start(&self->ks, vm));
 	EXPECT_SOUND(ks_race(&self->ks, racers, ARRAY_SIZE(racers)));
 	EXPECT_SOUND(ks_audit(&self->ks));

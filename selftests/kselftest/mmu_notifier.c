@@ -26,6 +26,19 @@ KS_FIXTURE(mmu_notifier);
 	EXPECT_SOUND(ks_audit(&self->ks));				\
 } while (0)
 
+/*
+ * The host may take more than it was asked for: where it splits a VMA,
+ * __split_huge_pmd() invalidates the whole 2M piece, huge or not. Never another one.
+ */
+#define EXPECT_SHARED_WITHOUT(_pages) do {				\
+	s64 _mapped = ks_mapped(&self->vm);				\
+									\
+	EXPECT_GE(PRIVATE_PAGES + KS_WINDOW - (_pages), _mapped);	\
+	EXPECT_LE(PRIVATE_PAGES + KS_WINDOW - KS_HUGE_PAGES, _mapped);	\
+	EXPECT_PRIVATE(&self->ks, PRIVATE_PAGES);			\
+	EXPECT_SOUND(ks_audit(&self->ks));				\
+} while (0)
+
 static char *page_at(const struct td *vm, u64 page)
 {
 	return (char *)vm->slots[TD_SLOT_MOBILE].hva + (page << TD_PAGE_SHIFT);
@@ -48,10 +61,10 @@ TEST_KS(mmu_notifier, unmapped_and_mapped_again)
 	START(false);
 	slot = &self->vm.slots[TD_SLOT_MOBILE];
 	ASSERT_EQ(0, munmap(page_at(&self->vm, 100), 28 << TD_PAGE_SHIFT));
-	EXPECT_SHARED(KS_WINDOW - 28);
+	EXPECT_SHARED_WITHOUT(28);
 	/* there is nothing to map */
 	EXPECT_REFUSED(EFAULT, ks_map(&self->vm, 0, slot->gfn + 100, 1));
-	EXPECT_SHARED(KS_WINDOW - 28);
+	EXPECT_SHARED_WITHOUT(28);
 	again = mmap(page_at(&self->vm, 100), 28 << TD_PAGE_SHIFT, PROT_READ | PROT_WRITE,
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 	ASSERT_NE(MAP_FAILED, again);
@@ -64,7 +77,7 @@ TEST_KS(mmu_notifier, protected)
 {
 	START(false);
 	ASSERT_EQ(0, mprotect(page_at(&self->vm, 0), 64 << TD_PAGE_SHIFT, PROT_READ));
-	EXPECT_SHARED(KS_WINDOW - 64);
+	EXPECT_SHARED_WITHOUT(64);
 	ASSERT_EQ(0, mprotect(page_at(&self->vm, 0), 64 << TD_PAGE_SHIFT,
 			      PROT_READ | PROT_WRITE));
 	ASSERT_CALL(ks_map(&self->vm, 1, self->vm.slots[TD_SLOT_MOBILE].gfn, KS_WINDOW));

@@ -137,6 +137,8 @@ TEST_KS(teardown, outlives_its_process)
 static void live_until_killed(struct ks *ks, struct td *vm)
 {
 	u32 all = TD_ACT_SLOTS | TD_ACT_ATTRS;
+	struct ks_gates gates;
+	size_t i;
 	struct ks_racer racers[] = {
 		{ .name = "window", .step = ks_step_window, .vm = vm },
 		{ .name = "mobile", .step = ks_step_mobile, .vm = vm },
@@ -149,6 +151,9 @@ static void live_until_killed(struct ks *ks, struct td *vm)
 		},
 	};
 
+	ks_gates_init(&gates);
+	for (i = 0; i < ARRAY_SIZE(racers); i++)
+		racers[i].gates = &gates;
 	ks->race_ms = 60000;
 	/* its first moments are as good as any */
 	if (ks_vm_start(ks, vm))

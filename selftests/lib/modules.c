@@ -83,6 +83,13 @@ void modules_open(struct modules *m, bool enabled)
 	modules_read(m);
 }
 
+/* One of them was loaded again: its counters count from here. */
+void modules_restart(struct modules *m, enum module_id id)
+{
+	read_counters(id, &m->before[id]);
+	modules_read(m);
+}
+
 void modules_close(struct modules *m)
 {
 	int i;

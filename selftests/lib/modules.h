@@ -55,6 +55,7 @@ struct module_sums {
 };
 
 void modules_open(struct modules *m, bool enabled);
+void modules_restart(struct modules *m, enum module_id id);
 void modules_close(struct modules *m);
 void modules_read(struct modules *m);
 void modules_sum(const struct modules *m, struct module_sums *sums);

@@ -231,13 +231,13 @@ static void test_bad_structures(void)
 	refused("no structure", ioctl(dev_fd, TDP_STRESS_ADOPT_VM, NULL), EFAULT);
 	arg = good;
 	arg.size = 0;
-	refused("size 0", ioctl(dev_fd, TDP_STRESS_ADOPT_VM, &arg), EMSGSIZE);
+	refused("size 0", ioctl(dev_fd, TDP_STRESS_ADOPT_VM, &arg), EINVAL);
 	arg.size = sizeof(arg) - 1;
-	refused("size too small", ioctl(dev_fd, TDP_STRESS_ADOPT_VM, &arg), EMSGSIZE);
+	refused("size too small", ioctl(dev_fd, TDP_STRESS_ADOPT_VM, &arg), EINVAL);
 	arg.size = UINT32_MAX;
-	refused("size far too large", ioctl(dev_fd, TDP_STRESS_ADOPT_VM, &arg), EMSGSIZE);
+	refused("size far too large", ioctl(dev_fd, TDP_STRESS_ADOPT_VM, &arg), EINVAL);
 	more.arg.vm_fd = vm;
-	refused("unknown field", ioctl(dev_fd, TDP_STRESS_ADOPT_VM, &more), E2BIG);
+	refused("unknown field", ioctl(dev_fd, TDP_STRESS_ADOPT_VM, &more), EINVAL);
 	arg = good;
 	arg.flags = 1;
 	refused("reserved flag", ioctl(dev_fd, TDP_STRESS_ADOPT_VM, &arg), EINVAL);

@@ -4,6 +4,7 @@
  * Knows the modules' names, parameters and verdict.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -124,6 +125,7 @@ const char *ks_open(struct ks *ks, enum ks_backend backend)
 
 	memset(ks, 0, sizeof(*ks));
 	ks->backend = backend;
+	ks->dev_fd = -1;
 	ks->race_ms = ks_number("TDP_STRESS_RACE_MS", RACE_MS, MAX_RACE_MS);
 	ks->seed = ks_number("TDP_STRESS_SEED", time(NULL) ^ (u64)getpid() << 32, UINT64_MAX);
 	why = modules_missing(ks);
@@ -132,6 +134,9 @@ const char *ks_open(struct ks *ks, enum ks_backend backend)
 						  TD_KIND_ADOPTED : TD_KIND_TDX));
 	if (why)
 		return why;
+	ks->dev_fd = open(TDP_STRESS_DEVICE, O_RDWR | O_CLOEXEC);
+	if (ks->dev_fd < 0)
+		return "/dev/tdp_stress cannot be opened";
 	modules_open(&ks->modules, true);
 	if (!modules_have(&ks->modules, MODULE_STRESS))
 		return "tdp_stress.ko's debugfs folder is not there; is debugfs mounted?";
@@ -241,7 +246,41 @@ const char *ks_close(struct ks *ks)
 	}
 	modules_close(&ks->modules);
 	td_env_close(&ks->env);
+	ks_let_go(ks);
 	return wrong;
+}
+
+/**
+ * ks_let_go() - close /dev/tdp_stress, which keeps the module from being unloaded
+ * @ks: the test
+ */
+void ks_let_go(struct ks *ks)
+{
+	if (ks->env.stress_fd >= 0)
+		close(ks->env.stress_fd);
+	ks->env.stress_fd = -1;
+	if (ks->dev_fd >= 0)
+		close(ks->dev_fd);
+	ks->dev_fd = -1;
+}
+
+/**
+ * ks_take_again() - open it again; its counters count from here
+ * @ks: the test, after ks_let_go(), with the module loaded
+ *
+ * Return: 0 or -errno
+ */
+int ks_take_again(struct ks *ks)
+{
+	modules_restart(&ks->modules, MODULE_STRESS);
+	if (!modules_have(&ks->modules, MODULE_STRESS))
+		return -ENOENT;
+	ks->dev_fd = open(TDP_STRESS_DEVICE, O_RDWR | O_CLOEXEC);
+	if (ks->dev_fd < 0)
+		return -errno;
+	if (ks->env.kind == TD_KIND_ADOPTED)
+		ks->env.stress_fd = open(TDP_STRESS_DEVICE, O_RDWR | O_CLOEXEC);
+	return ks->env.kind == TD_KIND_ADOPTED && ks->env.stress_fd < 0 ? -errno : 0;
 }
 
 /* Is there a guest that can be entered? A real one would run what is in memory. */

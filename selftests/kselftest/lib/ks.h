@@ -15,6 +15,7 @@
 #include "../../lib/modules.h"
 #include "../../lib/rng.h"
 #include "../../lib/td.h"
+#include "../../../tdp_stress/uapi/tdp_stress.h"
 
 /* Who keeps the external page tables. */
 enum ks_backend {
@@ -37,6 +38,7 @@ enum ks_backend {
  * struct ks - one test
  * @backend: the backend, which is there
  * @env: KVM
+ * @dev_fd: /dev/tdp_stress, for what is not about making VMs
  * @modules: counters, as they were when the test began and as they are
  * @seed: of every random choice (TDP_STRESS_SEED)
  * @race_ms: how long a race lasts, in milliseconds (TDP_STRESS_RACE_MS)
@@ -45,6 +47,7 @@ enum ks_backend {
 struct ks {
 	enum ks_backend backend;
 	struct td_env env;
+	int dev_fd;
 	struct modules modules;
 	u64 seed;
 	unsigned int race_ms;
@@ -53,6 +56,8 @@ struct ks {
 
 const char *ks_open(struct ks *ks, enum ks_backend backend);
 const char *ks_close(struct ks *ks);
+void ks_let_go(struct ks *ks);
+int ks_take_again(struct ks *ks);
 const char *ks_check(struct ks *ks);
 const char *ks_audit(struct ks *ks);
 bool ks_idle(struct ks *ks);
@@ -72,7 +77,38 @@ s64 ks_stat(int fd, const char *name);
 s64 ks_mapped(const struct td *vm);
 void ks_touch(const struct td *vm, enum td_slot_id id, bool huge);
 
+/* --- /dev/tdp_stress --- */
+
+int ks_dev(struct ks *ks, unsigned long command, void *arg);
+const char *ks_lacks(struct ks *ks, u64 features, u64 ops, u64 points, u64 injects);
+int ks_op(struct ks *ks, struct td *vm, struct tdp_stress_op *op);
+int ks_walk(struct ks *ks, struct td *vm, u32 roots, u64 gfn, u64 nr, u32 flags,
+	    struct tdp_stress_entry *entries, u32 max);
+int ks_hold(struct ks *ks, struct td *vm, struct tdp_stress_hold *hold);
+int ks_hold_wait(struct ks *ks, u32 id, u32 timeout_ms, struct tdp_stress_hold_wait *wait);
+int ks_release(struct ks *ks, u32 id);
+int ks_inject(struct ks *ks, u32 kind, u32 what, u32 mode, u32 value, u64 status);
+s64 ks_injected(struct ks *ks, u32 kind, u32 what);
+int ks_inject_nothing(struct ks *ks);
+
 /* --- races --- */
+
+/* Where shared memory may be: in the guest's range, and in the mobile slot's places. */
+#define KS_NR_GATES	(1 + TD_MOBILE_PLACES)
+#define KS_GATE_GUEST	0
+#define KS_GATE_MOBILE(place)	(1 + (place))
+
+/**
+ * struct ks_gates - keeps memslots from coming where a fault is under way
+ * @gate: held for reading by faults, for writing by a slot that comes there
+ *
+ * A fault at a shared GFN that has no memslot, and a memslot that comes there, are one
+ * fault too many for KVM (7.2, 7.3: WARN in kvm_tdp_mmu_map(), Documentation/
+ * findings.rst). Slots that go need no gate, nor do private GFNs.
+ */
+struct ks_gates {
+	pthread_rwlock_t gate[KS_NR_GATES];
+};
 
 /**
  * struct ks_racer - a thread that does one thing over and over
@@ -81,7 +117,7 @@ void ks_touch(const struct td *vm, enum td_slot_id id, bool huge);
  * @vm: to what
  * @vcpu: the vCPU that is this thread's own
  * @activity: TD_ACT_* of the others, which say what errnos are legal
- * @ctx: the test's
+ * @gates: where faults may meet no memslot at shared GFNs; else NULL
  * @rng: this thread's random choices
  * @call: set by @step: the call that returned what it returns
  * @ok: steps that returned 0; at the end at least one must have
@@ -94,10 +130,10 @@ struct ks_racer {
 	struct td *vm;
 	unsigned int vcpu;
 	u32 activity;
-	void *ctx;
+	struct ks_gates *gates;
 	struct rng rng;
 	enum td_call call;
-	u64 ok;
+	_Atomic u64 ok;
 	u64 steps;
 	char failure[160];
 	/* the race's own */
@@ -105,6 +141,7 @@ struct ks_racer {
 	pthread_t thread;
 };
 
+void ks_gates_init(struct ks_gates *gates);
 const char *ks_race(struct ks *ks, struct ks_racer *racers, unsigned int nr);
 
 int ks_step_map(struct ks_racer *r);
@@ -112,6 +149,7 @@ int ks_step_punch(struct ks_racer *r);
 int ks_step_convert(struct ks_racer *r);
 int ks_step_window(struct ks_racer *r);
 int ks_step_mobile(struct ks_racer *r);
+int ks_step_map_mobile(struct ks_racer *r);
 int ks_step_discard(struct ks_racer *r);
 int ks_step_run(struct ks_racer *r);
 

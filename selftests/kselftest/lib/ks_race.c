@@ -14,6 +14,9 @@
 
 #include "ks.h"
 
+/* So much longer a race lasts, if need be. */
+#define MORE_MS	30000
+
 /**
  * struct ks_race - one race
  * @over: the threads are to stop
@@ -46,13 +49,28 @@ static void *racer(void *arg)
 	return NULL;
 }
 
-static void wait_ms(struct ks_race *race, unsigned int ms)
+static bool all_got_anywhere(const struct ks_racer *racers, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		if (!racers[i].ok)
+			return false;
+	return true;
+}
+
+/* For @ms; on a slow machine until each racer has done something, within limits. */
+static void wait_ms(struct ks_race *race, const struct ks_racer *racers, unsigned int nr,
+		    unsigned int ms)
 {
 	struct timespec ts = { .tv_nsec = 10 * 1000000L };
 	unsigned int waited;
 
-	for (waited = 0; waited < ms && !race->over; waited += 10)
+	for (waited = 0; waited < ms + MORE_MS && !race->over; waited += 10) {
+		if (waited >= ms && all_got_anywhere(racers, nr))
+			break;
 		nanosleep(&ts, NULL);
+	}
 }
 
 /* Several runs of the same race differ by the seed, and only by that. */
@@ -88,7 +106,7 @@ const char *ks_race(struct ks *ks, struct ks_racer *racers, unsigned int nr)
 			break;
 		}
 	}
-	wait_ms(&race, ks->race_ms);
+	wait_ms(&race, racers, started, ks->race_ms);
 	race.over = true;
 	for (i = 0; i < started; i++) {
 		struct ks_racer *r = &racers[i];
@@ -105,6 +123,35 @@ const char *ks_race(struct ks *ks, struct ks_racer *racers, unsigned int nr)
 	}
 	fflush(stdout);
 	return wrong;
+}
+
+/* --- gates --- */
+
+void ks_gates_init(struct ks_gates *gates)
+{
+	int i;
+
+	for (i = 0; i < KS_NR_GATES; i++)
+		pthread_rwlock_init(&gates->gate[i], NULL);
+}
+
+static void pass(struct ks_racer *r, int gate)
+{
+	if (r->gates)
+		pthread_rwlock_rdlock(&r->gates->gate[gate]);
+}
+
+static void close_gate(struct ks_racer *r, int gate)
+{
+	if (r->gates)
+		pthread_rwlock_wrlock(&r->gates->gate[gate]);
+}
+
+static int leave(struct ks_racer *r, int gate, int ret)
+{
+	if (r->gates)
+		pthread_rwlock_unlock(&r->gates->gate[gate]);
+	return ret;
 }
 
 /* --- steps --- */
@@ -135,7 +182,22 @@ int ks_step_map(struct ks_racer *r)
 	struct range range = pick(r);
 
 	r->call = TD_CALL_PREFAULT;
-	return td_prefault(&r->vm->vcpus[r->vcpu], range.gfn, range.nr, NULL);
+	pass(r, KS_GATE_GUEST);
+	return leave(r, KS_GATE_GUEST,
+		     td_prefault(&r->vm->vcpus[r->vcpu], range.gfn, range.nr, NULL));
+}
+
+/* A fault where the mobile slot is, or might be. */
+int ks_step_map_mobile(struct ks_racer *r)
+{
+	unsigned int place = rng_below(&r->rng, TD_MOBILE_PLACES);
+	u64 page = rng_below(&r->rng, r->vm->slots[TD_SLOT_MOBILE].nr_pages);
+
+	r->call = TD_CALL_PREFAULT;
+	pass(r, KS_GATE_MOBILE(place));
+	return leave(r, KS_GATE_MOBILE(place),
+		     td_prefault(&r->vm->vcpus[r->vcpu], td_mobile_gfn(r->vm, place) + page, 1,
+				 NULL));
 }
 
 int ks_step_punch(struct ks_racer *r)
@@ -165,28 +227,41 @@ int ks_step_window(struct ks_racer *r)
 	}
 	slot->gmem_page = td_window_home(r->vm, rng_below(&r->rng, 2));
 	r->call = TD_CALL_SLOT_CREATE;
-	return td_slot_create(r->vm, TD_SLOT_WINDOW);
+	close_gate(r, KS_GATE_GUEST);
+	return leave(r, KS_GATE_GUEST, td_slot_create(r->vm, TD_SLOT_WINDOW));
+}
+
+static int come(struct ks_racer *r, unsigned int place)
+{
+	struct td_slot *slot = &r->vm->slots[TD_SLOT_MOBILE];
+	int ret;
+
+	close_gate(r, KS_GATE_MOBILE(place));
+	if (slot->present) {
+		r->call = TD_CALL_SLOT_MOVE;
+		ret = td_slot_move(r->vm, TD_SLOT_MOBILE, td_mobile_gfn(r->vm, place));
+	} else {
+		r->call = TD_CALL_SLOT_CREATE;
+		slot->gfn = td_mobile_gfn(r->vm, place);
+		ret = td_slot_create(r->vm, TD_SLOT_MOBILE);
+	}
+	return leave(r, KS_GATE_MOBILE(place), ret);
 }
 
 /* The mobile slot moves, or toggles its dirty log, or goes and comes. */
 int ks_step_mobile(struct ks_racer *r)
 {
 	struct td_slot *slot = &r->vm->slots[TD_SLOT_MOBILE];
-	u64 gfn = td_mobile_gfn(r->vm, rng_below(&r->rng, TD_MOBILE_PLACES));
+	unsigned int place = rng_below(&r->rng, TD_MOBILE_PLACES);
 
-	if (!slot->present) {
-		r->call = TD_CALL_SLOT_CREATE;
-		return td_slot_create(r->vm, TD_SLOT_MOBILE);
-	}
+	if (!slot->present)
+		return come(r, place);
 	switch (rng_below(&r->rng, 4)) {
 	case 0:
 		r->call = TD_CALL_SLOT_DELETE;
 		return td_slot_delete(r->vm, TD_SLOT_MOBILE);
 	case 1:
-		if (gfn == slot->gfn)
-			return 1;
-		r->call = TD_CALL_SLOT_MOVE;
-		return td_slot_move(r->vm, TD_SLOT_MOBILE, gfn);
+		return td_mobile_gfn(r->vm, place) == slot->gfn ? 1 : come(r, place);
 	default:
 		r->call = TD_CALL_SLOT_FLAGS;
 		return td_slot_set_flags(r->vm, TD_SLOT_MOBILE,
@@ -212,5 +287,6 @@ int ks_step_discard(struct ks_racer *r)
 int ks_step_run(struct ks_racer *r)
 {
 	r->call = TD_CALL_RUN;
-	return ks_enter(r->vm, r->vcpu);
+	pass(r, KS_GATE_GUEST);
+	return leave(r, KS_GATE_GUEST, ks_enter(r->vm, r->vcpu));
 }

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The commands of /dev/tdp_stress (uapi/tdp_stress.h), as calls that return 0 or
+ * -errno. Fills in sizes and descriptors; knows nothing of what is asked for.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+
+#include "ks.h"
+
+int ks_dev(struct ks *ks, unsigned long command, void *arg)
+{
+	return ioctl(ks->dev_fd, command, arg) < 0 ? -errno : 0;
+}
+
+static const char *lack(struct ks *ks, const char *what, u64 missing)
+{
+	snprintf(ks->text, sizeof(ks->text), "tdp_stress.ko cannot do this here: %s 0x%llx", what,
+		 missing);
+	return ks->text;
+}
+
+/**
+ * ks_lacks() - is everything there that a test needs?
+ * @ks: the test
+ * @features: TDP_STRESS_FEATURE_*
+ * @ops: a bit for each enum tdp_stress_op_nr
+ * @points: a bit for each enum tdp_stress_point
+ * @injects: a bit for each enum tdp_stress_inject_kind
+ *
+ * Return: NULL, or why the test has to be skipped
+ */
+const char *ks_lacks(struct ks *ks, u64 features, u64 ops, u64 points, u64 injects)
+{
+	struct tdp_stress_query q = { .size = sizeof(q) };
+	int ret = ks_dev(ks, TDP_STRESS_QUERY, &q);
+
+	if (ret) {
+		snprintf(ks->text, sizeof(ks->text), "TDP_STRESS_QUERY: %s", strerror(-ret));
+		return ks->text;
+	}
+	if (features & ~q.features)
+		return lack(ks, "features", features & ~q.features);
+	if (ops & ~q.ops)
+		return lack(ks, "operations", ops & ~q.ops);
+	if (points & ~q.points)
+		return lack(ks, "holding points", points & ~q.points);
+	if (injects & ~q.injects)
+		return lack(ks, "injections", injects & ~q.injects);
+	return NULL;
+}
+
+/**
+ * ks_op() - do one operation
+ * @ks: the test
+ * @vm: to what
+ * @op: what; its results are filled in
+ *
+ * Return: 0 if it was done, however it went, or -errno
+ */
+int ks_op(struct ks *ks, struct td *vm, struct tdp_stress_op *op)
+{
+	op->size = sizeof(*op);
+	op->vm_fd = vm->vm_fd;
+	return ks_dev(ks, TDP_STRESS_OP, op);
+}
+
+/**
+ * ks_walk() - read both tables of a range
+ * @ks: the test
+ * @vm: of what
+ * @roots: TDP_STRESS_ROOTS_*
+ * @gfn: first page
+ * @nr: pages
+ * @flags: TDP_STRESS_WALK_*
+ * @entries: filled in
+ * @max: its length
+ *
+ * Return: how many there are (more than @max: the rest did not fit), or -errno
+ */
+int ks_walk(struct ks *ks, struct td *vm, u32 roots, u64 gfn, u64 nr, u32 flags,
+	    struct tdp_stress_entry *entries, u32 max)
+{
+	struct tdp_stress_walk walk = {
+		.size = sizeof(walk),
+		.flags = flags,
+		.vm_fd = vm->vm_fd,
+		.roots = roots,
+		.gfn = gfn,
+		.nr = nr,
+		.entries = (uintptr_t)entries,
+		.max = max,
+	};
+	int ret = ks_dev(ks, TDP_STRESS_WALK, &walk);
+
+	return ret ?: (int)walk.total;
+}
+
+/* Arm a holding point; returns its ID, or -errno. */
+int ks_hold(struct ks *ks, struct td *vm, struct tdp_stress_hold *hold)
+{
+	int ret;
+
+	hold->size = sizeof(*hold);
+	hold->vm_fd = vm->vm_fd;
+	ret = ks_dev(ks, TDP_STRESS_HOLD, hold);
+	return ret ?: (int)hold->id;
+}
+
+int ks_hold_wait(struct ks *ks, u32 id, u32 timeout_ms, struct tdp_stress_hold_wait *wait)
+{
+	*wait = (struct tdp_stress_hold_wait) {
+		.size = sizeof(*wait), .id = id, .timeout_ms = timeout_ms,
+	};
+	return ks_dev(ks, TDP_STRESS_HOLD_WAIT, wait);
+}
+
+/* Let it go, disarm; returns the state it was in, or -errno. */
+int ks_release(struct ks *ks, u32 id)
+{
+	struct tdp_stress_hold_release arg = { .size = sizeof(arg), .id = id };
+	int ret = ks_dev(ks, TDP_STRESS_HOLD_RELEASE, &arg);
+
+	return ret ?: (int)arg.state;
+}
+
+static int inject(struct ks *ks, struct tdp_stress_inject *arg)
+{
+	arg->size = sizeof(*arg);
+	return ks_dev(ks, TDP_STRESS_INJECT, arg);
+}
+
+/* Let @what fail, of any VM. */
+int ks_inject(struct ks *ks, u32 kind, u32 what, u32 mode, u32 value, u64 status)
+{
+	struct tdp_stress_inject arg = {
+		.kind = kind, .mode = mode, .what = what, .value = value, .status = status,
+		.vm_fd = -1,
+	};
+
+	return inject(ks, &arg);
+}
+
+/* Undo one injection: how often it has let @what fail, or -errno. */
+s64 ks_injected(struct ks *ks, u32 kind, u32 what)
+{
+	struct tdp_stress_inject arg = {
+		.kind = kind, .mode = TDP_STRESS_INJECT_OFF, .what = what, .vm_fd = -1,
+	};
+	int ret = inject(ks, &arg);
+
+	return ret ?: (s64)arg.fired;
+}
+
+int ks_inject_nothing(struct ks *ks)
+{
+	struct tdp_stress_inject arg = { .kind = TDP_STRESS_INJECT_RESET };
+
+	return inject(ks, &arg);
+}
