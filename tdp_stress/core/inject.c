@@ -58,6 +58,16 @@ static bool rule_fires(struct tdxm_call *c, struct inject_rule *rule, u32 mode)
 	}
 }
 
+static bool count_rule(struct tdxm_call *c, struct inject_rule *rule, u32 mode)
+{
+	bool fires = rule_fires(c, rule, mode);
+
+	tdxm_fetch_add(&rule->calls, 1);
+	if (fires)
+		tdxm_fetch_add(&rule->fired, 1);
+	return fires;
+}
+
 /**
  * tdxm_inject_check - is this call to fail by injection?
  * @c: the call, nothing is locked yet
@@ -77,7 +87,7 @@ u64 tdxm_inject_check(struct tdxm_call *c)
 	tdcs = retried_tdcs(c, tdxm_retried_tdr(c));
 	owed = tdcs && tdxm_read(&tdcs->busy_owed);
 
-	if (mode && !(owed && is_retried(rule_status)) && rule_fires(c, rule, mode))
+	if (mode && !(owed && is_retried(rule_status)) && count_rule(c, rule, mode))
 		status = rule_status;
 	else if (one_in && !owed && c->leaf->flags & (LEAF_KVM_RETRIES | LEAF_RETRIED_ONCE) &&
 		 tdxm_one_in(&c->lp->random, one_in))
@@ -122,9 +132,9 @@ int tdxm_inject(struct tdxm *m, u32 leaf, u64 status, enum tdxm_inject_mode mode
 	const struct tdxm_leaf *l = tdxm_leaf(leaf);
 	struct inject_rule *rule;
 
-	if (!l || l->flags & LEAF_NO_LOCK || (u32)mode > TDXM_INJECT_ONCE)
+	if (!l || l->flags & LEAF_NO_LOCK || (u32)mode > TDXM_INJECT_COUNT)
 		return -EINVAL;
-	if (mode != TDXM_INJECT_OFF && (!status || !value))
+	if (mode != TDXM_INJECT_OFF && mode != TDXM_INJECT_COUNT && (!status || !value))
 		return -EINVAL;
 	if (mode == TDXM_INJECT_BURST && value > 1 && is_retried(status) &&
 	    l->flags & LEAF_RETRIED_ONCE)
@@ -135,7 +145,29 @@ int tdxm_inject(struct tdxm *m, u32 leaf, u64 status, enum tdxm_inject_mode mode
 	tdxm_write(&rule->status, status);
 	tdxm_write(&rule->value, value);
 	tdxm_write(&rule->counter, mode == TDXM_INJECT_BURST ? value : 0);
+	tdxm_write(&rule->calls, 0);
+	tdxm_write(&rule->fired, 0);
 	tdxm_store_release(&rule->mode, mode);
+	return 0;
+}
+
+/**
+ * tdxm_inject_seen - what a leaf's rule has come to since it was set
+ * @m: the module
+ * @leaf: its number
+ * @calls: out: calls that could have failed by it
+ * @fired: out: calls that did
+ *
+ * Return: 0; -EINVAL for a leaf that can have no rule.
+ */
+int tdxm_inject_seen(struct tdxm *m, u32 leaf, u64 *calls, u64 *fired)
+{
+	const struct tdxm_leaf *l = tdxm_leaf(leaf);
+
+	if (!l || l->flags & LEAF_NO_LOCK)
+		return -EINVAL;
+	*calls = tdxm_read(&m->inject[leaf].calls);
+	*fired = tdxm_read(&m->inject[leaf].fired);
 	return 0;
 }
 

@@ -162,6 +162,8 @@ struct inject_rule {
 	u32 value;
 	u64 status;
 	u64 counter;	/* calls seen (NTH, ONCE) or still to fail (BURST) */
+	u64 calls;	/* calls that could have failed, since the rule was set */
+	u64 fired;	/* of these, calls that did */
 };
 
 struct tdxm {

@@ -224,6 +224,7 @@ enum tdxm_inject_mode {
 	TDXM_INJECT_NTH,	/* every @value-th call */
 	TDXM_INJECT_BURST,	/* @value calls in a row, once */
 	TDXM_INJECT_ONCE,	/* the @value-th call from now, once */
+	TDXM_INJECT_COUNT,	/* none: only count, see tdxm_inject_seen() */
 };
 
 /*
@@ -235,6 +236,7 @@ enum tdxm_inject_mode {
  * BURST would break that promise.
  */
 int tdxm_inject(struct tdxm *m, u32 leaf, u64 status, enum tdxm_inject_mode mode, u32 value);
+int tdxm_inject_seen(struct tdxm *m, u32 leaf, u64 *calls, u64 *fired);
 /*
  * One call in @one_in (0: off; at least 2) returns BUSY, on every leaf where KVM
  * copes with it: it retries SEPT.ADD, PAGE.ADD, PAGE.AUG and VP.ENTER for as long

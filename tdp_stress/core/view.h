@@ -23,6 +23,8 @@ struct tdxm_listener {
  * @listen: set the one listener (NULL: none; waits until no call is in flight)
  * @counters: see tdxm_for_each_counter()
  * @models_shared_tlb: the shared TLB of the guest is modelled (INVEPT is seen)
+ * @inject: see tdxm_inject()
+ * @inject_seen: see tdxm_inject_seen()
  */
 struct tdxm_view {
 	u32 size;
@@ -31,6 +33,8 @@ struct tdxm_view {
 	int (*listen)(const struct tdxm_listener *l);
 	void (*counters)(void (*fn)(void *ctx, const char *name, u64 value), void *ctx);
 	bool (*models_shared_tlb)(void);
+	int (*inject)(u32 leaf, u64 status, enum tdxm_inject_mode mode, u32 value);
+	int (*inject_seen)(u32 leaf, u64 *calls, u64 *fired);
 };
 
 #endif

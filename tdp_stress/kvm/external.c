@@ -138,7 +138,13 @@ bool tdps_external_is_crafted(const struct kvm *kvm, u64 gfn)
 {
 	struct ext_vm *vm = ext_find(kvm);
 
-	return vm && gfn >= READ_ONCE(vm->crafted_start) && gfn < READ_ONCE(vm->crafted_end);
+	return vm && ((gfn >= READ_ONCE(vm->crafted_start) && gfn < READ_ONCE(vm->crafted_end)) ||
+		      xa_load(&vm->pins, gfn));
+}
+
+u32 tdps_external_live(void)
+{
+	return atomic_read(&ext.live);
 }
 
 /**
@@ -410,6 +416,16 @@ static bool view_models_shared_tlb(void)
 	return true;
 }
 
+static int view_inject(u32 leaf, u64 status, enum tdxm_inject_mode mode, u32 value)
+{
+	return tdxm_inject(ext.m, leaf, status, mode, value);
+}
+
+static int view_inject_seen(u32 leaf, u64 *calls, u64 *fired)
+{
+	return tdxm_inject_seen(ext.m, leaf, calls, fired);
+}
+
 static const struct tdxm_view view = {
 	.size = sizeof(view),
 	.sept_read = view_sept_read,
@@ -417,6 +433,8 @@ static const struct tdxm_view view = {
 	.listen = view_listen,
 	.counters = view_counters,
 	.models_shared_tlb = view_models_shared_tlb,
+	.inject = view_inject,
+	.inject_seen = view_inject_seen,
 };
 
 const struct tdxm_view *tdps_external_view(void)

@@ -70,6 +70,7 @@ void tdps_external_stop(void);
  */
 int tdps_external_wait_idle(unsigned int ms);
 void tdps_external_check_empty(void);
+u32 tdps_external_live(void);	/* VMs of ours that KVM has not destroyed */
 const struct tdxm_view *tdps_external_view(void);	/* NULL: not started */
 struct tdxm *tdps_external_module(void);
 

@@ -10,6 +10,8 @@
 #include "../torture/schedule.h"
 #include "chain.h"
 #include "external.h"
+#include "fail.h"
+#include "hold.h"
 #include "insight.h"
 #include "kvm.h"
 
@@ -77,6 +79,33 @@ static void wait_before(const struct tdps_extop *x)
 		tdps_point(TDPS_POINT_ZAP);
 }
 
+/*
+ * Under mmu_lock held for read KVM takes a change back, unless a table goes with it.
+ * Held for write it can do so if it has not changed the entry yet (VARIANT=mirror-split).
+ */
+static bool can_take_back(const struct tdps_place *at, u64 old_spte, u64 new_spte)
+{
+	u64 seen = at->sptep ? READ_ONCE(*at->sptep) : 0;
+
+	return at->sptep && (seen == old_spte ||
+			     (is_frozen_spte(seen) && !is_frozen_spte(new_spte)));
+}
+
+/* User space wants this one to fail; or what the backend says. */
+static int fail_or_answer(struct kvm *kvm, const struct tdps_extop *x,
+			  const struct tdps_place *at)
+{
+	int err = tdps_fail(x->kind, x->where.vm);
+
+	if (!err)
+		return answer_set(kvm, x->where.gfn, x->old_spte, x->new_spte, x->where.level);
+	if (!can_take_back(at, x->old_spte, x->new_spte)) {
+		tdps_excuse(x->where.vm);
+		tdps_external_break(kvm);
+	}
+	return err;
+}
+
 static int hook_set_external_spte(struct kvm *kvm, gfn_t gfn, u64 old_spte, u64 new_spte,
 				  enum pg_level level)
 {
@@ -108,7 +137,9 @@ static int hook_set_external_spte(struct kvm *kvm, gfn_t gfn, u64 old_spte, u64 
 		tdps_examine_split(merge ? old_spte : new_spte, &split);
 	ctx = tdps_extop_begin(&x);
 	wait_before(&x);
-	ret = answer_set(kvm, gfn, old_spte, new_spte, level);
+	tdps_hold(TDP_STRESS_POINT_EXT_BEGIN, x.kind, &x.where, gfn + KVM_PAGES_PER_HPAGE(level));
+	ret = fail_or_answer(kvm, &x, &at);
+	tdps_hold(TDP_STRESS_POINT_EXT_END, x.kind, &x.where, gfn + KVM_PAGES_PER_HPAGE(level));
 	if (x.where.lock == TDPS_LOCK_READ)
 		tdps_point(TDPS_POINT_UNFREEZE);
 	x.after = tdps_look_again(&at, level);
@@ -136,6 +167,7 @@ static void hook_free_external_spt(struct kvm *kvm, struct kvm_mmu_page *sp)
 		.ours = tdps_external_owns(kvm),
 		.bugged = kvm->vm_bugged,
 	};
+	gfn_t end = sp->gfn + KVM_PAGES_PER_HPAGE(sp->role.level + 1);
 	struct tdps_ctx *ctx;
 	u64 parent;
 	int i;
@@ -151,7 +183,9 @@ static void hook_free_external_spt(struct kvm *kvm, struct kvm_mmu_page *sp)
 
 	ctx = tdps_extop_begin(&x);
 	wait_before(&x);
+	tdps_hold(TDP_STRESS_POINT_EXT_BEGIN, x.kind, &x.where, end);
 	answer_free(kvm, sp);
+	tdps_hold(TDP_STRESS_POINT_EXT_END, x.kind, &x.where, end);
 	tdps_extop_end(ctx, &x, 0);
 	this_cpu_inc(hooks_left);
 }
@@ -174,6 +208,8 @@ static void hook_vm_destroy(struct kvm *kvm)
 	this_cpu_inc(hooks_entered);
 	if (tdps_external_owns(kvm))
 		tdps_external_destroy(kvm);
+	tdps_hold_vm_gone(tdps_vm_id(kvm));
+	tdps_fail_vm_gone(tdps_vm_id(kvm));
 	tdps_chain_vm_destroy(kvm);
 	this_cpu_inc(hooks_left);
 }

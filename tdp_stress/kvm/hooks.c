@@ -14,6 +14,9 @@
 #include <linux/tracepoint.h>
 
 #include "external.h"
+#include "fail.h"
+#include "flight.h"
+#include "hold.h"
 #include "insight.h"
 #include "kvm.h"
 #include "probe.h"
@@ -64,6 +67,8 @@ static void on_spte_changed(void *unused, int as_id, gfn_t gfn, int level, u64 o
 		c.unused = invalid;
 	}
 	tdps_spte_changed(&c);
+	tdps_flight_changed();
+	tdps_hold(TDP_STRESS_POINT_SPTE, 0, &c.where, c.where.gfn + KVM_PAGES_PER_HPAGE(level));
 }
 
 static void on_split(void *unused, u64 gfn, u64 spte, int level, int err)
@@ -391,6 +396,18 @@ static struct op_hook op_hooks[] = {
 	{ "kvm_arch_destroy_vm", TDPS_OP_DESTROY, args_kvm, 0 },
 };
 
+static_assert(TDP_STRESS_MMU_MAP == TDPS_OP_MAP - 1);
+static_assert(TDP_STRESS_MMU_SPLIT == TDPS_OP_SPLIT - 1);
+static_assert(TDP_STRESS_MMU_LAST_SPTEP == TDPS_OP_LAST_SPTEP - 1);
+
+/* @op begins or ends: where user space can have it held. */
+static void hold_op(enum tdp_stress_point point, enum tdps_op op, const struct tdps_where *w,
+		    gfn_t end)
+{
+	if (op >= TDPS_OP_MAP && op <= TDPS_OP_LAST_SPTEP)
+		tdps_hold(point, op - TDPS_OP_MAP, w, end);
+}
+
 static int op_entry(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
 		    struct tdps_regs *regs, void *data)
 {
@@ -410,6 +427,7 @@ static int op_entry(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
 		.vm = tdps_vm_id(d->kvm), .gfn = d->start,
 		.lock = d->lock ?: tdps_lock_of(d->kvm),
 	};
+	hold_op(TDP_STRESS_POINT_OP_BEGIN, h->op, &w, d->end);
 	d->ctx = tdps_op_begin(h->op, &w, d->end, d->roots, (u64)(unsigned long)d->root);
 	return 0;
 }
@@ -481,6 +499,11 @@ static void op_exit(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
 		break;
 	}
 	tdps_op_end(d->ctx, h->op, &e);
+	if (h->op == TDPS_OP_DESTROY) {
+		tdps_hold_vm_gone(e.where.vm);
+		tdps_fail_vm_gone(e.where.vm);
+	}
+	hold_op(TDP_STRESS_POINT_OP_END, h->op, &e.where, d->end);
 }
 
 /* --- H4: flushes and kicks --- */
@@ -490,8 +513,13 @@ static int flush_entry(struct fprobe *fp, unsigned long ip, unsigned long ret_ip
 {
 	struct kvm *kvm = (struct kvm *)ARG(regs, 0);
 
-	if (tdps_watched(kvm))
-		tdps_flush(tdps_vm_id(kvm), false);
+	struct tdps_where w = { .vm = tdps_vm_id(kvm), .gfn = TDPS_NO_GFN };
+
+	if (!tdps_watched(kvm))
+		return 0;
+	w.lock = tdps_lock_of(kvm);
+	tdps_hold(TDP_STRESS_POINT_FLUSH, 0, &w, 0);
+	tdps_flush(w.vm, false);
 	return 0;
 }
 

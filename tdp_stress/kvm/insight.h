@@ -65,6 +65,7 @@ u64 tdps_tdr_of(struct kvm *kvm);
 bool tdps_runnable(struct kvm *kvm);
 bool tdps_has_hkid(struct kvm *kvm);
 
+bool tdps_is_accessed(u64 raw);
 void tdps_decode(const struct kvm *kvm, u64 raw, int level, struct tdps_spte *spte);
 
 /**

@@ -29,8 +29,4 @@ int tdps_kvm_hook(void);
 void tdps_kvm_unhook(void);
 void tdps_kvm_audit(void);
 
-/* /dev/tdp_stress, by which user space hands in VMs; external backend or not. */
-int tdps_adopt_init(void);
-void tdps_adopt_exit(void);
-
 #endif

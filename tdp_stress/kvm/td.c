@@ -273,6 +273,8 @@ static struct ext_vm *new_vm(struct kvm *kvm)
 	spin_lock_init(&vm->track_lock);
 	spin_lock_init(&vm->stray_lock);
 	INIT_LIST_HEAD(&vm->strays);
+	mutex_init(&vm->pin_lock);
+	xa_init(&vm->pins);
 	return vm;
 }
 
@@ -659,6 +661,16 @@ void ext_stray(struct ext_vm *vm, struct page *page)
 	list_add(&page->lru, &vm->strays);
 }
 
+static void unpin(struct ext_vm *vm)
+{
+	struct page *page;
+	unsigned long gfn;
+
+	xa_for_each(&vm->pins, gfn, page)
+		unpin_user_page(page);
+	xa_destroy(&vm->pins);
+}
+
 /**
  * tdps_external_destroy() - KVM has freed all tables and vCPUs of a VM of ours
  * @kvm: VM
@@ -683,6 +695,7 @@ void tdps_external_destroy(struct kvm *kvm)
 		free_td_pages(vm);
 	}
 	ext_table_del(vm);
+	unpin(vm);
 	kvfree_rcu(vm, rcu);
 	if (pinned)
 		module_put(THIS_MODULE);

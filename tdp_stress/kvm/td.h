@@ -60,6 +60,10 @@ struct ext_vcpu {
  * @stray_lock: protects @strays
  * @strays: S-EPT pages that could not be taken back while the TD lived; they go
  *	    with it
+ * @pin_lock: protects changes of @pins
+ * @pins: pages of user space that crafted leafs map, by GFN; until the VM ends
+ * @craft_mode: user space's crafted leafs are of one size at a time, see
+ *	entry_craft_enter()
  * @tdr: TDR page
  * @tdcs: TDCS pages
  * @nr_vcpus: room in @vcpu
@@ -83,6 +87,9 @@ struct ext_vm {
 	struct task_struct *recoverers[EXT_RECOVERERS];
 	spinlock_t stray_lock;	/* @strays */
 	struct list_head strays;
+	struct mutex pin_lock;	/* @pins */
+	struct xarray pins;
+	atomic_t craft_mode;
 	struct page *tdr;
 	struct page *tdcs[EXT_TDCS_PAGES];
 	struct rcu_head rcu;

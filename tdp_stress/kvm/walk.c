@@ -36,6 +36,12 @@ void tdps_decode(const struct kvm *kvm, u64 raw, int level, struct tdps_spte *sp
 		     (raw & *tdps_sym.shadow_mmio_mask) == kvm->arch.shadow_mmio_value;
 }
 
+/* Of a leaf: has the CPU set its accessed bit? */
+bool tdps_is_accessed(u64 raw)
+{
+	return raw & accessed_mask;
+}
+
 static bool is_table(u64 raw, int level)
 {
 	return is_shadow_present_pte(raw) && !is_last_spte(raw, level);

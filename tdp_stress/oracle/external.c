@@ -317,6 +317,8 @@ static void check_status(const struct tdps_seamcall *c)
 {
 	u64 status = c->status;
 
+	if (status && !is_legitimate(c) && tdps_was_injected(c))
+		return;
 	if (!tdps_checking(TDPS_X3))
 		return;
 	if (tdps_planted(TDPS_X3) && !status && c->call == TDPS_CALL_MEM_PAGE_AUG)

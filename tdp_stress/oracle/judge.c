@@ -156,6 +156,7 @@ void tdps_op_end(struct tdps_ctx *ctx, enum tdps_op op, const struct tdps_op_end
 		dirty_vm_gone(e->where.vm);
 		bugged_vm_gone(e->where.vm);
 		splat_vm_gone(e->where.vm);
+		tdps_excuse_gone(e->where.vm);
 	}
 	ctx->depth--;
 	tdps_ctx_leave(ctx);

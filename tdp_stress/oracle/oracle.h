@@ -809,6 +809,20 @@ int splat_init(void);
 void splat_exit(void);
 void splat_plant(void);
 
+/* --- failures on purpose (excuse.c) --- */
+
+/*
+ * A failure was injected into @vm for which KVM has no remedy: what follows from it is
+ * no fault of KVM's. Any context.
+ */
+void tdps_excuse(u64 vm);
+bool tdps_excused(enum tdps_check id, const struct tdps_where *w);
+void tdps_excuse_gone(u64 vm);
+/* From now on @call returns @status on purpose; 0: not any more. May sleep. */
+void tdps_injecting(enum tdps_call call, u64 status);
+bool tdps_was_injected(const struct tdps_seamcall *c);
+void tdps_excuse_init(void);
+
 /* --- the emulated TDX module, if it is there --- */
 
 extern const struct tdxm_view *tdps_view;
@@ -875,6 +889,7 @@ struct tdps_counters {
 	u64 split_failed;
 	u64 promoted;
 	u64 refused_splat;	/* splats that follow from a refused split */
+	u64 excused;		/* violations that follow from an injected failure */
 	u64 missed;		/* no room to follow: not judged */
 };
 
@@ -965,5 +980,24 @@ extern const char * const tdps_meet_ops[TDPS_NR_MEET_OPS];
 typedef void (*tdps_stat_fn)(void *ctx, const char *name, u64 value);
 void tdps_visit_stats(tdps_stat_fn fn, void *ctx);
 void tdps_violations_show(struct seq_file *m);
+
+/**
+ * struct tdps_kept - a violation whose line was kept
+ * @gfn: GFN or TDPS_NO_GFN
+ * @level: 1 is 4K; 0: none
+ * @id: which invariant
+ * @line: as in the log
+ */
+struct tdps_kept {
+	u64 gfn;
+	int level;
+	enum tdps_check id;
+	char line[256];
+};
+
+/* Number @n, from 0; false: there is none. Violations on their way are waited for. */
+bool tdps_violation_kept(u32 n, struct tdps_kept *kept);
+u64 tdps_violations_total(void);
+u64 tdps_violations_excused(void);
 
 #endif

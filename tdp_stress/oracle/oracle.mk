@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Objects of the oracle, for whoever builds them in, and what rcu.o has to be told.
 oracle-objs := judge.o ctx.o recorder.o verdict.o frozen.o external.o zap.o transition.o \
-	       rcu.o tlb.o accounting.o progress.o splat.o meet.o split.o dirty.o life.o
+	       rcu.o tlb.o accounting.o progress.o splat.o meet.o split.o dirty.o excuse.o life.o
 
 # The state of a grace period has been renamed.
 oracle-rcutree := $(srctree)/include/linux/rcutree.h

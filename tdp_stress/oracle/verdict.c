@@ -17,7 +17,6 @@
 #define EVENTS_SHOWN	12	/* events of the thread that go with each */
 #define OTHERS_SHOWN	8	/* events of others at that place, likewise */
 #define LINES		128	/* violations kept for debugfs */
-#define LINE_LEN	256
 
 static const char * const names[] = {
 	[TDPS_F1] = "F1",
@@ -60,7 +59,7 @@ static bool td_seen;
 static atomic_long_t mem_bytes;
 
 /* Lines are claimed by a counter and published by their first character. */
-static char (*lines)[LINE_LEN];
+static struct tdps_kept *lines;
 static atomic_t next_line;
 
 const char *tdps_check_name(enum tdps_check id)
@@ -158,10 +157,15 @@ static void print_events(pid_t pid, const struct tdps_where *others_at, int max)
 static void report(enum tdps_check id, const struct tdps_where *w, const struct tdps_who *who,
 		   struct va_format *vaf)
 {
-	u64 n = atomic64_inc_return(&violations[id]);
-	char line[LINE_LEN], at[48] = "";
+	char line[sizeof(lines->line)], at[48] = "";
 	int slot;
+	u64 n;
 
+	if (tdps_excused(id, w)) {
+		tdps_count(excused);
+		return;
+	}
+	n = atomic64_inc_return(&violations[id]);
 	tdps_record(TDPS_EV_VIOLATION, id, w, 0, 0, 0);
 	if (!tdps_violation_to && n > SHOWN_IN_FULL && !READ_ONCE(tdps_verbose)) {
 		/* 10, 100, 1000, ...: still going on */
@@ -186,9 +190,14 @@ static void report(enum tdps_check id, const struct tdps_where *w, const struct 
 	pr_err("%s\n", line);
 	slot = atomic_fetch_inc(&next_line);
 	if (slot < LINES) {
-		strscpy(lines[slot] + 1, line + 1, LINE_LEN - 1);
-		/* pairs with tdps_violations_show(): the rest of the line is there */
-		smp_store_release(&lines[slot][0], line[0]);
+		struct tdps_kept *k = &lines[slot];
+
+		k->id = id;
+		k->gfn = w->gfn;
+		k->level = w->level;
+		strscpy(k->line + 1, line + 1, sizeof(k->line) - 1);
+		/* pairs with line_of(): all the rest is there */
+		smp_store_release(&k->line[0], line[0]);
 	}
 	print_events(who->pid, NULL, EVENTS_SHOWN);
 	/* a race has two sides */
@@ -285,7 +294,8 @@ void tdps_violation_deferred(enum tdps_check id, const struct tdps_where *w, con
 
 	/* so many at once: the first ones tell the story, this one is counted */
 	if (cmpxchg(&d->state, FREE, TAKEN) != FREE) {
-		atomic64_inc(&violations[id]);
+		if (!tdps_excused(id, w))
+			atomic64_inc(&violations[id]);
 		return;
 	}
 	d->id = id;
@@ -311,15 +321,16 @@ static void forget(void)
 	atomic_set(&next_line, 0);
 	td_seen = false;
 	unsupported = 0;
+	tdps_excuse_init();
 }
 
 int tdps_verdict_init(void)
 {
 	forget();
-	lines = vcalloc(LINES, LINE_LEN);
+	lines = vcalloc(LINES, sizeof(*lines));
 	if (!lines)
 		return -ENOMEM;
-	tdps_mem_account(LINES * LINE_LEN + sizeof(tdps_counters) * num_possible_cpus());
+	tdps_mem_account(LINES * sizeof(*lines) + sizeof(tdps_counters) * num_possible_cpus());
 	return 0;
 }
 
@@ -330,16 +341,42 @@ void tdps_verdict_exit(void)
 	lines = NULL;
 }
 
+/* NULL: it is not there, or not yet. */
+static const struct tdps_kept *line_of(u32 n)
+{
+	/* pairs with report() */
+	return n < LINES && smp_load_acquire(&lines[n].line[0]) ? &lines[n] : NULL;
+}
+
 void tdps_violations_show(struct seq_file *m)
 {
-	int i;
+	const struct tdps_kept *k;
+	u32 i;
 
-	for (i = 0; i < LINES; i++) {
-		/* pairs with report() */
-		if (!smp_load_acquire(&lines[i][0]))
-			break;
-		seq_printf(m, "%s\n", lines[i]);
-	}
+	for (i = 0; (k = line_of(i)); i++)
+		seq_printf(m, "%s\n", k->line);
+}
+
+bool tdps_violation_kept(u32 n, struct tdps_kept *kept)
+{
+	const struct tdps_kept *k;
+
+	irq_work_sync(&deferred_work);
+	k = line_of(n);
+	if (k)
+		*kept = *k;
+	return k;
+}
+
+u64 tdps_violations_total(void)
+{
+	u64 total = 0;
+	int id;
+
+	irq_work_sync(&deferred_work);
+	for (id = 0; id < TDPS_NR_CHECKS; id++)
+		total += atomic64_read(&violations[id]);
+	return total;
 }
 
 /* A counter of struct tdps_counters, summed; maxima are their maximum. */
@@ -357,6 +394,11 @@ static u64 sum(size_t offset, bool max)
 
 #define SUM(field)	sum(offsetof(struct tdps_counters, field), false)
 #define MAXIMUM(field)	sum(offsetof(struct tdps_counters, field), true)
+
+u64 tdps_violations_excused(void)
+{
+	return SUM(excused);
+}
 
 static u64 checks_made(enum tdps_check id)
 {
@@ -508,6 +550,7 @@ void tdps_visit_stats(tdps_stat_fn fn, void *ctx)
 	fn(ctx, "refused", SUM(refused));
 	fn(ctx, "refused.splats", SUM(refused_splat));
 	fn(ctx, "promoted", SUM(promoted));
+	fn(ctx, "excused", SUM(excused));
 	fn(ctx, "missed", SUM(missed));
 	fn(ctx, "mem.bytes", tdps_mem_bytes());
 }

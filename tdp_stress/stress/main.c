@@ -13,6 +13,7 @@
 
 #include "../kvm/kvm.h"
 #include "../kvm/own.h"
+#include "../kvm/user.h"
 #include "../oracle/oracle.h"
 #include "stress.h"
 
@@ -182,6 +183,7 @@ void stress_visit_stats(void (*fn)(void *ctx, const char *name, u64 value), void
 	if (stress_params.vms)
 		torture_stats(fn, ctx);
 	tdps_external_stats(fn, ctx);
+	tdps_user_stats(fn, ctx);
 }
 
 /* What is said; one thread at a time gets here. */
@@ -308,7 +310,7 @@ static int __init stress_init(void)
 	err = stress_debugfs_init();
 	if (err)
 		goto stop;
-	err = tdps_adopt_init();
+	err = stress_device_init();
 	if (err)
 		goto no_debugfs;
 	stress_live = true;
@@ -329,7 +331,7 @@ static int __init stress_init(void)
 
 not_live:
 	stress_live = false;
-	tdps_adopt_exit();
+	stress_device_exit();
 no_debugfs:
 	stress_debugfs_exit();
 stop:
@@ -348,7 +350,7 @@ static void __exit stress_exit(void)
 {
 	stress_live = false;
 	torture_stop();
-	tdps_adopt_exit();
+	stress_device_exit();
 	stress_debugfs_exit();
 	finish();
 	stop_watching();

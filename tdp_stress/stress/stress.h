@@ -85,4 +85,8 @@ void stress_visit_stats(void (*fn)(void *ctx, const char *name, u64 value), void
 int stress_debugfs_init(void);
 void stress_debugfs_exit(void);
 
+/* /dev/tdp_stress, external backend or not. */
+int stress_device_init(void);
+void stress_device_exit(void);
+
 #endif

@@ -6,7 +6,8 @@ obj-m += tdp_stress.o
 
 stress-kvm-objs := kvm/symbols.o kvm/names.o kvm/hooks.o kvm/walk.o kvm/vm.o kvm/lock.o \
 		   kvm/external.o kvm/td.o kvm/adopt.o kvm/own.o kvm/own_base.o kvm/life.o \
-		   kvm/entry.o kvm/own_entry.o kvm/run.o
+		   kvm/entry.o kvm/own_entry.o kvm/run.o \
+		   kvm/user.o kvm/op.o kvm/look.o kvm/hold.o kvm/fail.o kvm/flight.o
 
 stress-kvm-src := $(or $(KVM_SRC),$(srctree))
 stress-kvm-host := $(stress-kvm-src)/arch/x86/include/asm/kvm_host.h
@@ -26,7 +27,7 @@ endif
 # Direct roots only: no external page tables, no operations on them.
 stress-kvm-objs += $(if $(filter 1,$(stress-mirror)),kvm/extops.o kvm/chain.o kvm/sept.o)
 
-tdp_stress-y := stress/main.o stress/params.o stress/debugfs.o \
+tdp_stress-y := stress/main.o stress/params.o stress/debugfs.o stress/device.o \
 		$(addprefix oracle/,$(oracle-objs)) \
 		torture/ops.o torture/worker.o torture/schedule.o torture/guest.o torture/stats.o \
 		$(stress-kvm-objs) $(addprefix stress/core-,$(core-objs))

@@ -43,6 +43,16 @@ static bool stub_view_models_shared_tlb(void)
 	return stub_platform.fake_vmx;
 }
 
+static int stub_view_inject(u32 leaf, u64 status, enum tdxm_inject_mode mode, u32 value)
+{
+	return tdxm_inject(stub_tdxm, leaf, status, mode, value);
+}
+
+static int stub_view_inject_seen(u32 leaf, u64 *calls, u64 *fired)
+{
+	return tdxm_inject_seen(stub_tdxm, leaf, calls, fired);
+}
+
 /**
  * stub_view_finding() - pass a finding on
  * @f: the finding
@@ -82,5 +92,7 @@ const struct tdxm_view tdx_stub_view = {
 	.listen = stub_view_listen,
 	.counters = stub_view_counters,
 	.models_shared_tlb = stub_view_models_shared_tlb,
+	.inject = stub_view_inject,
+	.inject_seen = stub_view_inject_seen,
 };
 EXPORT_SYMBOL_GPL(tdx_stub_view);

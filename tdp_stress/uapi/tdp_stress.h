@@ -19,7 +19,7 @@
  *   field is wrong, and what would be right.
  * - A command that names a VM (@vm_fd) may also return EBADF (the descriptor is not
  *   open), ENXIO (it is no VM of KVM's), EPROTOTYPE (the VM has no mirror roots: it is
- *   neither adopted nor a TD, or KVM has just given it up).
+ *   neither adopted nor a TD).
  * - What a process configures (injection, holding points) belongs to the open file it
  *   was configured with and ends with it: on the last close(), which an exit or a
  *   kill -9 brings about, too. A thread that is held goes on then.
@@ -181,8 +181,8 @@ struct tdp_stress_query {
  * @flags: must be 0
  * @op: enum tdp_stress_op_nr
  * @op_flags: out: TDP_STRESS_OP_* flags that it takes
- * @roots: out: TDP_STRESS_ROOTS_*, one of which may be asked for
- * @both: out: 1: both together may be asked for
+ * @roots: out: TDP_STRESS_ROOTS_*, one of which must be asked for; 0: there is no choice
+ * @both: out: 1: both together may be asked for, too
  * @needs_vcpu: out: 1: it is done on a vCPU
  * @needs_slot: out: 1: the range has to be in one memslot
  * @min_level: out: least @level
@@ -219,9 +219,11 @@ struct tdp_stress_query_op {
  * @TDP_STRESS_OP_FAST_PF: a write fault at a present leaf (fast_page_fault())
  * @TDP_STRESS_OP_PREFAULT: KVM_PRE_FAULT_MEMORY's own function
  * @TDP_STRESS_OP_MAP_CRAFT: map mirror leafs of @level, also huge ones, which no fault
- *	of this KVM makes. The GFNs must be private by their attributes, in a memslot
- *	without guest_memfd; the frames are those of the memslot's memory, which must be
- *	huge and aligned likewise, and stays pinned until the VM is destroyed
+ *	of this KVM makes. The memslot must have no guest_memfd; whether the GFNs are
+ *	private by their attributes does not matter. The frames are those of the memslot's
+ *	memory, which must be huge and aligned likewise, and stay pinned until the VM is
+ *	destroyed. Do not switch the dirty log of such a memslot on, unless it is its
+ *	mirror leafs that are to be tried
  * @TDP_STRESS_OP_ZAP_LEAFS: kvm_tdp_mmu_zap_leafs(): all kinds of root
  * @TDP_STRESS_OP_UNMAP: kvm_tdp_mmu_unmap_gfn_range(), as notifiers and conversions
  * @TDP_STRESS_OP_ZAP_ALL: kvm_tdp_mmu_zap_all(): direct roots, no range
@@ -238,9 +240,11 @@ struct tdp_stress_query_op {
  * @TDP_STRESS_OP_CLEAR_DIRTY_MASKED: kvm_tdp_mmu_clear_dirty_pt_masked(): those of the
  *	64 GFNs from @gfn (a multiple of 64) whose bit in @mask is set; FLAG_WRITE:
  *	write-protect rather than clear dirty bits
- * @TDP_STRESS_OP_SPLIT: kvm_tdp_mmu_try_split_huge_pages() down to @level;
- *	FLAG_SHARED: with mmu_lock held for read
- * @TDP_STRESS_OP_RECOVER: kvm_tdp_mmu_recover_huge_pages() of the memslot of @gfn
+ * @TDP_STRESS_OP_SPLIT: kvm_tdp_mmu_try_split_huge_pages() down to @level; it does all
+ *	kinds of root, @roots says which are meant; FLAG_SHARED: with mmu_lock held for read
+ * @TDP_STRESS_OP_RECOVER: kvm_tdp_mmu_recover_huge_pages() of the memslot of @gfn, which
+ *	must have no GFNs that are private by their attributes (KVM would WARN); @roots
+ *	as for SPLIT
  * @TDP_STRESS_OP_NX_RECOVER: KVM's worker that zaps NX huge page splits; no range
  * @TDP_STRESS_OP_GET_WALK: kvm_tdp_mmu_get_walk(): lockless, direct root
  * @TDP_STRESS_OP_LAST_SPTEP: kvm_tdp_mmu_fast_pf_get_last_sptep(), likewise
@@ -317,7 +321,7 @@ enum tdp_stress_result {
  * @leafs_before: out: leafs of the VM, in 4K pages, all sizes and roots
  * @leafs_after: out: the same afterwards; others may change it meanwhile
  * @changed: out: SPTEs that this thread has changed meanwhile (0 if no invariant is
- *	checked, so that KVM is not followed)
+ *	checked, so that KVM is not followed, or if 256 others are at it, too)
  * @yields: out: times that KVM let go of mmu_lock in the middle of it
  * @ns: out: time it took, ns
  *
@@ -329,11 +333,12 @@ enum tdp_stress_result {
  *
  * Returns 0 when the operation was done, however it went, or -1 with errno: the errors
  * of all commands and of VMs; EINVAL also: @op, @level, @roots or @nr is not one that
- * QUERY_OP tells, the range has shared bits, or the GFNs of MAP_CRAFT are no private
- * ones; ENOENT (no vCPU of that index, or no memslot at @gfn), ERANGE (the range is not
- * in one memslot), EOPNOTSUPP (it cannot be done here: QUERY_OP tells why; or the memslot
- * has private memory, for which KVM has no such operation), EINTR (a signal came before
- * it began), ENOMEM, EIO (KVM has given the VM up).
+ * QUERY_OP tells, the range has shared bits, is not aligned to @level (MAP_CRAFT) or to
+ * 64 pages (CLEAR_DIRTY_MASKED); ENOENT (no vCPU of that index, or no memslot at @gfn),
+ * ERANGE (the range is not in one memslot), EOPNOTSUPP (it cannot be done here: QUERY_OP
+ * tells why; or the memslot has private memory, for which KVM has no such operation, or,
+ * MAP_CRAFT, guest_memfd), EINTR (a signal came before it began), ENOMEM, EIO (KVM has
+ * given the VM up, or the VM belongs to another process).
  */
 struct tdp_stress_op {
 	__u32 size;
@@ -377,9 +382,9 @@ enum tdp_stress_inject_kind {
 /**
  * enum tdp_stress_inject_mode - when
  * @TDP_STRESS_INJECT_OFF: never (undoes one; @status and @value must be 0)
- * @TDP_STRESS_INJECT_RANDOM: one call in @value, at random; with 1 for EXTOP: every one
- * @TDP_STRESS_INJECT_NTH: every @value-th call
- * @TDP_STRESS_INJECT_BURST: the next @value calls
+ * @TDP_STRESS_INJECT_RANDOM: one call in @value, at random; @value at least 2
+ * @TDP_STRESS_INJECT_NTH: every @value-th call; @value at least 2
+ * @TDP_STRESS_INJECT_BURST: the next @value calls; @value up to 1000
  * @TDP_STRESS_INJECT_ONCE: the @value-th call from now, once
  * @TDP_STRESS_INJECT_COUNT: none: only count calls; @status and @value must be 0
  */
@@ -469,8 +474,8 @@ struct tdp_stress_inject {
  *	for read: in the frozen window. @kinds: enum tdp_stress_extop
  * @TDP_STRESS_POINT_EXT_END: it has been done. mmu_lock held for read: still in the
  *	frozen window, before the SPTE is unfrozen. @kinds likewise
- * @TDP_STRESS_POINT_SPTE: an SPTE has just been changed (of a mirror root: unfrozen).
- *	@kinds must be 0
+ * @TDP_STRESS_POINT_SPTE: an SPTE has just been changed; of a mirror root with mmu_lock
+ *	held for read it still is FROZEN. @kinds must be 0
  * @TDP_STRESS_POINT_FLUSH: KVM is about to flush TLBs, of the whole VM. @kinds must be 0,
  *	@gfn and @nr, too
  */
@@ -543,7 +548,9 @@ enum tdp_stress_mmu_op {
  * can hold itself: it goes on after @hold_ms. A point holds one thread, once. While a
  * thread is held it spins, with KVM's locks held, RCU and preemption off as KVM has
  * them there. It goes on when the point is released, when its file is closed, when
- * @hold_ms are over, and when the held thread itself is about to be killed.
+ * @hold_ms are over, and when the held thread itself is about to be killed. It keeps a
+ * CPU, and who waits for its lock another one: a test needs one more than these. Held
+ * twice in one frozen window or operation, a thread may be so slow that F1 or P1 names it.
  *
  * Returns 0, or -1 with errno: the errors of all commands and of VMs; EOPNOTSUPP (no
  * thread comes by such a point here: see @points of TDP_STRESS_QUERY), ENOSPC (this file

@@ -20,6 +20,7 @@
 #include <linux/workqueue.h>
 #include <os.h>
 
+#include "../../../tdp_stress/kvm/user.h"
 #include "../../../tdp_stress/oracle/oracle.h"
 #include "../../../tdp_stress/stress/stress.h"
 
@@ -194,6 +195,20 @@ subsys_initcall(report_open);
 int stress_debugfs_init(void)
 {
 	return 0;
+}
+
+/* There is no user space here. */
+int stress_device_init(void)
+{
+	return 0;
+}
+
+void stress_device_exit(void)
+{
+}
+
+void tdps_user_stats(void (*fn)(void *ctx, const char *name, u64 value), void *ctx)
+{
 }
 
 void stress_debugfs_exit(void)
