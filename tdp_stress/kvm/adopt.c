@@ -56,12 +56,12 @@ long tdps_user_adopt(struct tdps_user *u, void *arg)
 	int err;
 
 	if (a->flags || a->reserved) {
-		tdps_user_bad("adopt: flags 0x%x and reserved 0x%x must be 0", a->flags,
+		tdps_user_err("adopt: flags 0x%x and reserved 0x%x must be 0", a->flags,
 			      a->reserved);
 		return -EINVAL;
 	}
 	if (!TDPS_MIRROR_ROOTS) {
-		tdps_user_bad("adopt: this KVM has no mirror roots to give to a VM: Linux 7.2 or newer is needed");
+		tdps_user_err("adopt: this KVM has no mirror roots to give to a VM: Linux 7.2 or newer is needed");
 		return -EOPNOTSUPP;
 	}
 	file = user_get_kvm(a->vm_fd, &kvm);
@@ -69,7 +69,7 @@ long tdps_user_adopt(struct tdps_user *u, void *arg)
 		return PTR_ERR(file);
 	err = adopt(kvm);
 	if (err)
-		tdps_user_bad("adopt: VM %d: %s (%d)", a->vm_fd, adopt_error(err), err);
+		tdps_user_err("adopt: VM %d: %s (%d)", a->vm_fd, adopt_error(err), err);
 	else
 		a->shared_bit = gfn_to_gpa(kvm_gfn_direct_bits(kvm));
 	fput(file);

@@ -85,6 +85,7 @@ int __tdps_fail(enum tdps_extop_kind kind, u64 vm)
 /* What it came to; then there is none. */
 static void undo(struct fail_rule *r, u64 *calls, u64 *fired)
 {
+	/* before what it came to is read */
 	smp_store_release(&r->mode, TDP_STRESS_INJECT_OFF);
 	*calls += atomic64_read(&r->calls);
 	*fired += atomic64_read(&r->fired);

@@ -16,7 +16,10 @@
 #define NR_HOLDS	64
 
 /* In addition to enum tdp_stress_hold_state: nobody's, and a thread is coming. */
-enum { HOLD_FREE = 16, HOLD_COMING };
+enum {
+	HOLD_FREE = 16,
+	HOLD_COMING,
+};
 
 /**
  * struct hold - a holding point
@@ -63,6 +66,7 @@ DEFINE_STATIC_KEY_FALSE(tdps_holding);
 static struct hold holds[NR_HOLDS] = {
 	[0 ... NR_HOLDS - 1] = { .state = HOLD_FREE },
 };
+
 static DEFINE_MUTEX(holds_mutex);	/* arming, looking, releasing */
 static u32 last_id;
 static atomic_t live;
@@ -114,6 +118,7 @@ static bool come(struct hold *h, u32 point, u32 kind, const struct tdps_where *w
 	if (!is_meant(h, point, kind, w, end) || h->skip) {
 		if (is_meant(h, point, kind, w, end))
 			h->skip--;
+		/* pairs with __tdps_hold(): skip is written */
 		smp_store_release(&h->state, TDP_STRESS_HOLD_ARMED);
 		return false;
 	}

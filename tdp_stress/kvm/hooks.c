@@ -396,9 +396,9 @@ static struct op_hook op_hooks[] = {
 	{ "kvm_arch_destroy_vm", TDPS_OP_DESTROY, args_kvm, 0 },
 };
 
-static_assert(TDP_STRESS_MMU_MAP == TDPS_OP_MAP - 1);
-static_assert(TDP_STRESS_MMU_SPLIT == TDPS_OP_SPLIT - 1);
-static_assert(TDP_STRESS_MMU_LAST_SPTEP == TDPS_OP_LAST_SPTEP - 1);
+static_assert(TDPS_OP_MAP - TDPS_OP_MAP == (int)TDP_STRESS_MMU_MAP);
+static_assert(TDPS_OP_SPLIT - TDPS_OP_MAP == (int)TDP_STRESS_MMU_SPLIT);
+static_assert(TDPS_OP_LAST_SPTEP - TDPS_OP_MAP == (int)TDP_STRESS_MMU_LAST_SPTEP);
 
 /* @op begins or ends: where user space can have it held. */
 static void hold_op(enum tdp_stress_point point, enum tdps_op op, const struct tdps_where *w,

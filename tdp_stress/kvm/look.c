@@ -184,7 +184,7 @@ long tdps_user_walk(struct tdps_user *u, void *arg)
 	int err;
 
 	if (w->flags & ~WALK_FLAGS || !w->roots || w->roots & ~WALK_ROOTS) {
-		tdps_user_bad("walk: flags 0x%x must be of 0x%x, roots 0x%x one or both of 0x%x",
+		tdps_user_err("walk: flags 0x%x must be of 0x%x, roots 0x%x one or both of 0x%x",
 			      w->flags, (u32)WALK_FLAGS, w->roots, (u32)WALK_ROOTS);
 		return -EINVAL;
 	}

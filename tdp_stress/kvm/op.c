@@ -69,12 +69,17 @@ static bool is_external(void)
 
 static const char *only_adopted(void)
 {
-	return is_external() ? NULL : "a TD of tdx.c does not let its mirror roots go, or be mapped by hand: backend=external only";
+	return is_external() ? NULL : "not with TDs of tdx.c: backend=external only";
 }
 
 static const char *no_role(void)
 {
 	return is_external() ? NULL : "KVM does not compute the role of a TD's vCPU anew";
+}
+
+static bool has_gmem(const struct kvm_memory_slot *slot)
+{
+	return slot->flags & KVM_MEM_GUEST_MEMFD;
 }
 
 /* --- crafted leafs --- */
@@ -130,7 +135,7 @@ static int map_craft(struct kvm_vcpu *vcpu, const struct entry_args *a)
 	struct kvm_memory_slot *slot = entry_slot_at(vcpu, a->gfn);
 	int ret;
 
-	if (kvm_slot_has_gmem(slot))
+	if (has_gmem(slot))
 		return -EOPNOTSUPP;
 	ret = pin_frame(vm, slot, a, &c.pfn);
 	if (ret)
@@ -295,7 +300,7 @@ long tdps_user_query_op(struct tdps_user *u, void *arg)
 	const struct user_op *op;
 
 	if (q->flags) {
-		tdps_user_bad("query op: flags 0x%x must be 0", q->flags);
+		tdps_user_err("query op: flags 0x%x must be 0", q->flags);
 		return -EINVAL;
 	}
 	if (q->op >= ARRAY_SIZE(ops))
@@ -345,30 +350,32 @@ void user_query_ops(struct tdp_stress_query *q)
 
 static int check_fields(const struct user_op *op, const struct tdp_stress_op *o)
 {
+	bool masked = op->range == RANGE_64;
+
 	if (o->flags & ~op->flags || o->reserved ||
 	    (o->flags & OP_EXEC && o->roots & OP_MIRROR)) {
-		tdps_user_bad("%s: flags 0x%x must be of 0x%x (FLAG_EXEC: direct roots only), reserved 0x%x 0",
+		tdps_user_err("%s: flags 0x%x must be of 0x%x (FLAG_EXEC: direct roots only), reserved 0x%x 0",
 			      op->name, o->flags, op->flags, o->reserved);
 		return -EINVAL;
 	}
 	if (o->level < op->min_level || o->level > max_level(op)) {
-		tdps_user_bad("%s: level %u must be %u to %u", op->name, o->level, op->min_level,
+		tdps_user_err("%s: level %u must be %u to %u", op->name, o->level, op->min_level,
 			      max_level(op));
 		return -EINVAL;
 	}
 	if (o->roots & ~op->roots || !o->roots != !op->roots ||
 	    (o->roots == (OP_DIRECT | OP_MIRROR) && !op->both)) {
-		tdps_user_bad("%s: roots 0x%x must be %s0x%x", op->name, o->roots,
+		tdps_user_err("%s: roots 0x%x must be %s0x%x", op->name, o->roots,
 			      op->roots && !op->both ? "one of " : "", op->roots);
 		return -EINVAL;
 	}
 	if (o->vcpu && !op->on_vcpu) {
-		tdps_user_bad("%s: vcpu %u must be 0", op->name, o->vcpu);
+		tdps_user_err("%s: vcpu %u must be 0", op->name, o->vcpu);
 		return -EINVAL;
 	}
-	if (!o->mask != (op->range != RANGE_64)) {
-		tdps_user_bad("%s: mask 0x%llx must %sbe 0", op->name, o->mask,
-			      op->range == RANGE_64 ? "not " : "");
+	if (!!o->mask != masked) {
+		tdps_user_err("%s: mask 0x%llx must %sbe 0", op->name, o->mask,
+			      masked ? "not " : "");
 		return -EINVAL;
 	}
 	return 0;
@@ -381,7 +388,7 @@ static int check_range(const struct user_op *op, const struct tdp_stress_op *o, 
 	if (op->range == RANGE_NONE) {
 		if (!o->gfn && !o->nr)
 			return 0;
-		tdps_user_bad("%s: it has no range: gfn 0x%llx and nr 0x%llx must be 0", op->name,
+		tdps_user_err("%s: it has no range: gfn 0x%llx and nr 0x%llx must be 0", op->name,
 			      o->gfn, o->nr);
 		return -EINVAL;
 	}
@@ -389,7 +396,7 @@ static int check_range(const struct user_op *op, const struct tdp_stress_op *o, 
 		align = KVM_PAGES_PER_HPAGE(o->level);
 	if (o->gfn % align || o->nr % align || o->nr > MAX_NR ||
 	    (op->range == RANGE_64 && o->nr != align)) {
-		tdps_user_bad("%s: gfn 0x%llx and nr 0x%llx must be multiples of 0x%llx, nr at most 0x%llx",
+		tdps_user_err("%s: gfn 0x%llx and nr 0x%llx must be multiples of 0x%llx, nr at most 0x%llx",
 			      op->name, o->gfn, o->nr, align,
 			      op->range == RANGE_64 ? align : MAX_NR);
 		return -EINVAL;
@@ -418,19 +425,19 @@ static int find_slot(const struct user_op *op, struct kvm *kvm, struct entry_arg
 	guard(srcu)(&kvm->srcu);
 	slot = __gfn_to_memslot(kvm_memslots(kvm), a->gfn);
 	if (!slot) {
-		tdps_user_bad("%s: no memslot at gfn 0x%llx", op->name, a->gfn);
+		tdps_user_err("%s: no memslot at gfn 0x%llx", op->name, a->gfn);
 		return -ENOENT;
 	}
 	if (a->gfn + a->nr > slot->base_gfn + slot->npages) {
-		tdps_user_bad("%s: gfn 0x%llx, nr 0x%llx: the memslot there ends before gfn 0x%lx",
+		tdps_user_err("%s: gfn 0x%llx, nr 0x%llx: the memslot there ends before gfn 0x%lx",
 			      op->name, a->gfn, a->nr,
 			      (unsigned long)(slot->base_gfn + slot->npages));
 		return -ERANGE;
 	}
-	if ((op->lacks && kvm_slot_has_gmem(slot)) ||
+	if ((op->lacks && has_gmem(slot)) ||
 	    (op->lacks == LACKS_MIRROR && has_crafted(kvm, slot->base_gfn, slot->npages)) ||
 	    (op->lacks == LACKS_PRIVATE && has_private(kvm, slot))) {
-		tdps_user_bad("%s: KVM does not do that to a memslot with private memory, as the one at gfn 0x%llx is",
+		tdps_user_err("%s: KVM does not do that to a memslot with private memory, as the one at gfn 0x%llx is",
 			      op->name, a->gfn);
 		return -EOPNOTSUPP;
 	}
@@ -446,7 +453,7 @@ static int find_vcpu(const struct user_op *op, struct kvm *kvm, u32 index,
 	*vcpu = index < KVM_MAX_VCPUS ? kvm_get_vcpu(kvm, index) : NULL;
 	if (*vcpu)
 		return 0;
-	tdps_user_bad("%s: the VM has no vCPU of index %u", op->name, index);
+	tdps_user_err("%s: the VM has no vCPU of index %u", op->name, index);
 	return -ENOENT;
 }
 
@@ -545,7 +552,7 @@ static int run_in(const struct user_op *op, struct kvm *kvm, struct tdp_stress_o
 	int err;
 
 	if (kvm->mm != current->mm || kvm->vm_bugged || kvm->vm_dead) {
-		tdps_user_bad("%s: the VM %s", op->name, kvm->mm != current->mm ?
+		tdps_user_err("%s: the VM %s", op->name, kvm->mm != current->mm ?
 			      "belongs to another process" : "is one that KVM has given up");
 		return -EIO;
 	}
@@ -575,12 +582,12 @@ long tdps_user_op(struct tdps_user *u, void *arg)
 	int err;
 
 	if (o->op >= ARRAY_SIZE(ops)) {
-		tdps_user_bad("op: %u must be 0 to %zu", o->op, ARRAY_SIZE(ops) - 1);
+		tdps_user_err("op: %u must be 0 to %zu", o->op, ARRAY_SIZE(ops) - 1);
 		return -EINVAL;
 	}
 	op = &ops[o->op];
 	if (why_not(op)) {
-		tdps_user_bad("%s: %s", op->name, why_not(op));
+		tdps_user_err("%s: %s", op->name, why_not(op));
 		return -EOPNOTSUPP;
 	}
 	err = check_fields(op, o);

@@ -50,7 +50,7 @@ static void say_bad(struct va_format *vaf)
 		pr_err("ioctl: %pV\n", vaf);
 }
 
-void tdps_user_bad(const char *fmt, ...)
+void tdps_user_err(const char *fmt, ...)
 {
 	struct va_format vaf = { .fmt = fmt };
 	va_list args;
@@ -75,11 +75,11 @@ struct file *user_get_kvm(int fd, struct kvm **kvm)
 	struct file *file = fget(fd);
 
 	if (!file) {
-		tdps_user_bad("vm_fd: file descriptor %d is not open", fd);
+		tdps_user_err("vm_fd: file descriptor %d is not open", fd);
 		return ERR_PTR(-EBADF);
 	}
 	if (!static_call(tdps_file_is_kvm)(file)) {
-		tdps_user_bad("vm_fd: file descriptor %d is no VM of KVM's", fd);
+		tdps_user_err("vm_fd: file descriptor %d is no VM of KVM's", fd);
 		fput(file);
 		return ERR_PTR(-ENXIO);
 	}
@@ -103,7 +103,7 @@ struct file *user_get_vm(int fd, struct kvm **kvm)
 	if (tdps_kvm_backend() == TDPS_BACKEND_EXTERNAL ? tdps_external_owns(*kvm) :
 							   tdps_watched(*kvm))
 		return file;
-	tdps_user_bad("vm_fd: VM %d has no mirror roots: adopt it (TDP_STRESS_ADOPT_VM), or make a TD",
+	tdps_user_err("vm_fd: VM %d has no mirror roots: adopt it (TDP_STRESS_ADOPT_VM), or make a TD",
 		      fd);
 	fput(file);
 	return ERR_PTR(-EPROTOTYPE);
@@ -123,7 +123,7 @@ int user_bad_range(struct kvm *kvm, u64 gfn, u64 nr)
 
 	if (nr && gfn < end && nr <= end - gfn)
 		return 0;
-	tdps_user_bad("gfn 0x%llx, nr 0x%llx: at least one page, below gfn 0x%llx, is wanted",
+	tdps_user_err("gfn 0x%llx, nr 0x%llx: at least one page, below gfn 0x%llx, is wanted",
 		      gfn, nr, end);
 	return -EINVAL;
 }
@@ -203,22 +203,22 @@ static int inject_seamcall(struct tdps_user *u, struct tdp_stress_inject *i)
 	int err;
 
 	if (!tdps_view) {
-		tdps_user_bad("kind SEAMCALL: the TDX module is real, or there is none");
+		tdps_user_err("kind SEAMCALL: the TDX module is real, or there is none");
 		return -EOPNOTSUPP;
 	}
 	if (i->what >= USER_NR_LEAFS || !tdxm_leaf_name(i->what) || i->vm_fd != -1) {
-		tdps_user_bad("SEAMCALL: what %u must be a leaf's number, and vm_fd %d must be -1",
+		tdps_user_err("SEAMCALL: what %u must be a leaf's number, and vm_fd %d must be -1",
 			      i->what, i->vm_fd);
 		return -EINVAL;
 	}
 	guard(mutex)(&seamcall_mutex);
 	if (seamcall_owner[i->what] && seamcall_owner[i->what] != u) {
-		tdps_user_bad("%s: another open file has set it", tdxm_leaf_name(i->what));
+		tdps_user_err("%s: another open file has set it", tdxm_leaf_name(i->what));
 		return -EBUSY;
 	}
 	err = set_seamcall(u, i->what, i->status, i->mode, i->value, &i->calls, &i->fired);
 	if (err)
-		tdps_user_bad("%s: the emulated TDX module does not take mode %u, value %u, status 0x%llx (%d)",
+		tdps_user_err("%s: the emulated TDX module does not take mode %u, value %u, status 0x%llx (%d)",
 			      tdxm_leaf_name(i->what), i->mode, i->value, i->status, err);
 	return err;
 }
@@ -232,16 +232,16 @@ static int inject_extop(struct tdps_user *u, struct tdp_stress_inject *i)
 	int err;
 
 	if (!TDPS_MIRROR_ROOTS) {
-		tdps_user_bad("kind EXTOP: this KVM has no external operations");
+		tdps_user_err("kind EXTOP: this KVM has no external operations");
 		return -EOPNOTSUPP;
 	}
 	if (i->what >= TDP_STRESS_EXTOP_FREE) {
-		tdps_user_bad("EXTOP: what %u must be 0 to %u", i->what,
+		tdps_user_err("EXTOP: what %u must be 0 to %u", i->what,
 			      TDP_STRESS_EXTOP_FREE - 1);
 		return -EINVAL;
 	}
 	if (i->status && i->status != EBUSY && i->status != EIO) {
-		tdps_user_bad("EXTOP: status %llu must be %d (EBUSY) or %d (EIO)", i->status,
+		tdps_user_err("EXTOP: status %llu must be %d (EBUSY) or %d (EIO)", i->status,
 			      EBUSY, EIO);
 		return -EINVAL;
 	}
@@ -252,7 +252,7 @@ static int inject_extop(struct tdps_user *u, struct tdp_stress_inject *i)
 	}
 	err = tdps_fail_set(u, kvm ? tdps_vm_id(kvm) : 0, i);
 	if (err)
-		tdps_user_bad("EXTOP %u: another open file has set it", i->what);
+		tdps_user_err("EXTOP %u: another open file has set it", i->what);
 	if (file)
 		fput(file);
 	return err;
@@ -267,7 +267,7 @@ static int check_inject(const struct tdp_stress_inject *i)
 
 	if (i->flags || i->reserved || i->kind > TDP_STRESS_INJECT_RESET ||
 	    i->mode > TDP_STRESS_INJECT_COUNT) {
-		tdps_user_bad("inject: flags 0x%x and reserved 0x%x must be 0, kind %u at most %u, mode %u at most %u",
+		tdps_user_err("inject: flags 0x%x and reserved 0x%x must be 0, kind %u at most %u, mode %u at most %u",
 			      i->flags, i->reserved, i->kind, TDP_STRESS_INJECT_RESET, i->mode,
 			      TDP_STRESS_INJECT_COUNT);
 		return -EINVAL;
@@ -275,17 +275,19 @@ static int check_inject(const struct tdp_stress_inject *i)
 	if (i->kind == TDP_STRESS_INJECT_RESET) {
 		if (!i->mode && !i->what && !i->value && !i->status && !i->vm_fd)
 			return 0;
-		tdps_user_bad("inject: RESET takes nothing else");
+		tdps_user_err("inject: RESET takes nothing else");
 		return -EINVAL;
 	}
-	if (none)
-		most = least = 0;
-	else if (i->mode == TDP_STRESS_INJECT_BURST)
+	if (none) {
+		least = 0;
+		most = 0;
+	} else if (i->mode == TDP_STRESS_INJECT_BURST) {
 		most = MAX_BURST;
-	else if (i->mode != TDP_STRESS_INJECT_ONCE)
+	} else if (i->mode != TDP_STRESS_INJECT_ONCE) {
 		least = 2;
+	}
 	if (i->value < least || i->value > most || !i->status != none) {
-		tdps_user_bad("inject: mode %u wants a value from %u to %u, not %u, and %s status",
+		tdps_user_err("inject: mode %u wants a value from %u to %u, not %u, and %s status",
 			      i->mode, least, most, i->value, none ? "no" : "a");
 		return -EINVAL;
 	}
@@ -345,25 +347,25 @@ static int check_hold(const struct tdp_stress_hold *h)
 	u32 kinds;
 
 	if (h->flags || h->reserved || h->point > TDP_STRESS_POINT_FLUSH) {
-		tdps_user_bad("hold: flags 0x%x and reserved 0x%x must be 0, point %u at most %u",
+		tdps_user_err("hold: flags 0x%x and reserved 0x%x must be 0, point %u at most %u",
 			      h->flags, h->reserved, h->point, TDP_STRESS_POINT_FLUSH);
 		return -EINVAL;
 	}
 	kinds = kinds_of(h->point);
 	if (h->kinds & ~kinds || h->level > PT64_ROOT_MAX_LEVEL || !h->hold_ms ||
 	    h->hold_ms > TDPS_MAX_HOLD_MS) {
-		tdps_user_bad("hold: kinds 0x%x must be of 0x%x, level %u at most %u, hold_ms %u 1 to %u",
+		tdps_user_err("hold: kinds 0x%x must be of 0x%x, level %u at most %u, hold_ms %u 1 to %u",
 			      h->kinds, kinds, h->level, PT64_ROOT_MAX_LEVEL, h->hold_ms,
 			      TDPS_MAX_HOLD_MS);
 		return -EINVAL;
 	}
 	if (h->point == TDP_STRESS_POINT_FLUSH && (h->gfn || h->nr || h->level)) {
-		tdps_user_bad("hold: FLUSH has no gfn, nr and level");
+		tdps_user_err("hold: FLUSH has no gfn, nr and level");
 		return -EINVAL;
 	}
 	if (h->level && (h->point == TDP_STRESS_POINT_OP_BEGIN ||
 			 h->point == TDP_STRESS_POINT_OP_END)) {
-		tdps_user_bad("hold: an operation has no level");
+		tdps_user_err("hold: an operation has no level");
 		return -EINVAL;
 	}
 	return 0;
@@ -382,7 +384,7 @@ long tdps_user_hold(struct tdps_user *u, void *arg)
 	if (IS_ERR(file))
 		return PTR_ERR(file);
 	if (!(possible_points() & BIT_ULL(h->point))) {
-		tdps_user_bad("hold: no thread comes by point %u: this module runs with oracles=none",
+		tdps_user_err("hold: no thread comes by point %u: this module runs with oracles=none",
 			      h->point);
 		err = -EOPNOTSUPP;
 	} else if (h->gfn || h->nr) {
@@ -391,7 +393,7 @@ long tdps_user_hold(struct tdps_user *u, void *arg)
 	if (!err) {
 		err = tdps_hold_arm(u, tdps_vm_id(kvm), h);
 		if (err)
-			tdps_user_bad("hold: %u holding points on one file are the most",
+			tdps_user_err("hold: %u holding points on one file are the most",
 				      TDPS_MAX_HOLDS);
 	}
 	fput(file);
@@ -407,7 +409,7 @@ long tdps_user_hold_wait(struct tdps_user *u, void *arg)
 	int err;
 
 	if (w->flags || w->reserved || w->timeout_ms > MAX_WAIT_MS) {
-		tdps_user_bad("hold wait: flags 0x%x and reserved 0x%x must be 0, timeout_ms %u at most %u",
+		tdps_user_err("hold wait: flags 0x%x and reserved 0x%x must be 0, timeout_ms %u at most %u",
 			      w->flags, w->reserved, w->timeout_ms, MAX_WAIT_MS);
 		return -EINVAL;
 	}
@@ -415,7 +417,7 @@ long tdps_user_hold_wait(struct tdps_user *u, void *arg)
 	for (end = jiffies + msecs_to_jiffies(w->timeout_ms);;) {
 		err = tdps_hold_look(u, w);
 		if (err) {
-			tdps_user_bad("hold wait: this file has no holding point %u", w->id);
+			tdps_user_err("hold wait: this file has no holding point %u", w->id);
 			return err;
 		}
 		if (w->state != TDP_STRESS_HOLD_ARMED)
@@ -434,12 +436,12 @@ long tdps_user_hold_release(struct tdps_user *u, void *arg)
 	int err;
 
 	if (r->flags) {
-		tdps_user_bad("hold release: flags 0x%x must be 0", r->flags);
+		tdps_user_err("hold release: flags 0x%x must be 0", r->flags);
 		return -EINVAL;
 	}
 	err = tdps_hold_release(u, r);
 	if (err)
-		tdps_user_bad("hold release: this file has no holding point %u", r->id);
+		tdps_user_err("hold release: this file has no holding point %u", r->id);
 	return err;
 }
 

@@ -2,7 +2,7 @@
 /*
  * What /dev/tdp_stress asks of the room that knows KVM: the commands about VMs. The
  * structures are those of uapi/tdp_stress.h, in kernel memory, with a size that fits;
- * all else about them is checked here, and printed by tdps_user_bad(). No KVM type
+ * all else about them is checked here, and printed by tdps_user_err(). No KVM type
  * gets out.
  */
 #ifndef TDP_STRESS_KVM_USER_H
@@ -39,6 +39,6 @@ void tdps_user_query(struct tdp_stress_query *q);
 void tdps_user_stats(void (*fn)(void *ctx, const char *name, u64 value), void *ctx);
 
 /* One line that says what is wrong, and what would be right; not too many of them. */
-__printf(1, 2) void tdps_user_bad(const char *fmt, ...);
+__printf(1, 2) void tdps_user_err(const char *fmt, ...);
 
 #endif

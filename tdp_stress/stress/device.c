@@ -20,12 +20,12 @@
 
 /* --- commands that are about no VM --- */
 
-static long query(struct tdps_user *u, void *arg)
+static long do_query(struct tdps_user *u, void *arg)
 {
 	struct tdp_stress_query *q = arg;
 
 	if (q->flags) {
-		tdps_user_bad("query: flags 0x%x must be 0", q->flags);
+		tdps_user_err("query: flags 0x%x must be 0", q->flags);
 		return -EINVAL;
 	}
 	*q = (struct tdp_stress_query) { .size = q->size, .abi = TDP_STRESS_ABI_VERSION };
@@ -61,14 +61,14 @@ static void take_counter(void *ctx, const char *name, u64 value)
 	to->value = value;
 }
 
-static long counters(struct tdps_user *u, void *arg)
+static long do_counters(struct tdps_user *u, void *arg)
 {
 	struct counters cs = { .c = arg };
 	struct tdp_stress_counters *c = arg;
 	long err = 0;
 
 	if (c->flags || c->reserved || c->max > MAX_COUNTERS) {
-		tdps_user_bad("counters: flags 0x%x and reserved 0x%x must be 0, max %u at most %u",
+		tdps_user_err("counters: flags 0x%x and reserved 0x%x must be 0, max %u at most %u",
 			      c->flags, c->reserved, c->max, MAX_COUNTERS);
 		return -EINVAL;
 	}
@@ -84,21 +84,21 @@ static long counters(struct tdps_user *u, void *arg)
 	return err;
 }
 
-static long check(struct tdps_user *u, void *arg)
+static long do_check(struct tdps_user *u, void *arg)
 {
 	struct tdp_stress_check *c = arg;
 	u64 before;
 	int err;
 
 	if (c->flags || c->reserved) {
-		tdps_user_bad("check: flags 0x%x and reserved 0x%x must be 0", c->flags,
+		tdps_user_err("check: flags 0x%x and reserved 0x%x must be 0", c->flags,
 			      c->reserved);
 		return -EINVAL;
 	}
 	before = tdps_violations_total();
 	err = stress_audit_now();
 	if (err) {
-		tdps_user_bad("check: this module runs with oracles=none");
+		tdps_user_err("check: this module runs with oracles=none");
 		return err;
 	}
 	c->violations = tdps_violations_total();
@@ -118,7 +118,7 @@ static void take_violation(struct tdp_stress_violation *to, u32 index, const str
 }
 
 /* One after the other: they are seldom many. */
-static long violations(struct tdps_user *u, void *arg)
+static long do_violations(struct tdps_user *u, void *arg)
 {
 	struct tdp_stress_violations *v = arg;
 	struct tdp_stress_violation __user *to = u64_to_user_ptr(v->violations);
@@ -128,12 +128,12 @@ static long violations(struct tdps_user *u, void *arg)
 	u32 i;
 
 	if (v->flags || v->reserved) {
-		tdps_user_bad("violations: flags 0x%x and reserved 0x%x must be 0", v->flags,
+		tdps_user_err("violations: flags 0x%x and reserved 0x%x must be 0", v->flags,
 			      v->reserved);
 		return -EINVAL;
 	}
-	k = kzalloc(sizeof(*k), GFP_KERNEL);
-	one = kzalloc(sizeof(*one), GFP_KERNEL);
+	k = kzalloc_obj(*k, GFP_KERNEL);
+	one = kzalloc_obj(*one, GFP_KERNEL);
 	v->filled = 0;
 	for (i = 0; k && one && !err && tdps_violation_kept(i, k); i++) {
 		if (i < v->first || v->filled >= v->max)
@@ -172,7 +172,7 @@ struct command {
 
 static const struct command commands[] = {
 	COMMAND(TDP_STRESS_ADOPT_VM, tdp_stress_adopt_vm, shared_bit, tdps_user_adopt),
-	COMMAND(TDP_STRESS_QUERY, tdp_stress_query, live_vms, query),
+	COMMAND(TDP_STRESS_QUERY, tdp_stress_query, live_vms, do_query),
 	COMMAND(TDP_STRESS_QUERY_OP, tdp_stress_query_op, why, tdps_user_query_op),
 	COMMAND(TDP_STRESS_OP, tdp_stress_op, ns, tdps_user_op),
 	COMMAND(TDP_STRESS_INJECT, tdp_stress_inject, fired, tdps_user_inject),
@@ -181,9 +181,9 @@ static const struct command commands[] = {
 	COMMAND(TDP_STRESS_HOLD_RELEASE, tdp_stress_hold_release, state,
 		tdps_user_hold_release),
 	COMMAND(TDP_STRESS_WALK, tdp_stress_walk, total, tdps_user_walk),
-	COMMAND(TDP_STRESS_COUNTERS, tdp_stress_counters, reserved, counters),
-	COMMAND(TDP_STRESS_CHECK, tdp_stress_check, reserved, check),
-	COMMAND(TDP_STRESS_VIOLATIONS, tdp_stress_violations, reserved, violations),
+	COMMAND(TDP_STRESS_COUNTERS, tdp_stress_counters, reserved, do_counters),
+	COMMAND(TDP_STRESS_CHECK, tdp_stress_check, reserved, do_check),
+	COMMAND(TDP_STRESS_VIOLATIONS, tdp_stress_violations, reserved, do_violations),
 };
 
 union any_arg {
@@ -213,13 +213,13 @@ static long get_arg(union any_arg *arg, u32 *size, const struct command *c, void
 	if (get_user(*size, (u32 __user *)uarg))
 		return -EFAULT;
 	if (*size < c->least || *size > PAGE_SIZE) {
-		tdps_user_bad("size %u is out of range, this structure has %u bytes", *size,
+		tdps_user_err("size %u is out of range, this structure has %u bytes", *size,
 			      c->known);
 		return -EINVAL;
 	}
 	err = copy_struct_from_user(arg, c->known, uarg, *size);
 	if (err == -E2BIG) {
-		tdps_user_bad("the structure has %u bytes, only %u are known, and the rest is not zero",
+		tdps_user_err("the structure has %u bytes, only %u are known, and the rest is not zero",
 			      *size, c->known);
 		return -EINVAL;
 	}
