@@ -123,6 +123,7 @@ def kselftests(kernel, jobs, names):
         kernel, "%d kselftests" % len(names), {n: n for n in names},
         lambda out: ["make", "-C", cache.REPO / "selftests/kselftest",
                      "KSRC=%s" % kernel.tree.path, "KHDR=%s" % kernel.headers,
+                     "USERCFLAGS=-Werror",
                      "OUTPUT=%s" % out, "-j%d" % jobs])
 
 

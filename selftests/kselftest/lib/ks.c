@@ -283,6 +283,22 @@ int ks_take_again(struct ks *ks)
 	return ks->env.kind == TD_KIND_ADOPTED && ks->env.stress_fd < 0 ? -errno : 0;
 }
 
+/**
+ * ks_expect_warnings() - say in the kernel log that WARNs from here on are asked for
+ * @begin: else: up to here
+ *
+ * For whoever judges the log afterwards (make kselftest does).
+ */
+void ks_expect_warnings(bool begin)
+{
+	FILE *f = fopen("/dev/kmsg", "we");
+
+	if (!f)
+		return;
+	fprintf(f, "<6>tdp_stress run: expected warnings: %s\n", begin ? "begin" : "end");
+	fclose(f);
+}
+
 /* Is there a guest that can be entered? A real one would run what is in memory. */
 bool ks_can_run(const struct ks *ks)
 {

@@ -62,6 +62,7 @@ const char *ks_check(struct ks *ks);
 const char *ks_audit(struct ks *ks);
 bool ks_idle(struct ks *ks);
 u64 ks_number(const char *name, u64 otherwise, u64 max);
+void ks_expect_warnings(bool begin);
 bool ks_can_run(const struct ks *ks);
 bool ks_tdx_counter(struct ks *ks, const char *name, u64 *value);
 s64 ks_private_pages(struct ks *ks);

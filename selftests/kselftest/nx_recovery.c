@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * NX huge pages: with the mitigation on an instruction fetch splits a huge leaf of
+ * shared memory, and KVM's worker gives the small ones up later, so that the next
+ * fault maps it huge again.
+ */
+#include <fcntl.h>
+
+#include "ks_test.h"
+
+#define PARAMETERS	"/sys/module/kvm/parameters/"
+#define NR_PARAMETERS	3
+#define HUGE_LEAFS	(KS_WINDOW / KS_HUGE_PAGES)
+#define OP(nr)		(1ULL << TDP_STRESS_OP_##nr)
+#define RECOVERS_MS	20000
+
+/* Recovery: all of the splits, every 50 ms, by KVM's worker. */
+static const struct {
+	const char *name;
+	const char *value;
+} wanted[NR_PARAMETERS] = {
+	{ "nx_huge_pages_recovery_period_ms", "50" },
+	{ "nx_huge_pages_recovery_ratio", "1" },
+	{ "nx_huge_pages", "force" },
+};
+
+static bool transfer(const char *name, char *value, size_t size, bool set)
+{
+	char path[96];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), PARAMETERS "%s", name);
+	fd = open(path, set ? O_WRONLY | O_CLOEXEC : O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	n = set ? write(fd, value, strlen(value)) : read(fd, value, size - 1);
+	if (!set && n >= 0)
+		value[n] = '\0';
+	close(fd);
+	return n > 0;
+}
+
+FIXTURE(nx_recovery) {
+	struct ks ks;
+	struct td vm;
+	char old[NR_PARAMETERS][32];
+	unsigned int nr_set;
+};
+
+FIXTURE_VARIANT(nx_recovery) { enum ks_backend backend; };
+FIXTURE_VARIANT_ADD(nx_recovery, external) { .backend = KS_EXTERNAL };
+FIXTURE_VARIANT_ADD(nx_recovery, emulated) { .backend = KS_EMULATED };
+FIXTURE_VARIANT_ADD(nx_recovery, real) { .backend = KS_REAL };
+
+/* Before the VM: a switch of nx_huge_pages invalidates the roots of all. */
+FIXTURE_SETUP(nx_recovery)
+{
+	const char *lacks;
+	unsigned int i;
+	char value[32];
+
+	KS_SETUP();
+	lacks = ks_lacks(&self->ks, TDP_STRESS_FEATURE_NX, OP(MAP), 0, 0);
+	if (lacks)
+		SKIP(return, "%s", lacks);
+	for (i = 0; i < NR_PARAMETERS; i++) {
+		if (!transfer(wanted[i].name, self->old[i], sizeof(self->old[i]), false))
+			SKIP(return, "cannot read " PARAMETERS "%s", wanted[i].name);
+		strcpy(value, wanted[i].value);
+		ASSERT_TRUE(transfer(wanted[i].name, value, 0, true));
+		self->nr_set++;
+	}
+}
+
+FIXTURE_TEARDOWN(nx_recovery)
+{
+	unsigned int i;
+
+	EXPECT_SOUND(ks_check(&self->ks));
+	td_destroy(&self->vm);
+	for (i = self->nr_set; i-- > 0;)
+		EXPECT_TRUE(transfer(wanted[i].name, self->old[i], 0, true));
+	EXPECT_SOUND(ks_close(&self->ks));
+}
+
+static int map(struct ks *ks, struct td *vm, u64 gfn, u64 nr, u32 flags, struct tdp_stress_op *op)
+{
+	*op = (struct tdp_stress_op) {
+		.op = TDP_STRESS_OP_MAP, .flags = flags, .gfn = gfn, .nr = nr, .level = 2,
+		.roots = TDP_STRESS_ROOTS_DIRECT,
+	};
+	return ks_op(ks, vm, op);
+}
+
+#define MAP(_gfn, _nr, _flags) do {					\
+	struct tdp_stress_op _op;					\
+									\
+	ASSERT_CALL(map(&self->ks, &self->vm, _gfn, _nr, _flags, &_op));	\
+	EXPECT_NE(TDP_STRESS_REFUSED, _op.result) TH_LOG("error %u", _op.error);	\
+} while (0)
+
+#define START_HUGE() do {						\
+	ASSERT_MADE(&self->vm, ks_vm_start(&self->ks, &self->vm));	\
+	ks_touch(&self->vm, TD_SLOT_MOBILE, true);			\
+	ASSERT_CALL(ks_map(&self->vm, 0, self->vm.slots[TD_SLOT_MOBILE].gfn, KS_WINDOW));	\
+	if (ks_stat(self->vm.vm_fd, "pages_2m") != (s64)HUGE_LEAFS)	\
+		SKIP(return, "the host gave no huge pages (CONFIG_TRANSPARENT_HUGEPAGE, memory)"); \
+	EXPECT_EQ(0, ks_stat(self->vm.vm_fd, "nx_lpage_splits"));	\
+} while (0)
+
+static bool recovered(struct td *vm)
+{
+	unsigned int waited;
+
+	for (waited = 0; waited < RECOVERS_MS; waited += 10) {
+		if (!ks_stat(vm->vm_fd, "nx_lpage_splits"))
+			return true;
+		usleep(10000);
+	}
+	return false;
+}
+
+/* A read leaves a huge leaf alone, an instruction fetch makes it small. */
+TEST_KS(nx_recovery, fetch_splits)
+{
+	u64 gfn;
+
+	START_HUGE();
+	gfn = self->vm.slots[TD_SLOT_MOBILE].gfn;
+	MAP(gfn + 3, 1, 0);
+	EXPECT_EQ((s64)HUGE_LEAFS, ks_stat(self->vm.vm_fd, "pages_2m"));
+	MAP(gfn + 3, 1, TDP_STRESS_OP_FLAG_EXEC);
+	EXPECT_EQ((s64)HUGE_LEAFS - 1, ks_stat(self->vm.vm_fd, "pages_2m"));
+	EXPECT_SOUND(ks_audit(&self->ks));
+}
+
+/* KVM's worker gives the table up; the next read maps it huge again. */
+TEST_KS(nx_recovery, worker_recovers)
+{
+	u64 gfn;
+	int i;
+
+	START_HUGE();
+	gfn = self->vm.slots[TD_SLOT_MOBILE].gfn;
+	for (i = 0; i < 3; i++) {
+		MAP(gfn, 1, TDP_STRESS_OP_FLAG_EXEC);
+		MAP(gfn + KS_HUGE_PAGES, 1, TDP_STRESS_OP_FLAG_EXEC);
+		ASSERT_TRUE(recovered(&self->vm)) {
+			TH_LOG("nx_lpage_splits is %lld after %u ms",
+			       ks_stat(self->vm.vm_fd, "nx_lpage_splits"), RECOVERS_MS);
+		}
+		EXPECT_MAPPED(&self->vm, 0);
+		ASSERT_CALL(ks_map(&self->vm, 1, gfn, KS_WINDOW));
+		EXPECT_EQ((s64)HUGE_LEAFS, ks_stat(self->vm.vm_fd, "pages_2m"));
+		EXPECT_SOUND(ks_audit(&self->ks));
+	}
+}
+
+/* Private memory is not the worker's business. */
+TEST_KS(nx_recovery, beside_private_memory)
+{
+	u64 gfn;
+
+	START_HUGE();
+	gfn = self->vm.slots[TD_SLOT_MOBILE].gfn;
+	ASSERT_CALL(ks_map(&self->vm, 0, 0, KS_MAIN_PAGES));
+	MAP(gfn, 1, TDP_STRESS_OP_FLAG_EXEC);
+	ASSERT_TRUE(recovered(&self->vm));
+	EXPECT_MAPPED(&self->vm, KS_MAIN_PAGES + KS_WINDOW - KS_HUGE_PAGES);
+	EXPECT_PRIVATE(&self->ks, KS_MAIN_PAGES);
+}
+
+KS_TEST_MAIN("nx_recovery: NX huge page splits, and KVM's worker that recovers them.");
