@@ -302,8 +302,8 @@ TEST_KS(bad_input, vm_fds)
 	size_t i;
 
 	ASSERT_LE(0, null);
-	close(closed);
 	ASSERT_MADE(&self->vm, ks_vm_start(&self->ks, &self->vm));
+	close(closed);
 	for_each_command(c) {
 		const struct {
 			int fd;

@@ -42,10 +42,10 @@ static atomic_t open_files;
 
 static void say_bad(struct va_format *vaf)
 {
-	static DEFINE_RATELIMIT_STATE(few, 5 * HZ, 10);
-
 	/* whoever tries a million things wants no million lines, nor to hear of that */
-	ratelimit_set_flags(&few, RATELIMIT_MSG_ON_RELEASE);
+	static struct ratelimit_state few =
+		RATELIMIT_STATE_INIT_FLAGS(few, 5 * HZ, 10, RATELIMIT_MSG_ON_RELEASE);
+
 	if (__ratelimit(&few))
 		pr_err("ioctl: %pV\n", vaf);
 }
