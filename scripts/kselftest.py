@@ -8,6 +8,7 @@ counts as done if another backend does it.
 
 import copy
 import fnmatch
+import os
 import re
 import time
 
@@ -24,6 +25,8 @@ _LAST = ("module_unload",)
 _RESULT = re.compile(r"(not )?ok \d+ -? ?(.*)$")
 _PLAN = re.compile(r"1\.\.(\d+)")
 _GRACE = 60
+#: what the programs take from the environment, handed on to the guest
+_HANDED_ON = ("TDP_STRESS_FUZZ_CALLS", "TDP_STRESS_RACE_MS")
 #: variants of other machines than the one that a backend is booted on
 _NOT = {"tdx": ("external", "real"), "external": ("emulated", "real")}
 #: between the tests of one program, and between programs
@@ -136,6 +139,7 @@ def boot(guest, values, chosen, on_text):
     if what.name == "external":
         params["STRESS_PARAMS"] += " vms=0 duration=0"
     others = "".join("-V %s " % v for v in _NOT[what.name])
+    params.update({name: os.environ[name] for name in _HANDED_ON if name in os.environ})
     params.update(LOAD=what.name, PROGRAMS=" ".join(chosen), LIMIT=timeout() + _GRACE,
                   **{"ARGS_" + name: others + args for name, args in chosen.items()})
     outcome = guest.boot("kselftest", params, _SECONDS_EACH * len(chosen) + timeout(),
