@@ -43,13 +43,6 @@ static const struct leaf {
 	{ "TDH.MEM.PAGE.REMOVE", 29, false },
 };
 
-#define NEEDS(_kind) do {						\
-	const char *_lacks = ks_lacks(&self->ks, 0, 0, 0, INJECT(_kind));	\
-									\
-	if (_lacks)							\
-		SKIP(return, "%s", _lacks);				\
-} while (0)
-
 /* Everything is mapped, by both vCPUs, and gone again. */
 static int there_and_back(struct td *vm)
 {
@@ -72,7 +65,7 @@ TEST_KS(busy_injection, each_leaf_once)
 	size_t i;
 	s64 fired;
 
-	NEEDS(SEAMCALL);
+	KS_NEEDS(0, 0, 0, INJECT(SEAMCALL));
 	for (i = 0; i < ARRAY_SIZE(leafs); i++) {
 		ASSERT_MADE(&self->vm, ks_vm_start(&self->ks, &self->vm));
 		ASSERT_CALL(ks_inject(&self->ks, SEAMCALL, leafs[i].nr, TDP_STRESS_INJECT_ONCE, 1,
@@ -91,7 +84,7 @@ TEST_KS(busy_injection, mapping_leafs_often)
 {
 	size_t i;
 
-	NEEDS(SEAMCALL);
+	KS_NEEDS(0, 0, 0, INJECT(SEAMCALL));
 	for (i = 0; i < ARRAY_SIZE(leafs); i++) {
 		if (!leafs[i].maps)
 			continue;
@@ -111,7 +104,7 @@ TEST_KS(busy_injection, external_operations)
 	static const u32 ops[] = { TDP_STRESS_EXTOP_MAP, TDP_STRESS_EXTOP_LINK };
 	size_t i;
 
-	NEEDS(EXTOP);
+	KS_NEEDS(0, 0, 0, INJECT(EXTOP));
 	ASSERT_MADE(&self->vm, ks_vm_start(&self->ks, &self->vm));
 	for (i = 0; i < ARRAY_SIZE(ops); i++)
 		ASSERT_CALL(ks_inject(&self->ks, EXTOP, ops[i], TDP_STRESS_INJECT_NTH, 3, EBUSY));
@@ -132,7 +125,7 @@ TEST_KS(busy_injection, in_a_race)
 	};
 	size_t i;
 
-	NEEDS(SEAMCALL);
+	KS_NEEDS(0, 0, 0, INJECT(SEAMCALL));
 	ASSERT_MADE(vm, ks_vm_start(&self->ks, vm));
 	for (i = 0; i < ARRAY_SIZE(leafs); i++)
 		ASSERT_CALL(ks_inject(&self->ks, SEAMCALL, leafs[i].nr, TDP_STRESS_INJECT_NTH, 5,
@@ -149,7 +142,7 @@ TEST_KS(busy_injection, ends_with_its_file)
 {
 	struct tdp_stress_query q = { .size = sizeof(q) };
 
-	NEEDS(SEAMCALL);
+	KS_NEEDS(0, 0, 0, INJECT(SEAMCALL));
 	ASSERT_CALL(ks_inject(&self->ks, SEAMCALL, leafs[1].nr, TDP_STRESS_INJECT_NTH, 2,
 			      STATUS_BUSY));
 	ASSERT_CALL(ks_dev(&self->ks, TDP_STRESS_QUERY, &q));
@@ -176,7 +169,7 @@ TEST_KS(busy_injection, unexpected_when_mapping)
 
 	if (variant->backend != KS_EMULATED)
 		SKIP(return, "it is tdx.c that makes KVM give the VM up");
-	NEEDS(SEAMCALL);
+	KS_NEEDS(0, 0, 0, INJECT(SEAMCALL));
 	for (i = 0; i < ARRAY_SIZE(leafs); i++) {
 		for (j = 0; leafs[i].maps && j < ARRAY_SIZE(statuses); j++) {
 			ASSERT_MADE(vm, ks_vm_start(&self->ks, vm));

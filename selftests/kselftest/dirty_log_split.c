@@ -10,18 +10,8 @@
 
 KS_FIXTURE(dirty_log_split);
 
-#define HUGE_LEAFS	(KS_WINDOW / KS_HUGE_PAGES)
 #define EAGER		"/sys/module/kvm/parameters/eager_page_split"
 #define LONGS		(KS_WINDOW / 64)
-
-/* The mobile slot, all mapped by huge leafs; or SKIP. */
-#define START_HUGE() do {						\
-	ASSERT_MADE(&self->vm, ks_vm_start(&self->ks, &self->vm));	\
-	ks_touch(&self->vm, TD_SLOT_MOBILE, true);			\
-	ASSERT_CALL(ks_map(&self->vm, 0, self->vm.slots[TD_SLOT_MOBILE].gfn, KS_WINDOW));	\
-	if (ks_stat(self->vm.vm_fd, "pages_2m") != (s64)HUGE_LEAFS)	\
-		SKIP(return, "the host gave no huge pages (CONFIG_TRANSPARENT_HUGEPAGE, memory)"); \
-} while (0)
 
 /* All of the slot is mapped, by so many huge leafs. */
 #define EXPECT_LEAFS(_large) do {					\
@@ -75,7 +65,7 @@ static bool set_eager(char value, char *old)
 
 TEST_KS(dirty_log_split, at_once)
 {
-	START_HUGE();
+	KS_START_HUGE();
 	ASSERT_CALL(log_on(&self->vm));
 	EXPECT_LEAFS(0);
 	/* nobody has written */
@@ -85,7 +75,7 @@ TEST_KS(dirty_log_split, at_once)
 	EXPECT_EQ(0, dirty(&self->vm, 0, KS_WINDOW));
 	EXPECT_LEAFS(0);
 	ASSERT_CALL(log_off(&self->vm));
-	EXPECT_LEAFS(HUGE_LEAFS);
+	EXPECT_LEAFS(KS_HUGE_LEAFS);
 }
 
 /* As long as it is logged nothing is mapped huge, whatever the host has there. */
@@ -93,7 +83,7 @@ TEST_KS(dirty_log_split, new_leafs_are_small)
 {
 	struct td *vm = &self->vm;
 
-	START_HUGE();
+	KS_START_HUGE();
 	ASSERT_CALL(td_slot_delete(vm, TD_SLOT_MOBILE));
 	vm->slots[TD_SLOT_MOBILE].flags = KVM_MEM_LOG_DIRTY_PAGES;
 	ASSERT_CALL(td_slot_create(vm, TD_SLOT_MOBILE));
@@ -101,7 +91,7 @@ TEST_KS(dirty_log_split, new_leafs_are_small)
 	ASSERT_CALL(ks_map(vm, 0, vm->slots[TD_SLOT_MOBILE].gfn, KS_WINDOW));
 	EXPECT_LEAFS(0);
 	ASSERT_CALL(log_off(vm));
-	EXPECT_LEAFS(HUGE_LEAFS);
+	EXPECT_LEAFS(KS_HUGE_LEAFS);
 }
 
 /* Again and again: neither direction loses or gains a page. */
@@ -109,16 +99,16 @@ TEST_KS(dirty_log_split, on_and_off)
 {
 	int i;
 
-	START_HUGE();
+	KS_START_HUGE();
 	for (i = 0; i < 10; i++) {
 		ASSERT_CALL(log_on(&self->vm));
 		EXPECT_EQ(0, ks_stat(self->vm.vm_fd, "pages_2m"));
 		EXPECT_MAPPED(&self->vm, KS_WINDOW);
 		ASSERT_CALL(log_off(&self->vm));
-		EXPECT_EQ((s64)HUGE_LEAFS, ks_stat(self->vm.vm_fd, "pages_2m"));
+		EXPECT_EQ(KS_HUGE_LEAFS, ks_stat(self->vm.vm_fd, "pages_2m"));
 		EXPECT_MAPPED(&self->vm, KS_WINDOW);
 	}
-	EXPECT_LEAFS(HUGE_LEAFS);
+	EXPECT_LEAFS(KS_HUGE_LEAFS);
 }
 
 /*
@@ -131,20 +121,20 @@ TEST_KS(dirty_log_split, when_cleared)
 	u64 bits[LONGS];
 
 	memset(bits, 0xff, sizeof(bits));
-	START_HUGE();
+	KS_START_HUGE();
 	ASSERT_CALL(manual(vm, KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE | KVM_DIRTY_LOG_INITIALLY_SET));
 	ASSERT_CALL(log_on(vm));
-	EXPECT_LEAFS(HUGE_LEAFS);
+	EXPECT_LEAFS(KS_HUGE_LEAFS);
 	EXPECT_EQ((int)KS_WINDOW, dirty(vm, 0, KS_WINDOW));
 	ASSERT_CALL(td_clear_dirty_log(vm, TD_SLOT_MOBILE, 0, 64, bits));
-	EXPECT_LEAFS(HUGE_LEAFS - 1);
+	EXPECT_LEAFS(KS_HUGE_LEAFS - 1);
 	EXPECT_EQ(0, dirty(vm, 0, 64));
 	EXPECT_EQ((int)KS_WINDOW - 64, dirty(vm, 64, KS_WINDOW - 64));
 	ASSERT_CALL(td_clear_dirty_log(vm, TD_SLOT_MOBILE, 0, KS_WINDOW, bits));
 	EXPECT_LEAFS(0);
 	EXPECT_EQ(0, dirty(vm, 0, KS_WINDOW));
 	ASSERT_CALL(log_off(vm));
-	EXPECT_LEAFS(HUGE_LEAFS);
+	EXPECT_LEAFS(KS_HUGE_LEAFS);
 }
 
 /* With eager splitting off, huge leafs are write-protected as they are. */
@@ -152,14 +142,14 @@ TEST_KS(dirty_log_split, not_eager)
 {
 	char old;
 
-	START_HUGE();
+	KS_START_HUGE();
 	if (!set_eager('N', &old))
 		SKIP(return, "cannot write %s", EAGER);
 	ASSERT_CALL(log_on(&self->vm));
 	EXPECT_TRUE(set_eager(old, NULL));
-	EXPECT_LEAFS(HUGE_LEAFS);
+	EXPECT_LEAFS(KS_HUGE_LEAFS);
 	ASSERT_CALL(log_off(&self->vm));
-	EXPECT_LEAFS(HUGE_LEAFS);
+	EXPECT_LEAFS(KS_HUGE_LEAFS);
 }
 
 /* Private memory is none of it: neither logged nor split nor unmapped. */
@@ -167,7 +157,7 @@ TEST_KS(dirty_log_split, beside_private_memory)
 {
 	struct td *vm = &self->vm;
 
-	START_HUGE();
+	KS_START_HUGE();
 	ASSERT_CALL(ks_map(vm, 0, 0, KS_MAIN_PAGES));
 	EXPECT_PRIVATE(&self->ks, KS_MAIN_PAGES);
 	ASSERT_CALL(log_on(vm));
@@ -213,12 +203,12 @@ TEST_KS(dirty_log_split, races_with_faults)
 		{ .name = "map", .step = fault, .vm = vm, .vcpu = 1, .activity = TD_ACT_SLOTS },
 	};
 
-	START_HUGE();
+	KS_START_HUGE();
 	EXPECT_SOUND(ks_race(&self->ks, racers, ARRAY_SIZE(racers)));
 	if (vm->slots[TD_SLOT_MOBILE].flags)
 		ASSERT_CALL(log_off(vm));
 	ASSERT_CALL(ks_map(vm, 0, vm->slots[TD_SLOT_MOBILE].gfn, KS_WINDOW));
-	EXPECT_LEAFS(HUGE_LEAFS);
+	EXPECT_LEAFS(KS_HUGE_LEAFS);
 }
 
 KS_TEST_MAIN("dirty_log_split: huge leafs of shared memory under dirty logging.");

@@ -109,9 +109,11 @@ TEST_KS(memslot_race, shared_slot_and_faults)
 			.activity = slots,
 		},
 	};
+	size_t i;
 
 	ks_gates_init(&gates);
-	racers[0].gates = racers[1].gates = racers[2].gates = &gates;
+	for (i = 0; i < ARRAY_SIZE(racers); i++)
+		racers[i].gates = &gates;
 	ASSERT_MADE(vm, ks_vm_start(&self->ks, vm));
 	ks_touch(vm, TD_SLOT_MOBILE, true);
 	EXPECT_SOUND(ks_race(&self->ks, racers, ARRAY_SIZE(racers)));

@@ -10,7 +10,7 @@
 
 #define PARAMETERS	"/sys/module/kvm/parameters/"
 #define NR_PARAMETERS	3
-#define HUGE_LEAFS	(KS_WINDOW / KS_HUGE_PAGES)
+#define VALUE		32	/* bytes of one */
 #define OP(nr)		(1ULL << TDP_STRESS_OP_##nr)
 #define RECOVERS_MS	20000
 
@@ -24,27 +24,49 @@ static const struct {
 	{ "nx_huge_pages", "force" },
 };
 
-static bool transfer(const char *name, char *value, size_t size, bool set)
+static int open_parameter(const char *name, int mode)
 {
 	char path[96];
-	ssize_t n;
-	int fd;
 
 	snprintf(path, sizeof(path), PARAMETERS "%s", name);
-	fd = open(path, set ? O_WRONLY | O_CLOEXEC : O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	n = set ? write(fd, value, strlen(value)) : read(fd, value, size - 1);
-	if (!set && n >= 0)
+	return open(path, mode | O_CLOEXEC);
+}
+
+static bool get(const char *name, char *value, size_t size)
+{
+	int fd = open_parameter(name, O_RDONLY);
+	ssize_t n = fd < 0 ? -1 : read(fd, value, size - 1);
+
+	if (fd >= 0)
+		close(fd);
+	if (n > 0)
 		value[n] = '\0';
-	close(fd);
 	return n > 0;
+}
+
+static bool set(const char *name, const char *value)
+{
+	int fd = open_parameter(name, O_WRONLY);
+	bool ok = fd >= 0 && write(fd, value, strlen(value)) > 0;
+
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
+static bool put_back(char old[][VALUE], unsigned int nr)
+{
+	bool ok = true;
+
+	while (nr-- > 0)
+		ok &= set(wanted[nr].name, old[nr]);
+	return ok;
 }
 
 FIXTURE(nx_recovery) {
 	struct ks ks;
 	struct td vm;
-	char old[NR_PARAMETERS][32];
+	char old[NR_PARAMETERS][VALUE];
 	unsigned int nr_set;
 };
 
@@ -58,29 +80,28 @@ FIXTURE_SETUP(nx_recovery)
 {
 	const char *lacks;
 	unsigned int i;
-	char value[32];
 
 	KS_SETUP();
-	lacks = ks_lacks(&self->ks, TDP_STRESS_FEATURE_NX, OP(MAP), 0, 0);
-	if (lacks)
-		SKIP(return, "%s", lacks);
+	KS_NEEDS(0, OP(MAP), 0, 0);
 	for (i = 0; i < NR_PARAMETERS; i++) {
-		if (!transfer(wanted[i].name, self->old[i], sizeof(self->old[i]), false))
+		if (!get(wanted[i].name, self->old[i], sizeof(self->old[i])))
 			SKIP(return, "cannot read " PARAMETERS "%s", wanted[i].name);
-		strcpy(value, wanted[i].value);
-		ASSERT_TRUE(transfer(wanted[i].name, value, 0, true));
+		ASSERT_TRUE(set(wanted[i].name, wanted[i].value));
 		self->nr_set++;
 	}
+	/* only now, for it is there while the mitigation is on */
+	lacks = ks_lacks(&self->ks, TDP_STRESS_FEATURE_NX, 0, 0, 0);
+	if (!lacks)
+		return;
+	put_back(self->old, self->nr_set);
+	SKIP(return, "%s", lacks);
 }
 
 FIXTURE_TEARDOWN(nx_recovery)
 {
-	unsigned int i;
-
 	EXPECT_SOUND(ks_check(&self->ks));
 	td_destroy(&self->vm);
-	for (i = self->nr_set; i-- > 0;)
-		EXPECT_TRUE(transfer(wanted[i].name, self->old[i], 0, true));
+	EXPECT_TRUE(put_back(self->old, self->nr_set));
 	EXPECT_SOUND(ks_close(&self->ks));
 }
 
@@ -100,15 +121,6 @@ static int map(struct ks *ks, struct td *vm, u64 gfn, u64 nr, u32 flags, struct 
 	EXPECT_NE(TDP_STRESS_REFUSED, _op.result) TH_LOG("error %u", _op.error);	\
 } while (0)
 
-#define START_HUGE() do {						\
-	ASSERT_MADE(&self->vm, ks_vm_start(&self->ks, &self->vm));	\
-	ks_touch(&self->vm, TD_SLOT_MOBILE, true);			\
-	ASSERT_CALL(ks_map(&self->vm, 0, self->vm.slots[TD_SLOT_MOBILE].gfn, KS_WINDOW));	\
-	if (ks_stat(self->vm.vm_fd, "pages_2m") != (s64)HUGE_LEAFS)	\
-		SKIP(return, "the host gave no huge pages (CONFIG_TRANSPARENT_HUGEPAGE, memory)"); \
-	EXPECT_EQ(0, ks_stat(self->vm.vm_fd, "nx_lpage_splits"));	\
-} while (0)
-
 static bool recovered(struct td *vm)
 {
 	unsigned int waited;
@@ -126,12 +138,13 @@ TEST_KS(nx_recovery, fetch_splits)
 {
 	u64 gfn;
 
-	START_HUGE();
+	KS_START_HUGE();
+	EXPECT_EQ(0, ks_stat(self->vm.vm_fd, "nx_lpage_splits"));
 	gfn = self->vm.slots[TD_SLOT_MOBILE].gfn;
 	MAP(gfn + 3, 1, 0);
-	EXPECT_EQ((s64)HUGE_LEAFS, ks_stat(self->vm.vm_fd, "pages_2m"));
+	EXPECT_EQ(KS_HUGE_LEAFS, ks_stat(self->vm.vm_fd, "pages_2m"));
 	MAP(gfn + 3, 1, TDP_STRESS_OP_FLAG_EXEC);
-	EXPECT_EQ((s64)HUGE_LEAFS - 1, ks_stat(self->vm.vm_fd, "pages_2m"));
+	EXPECT_EQ(KS_HUGE_LEAFS - 1, ks_stat(self->vm.vm_fd, "pages_2m"));
 	EXPECT_SOUND(ks_audit(&self->ks));
 }
 
@@ -141,7 +154,8 @@ TEST_KS(nx_recovery, worker_recovers)
 	u64 gfn;
 	int i;
 
-	START_HUGE();
+	KS_START_HUGE();
+	EXPECT_EQ(0, ks_stat(self->vm.vm_fd, "nx_lpage_splits"));
 	gfn = self->vm.slots[TD_SLOT_MOBILE].gfn;
 	for (i = 0; i < 3; i++) {
 		MAP(gfn, 1, TDP_STRESS_OP_FLAG_EXEC);
@@ -152,7 +166,7 @@ TEST_KS(nx_recovery, worker_recovers)
 		}
 		EXPECT_MAPPED(&self->vm, 0);
 		ASSERT_CALL(ks_map(&self->vm, 1, gfn, KS_WINDOW));
-		EXPECT_EQ((s64)HUGE_LEAFS, ks_stat(self->vm.vm_fd, "pages_2m"));
+		EXPECT_EQ(KS_HUGE_LEAFS, ks_stat(self->vm.vm_fd, "pages_2m"));
 		EXPECT_SOUND(ks_audit(&self->ks));
 	}
 }
@@ -162,7 +176,8 @@ TEST_KS(nx_recovery, beside_private_memory)
 {
 	u64 gfn;
 
-	START_HUGE();
+	KS_START_HUGE();
+	EXPECT_EQ(0, ks_stat(self->vm.vm_fd, "nx_lpage_splits"));
 	gfn = self->vm.slots[TD_SLOT_MOBILE].gfn;
 	ASSERT_CALL(ks_map(&self->vm, 0, 0, KS_MAIN_PAGES));
 	MAP(gfn, 1, TDP_STRESS_OP_FLAG_EXEC);

@@ -99,18 +99,18 @@ TEST_KS(conversion, refused)
 TEST_KS(conversion, shared_memory_is_kept)
 {
 	struct td *vm = &self->vm;
-	volatile char *byte;
+	char *byte;
 
 	ASSERT_MADE(vm, ks_vm_start(&self->ks, vm));
 	byte = vm->slots[TD_SLOT_MAIN].hva;
 	ASSERT_CALL(td_set_private(vm, 0, 1, false));
-	*byte = 0x5a;
+	__atomic_store_n(byte, 0x5a, __ATOMIC_RELAXED);
 	ASSERT_CALL(ks_map(vm, 0, 0, 1));
 	ASSERT_CALL(td_set_private(vm, 0, 1, true));
 	ASSERT_CALL(ks_map(vm, 0, 0, 1));
 	ASSERT_CALL(td_set_private(vm, 0, 1, false));
 	ASSERT_CALL(ks_map(vm, 0, 0, 1));
-	EXPECT_EQ(0x5a, *byte);
+	EXPECT_EQ(0x5a, __atomic_load_n(byte, __ATOMIC_RELAXED));
 }
 
 /* One converts, one maps; afterwards all is private and mapped again. */

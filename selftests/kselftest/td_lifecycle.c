@@ -49,7 +49,7 @@ TEST_KS(td_lifecycle, prefault_before_finalise)
 
 TEST_KS(td_lifecycle, initial_memory)
 {
-	static char source[INIT_PAGES << TD_PAGE_SHIFT] __attribute__((aligned(4096)));
+	static char source[INIT_PAGES << TD_PAGE_SHIFT] __aligned(4096);
 
 	if (self->ks.env.kind != TD_KIND_TDX)
 		SKIP(return, "KVM_TDX_INIT_MEM_REGION is for VMs of tdx.c's");

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include <sys/ioctl.h>
 
 #include "ks.h"
 
@@ -112,6 +113,30 @@ static const char *env_missing(struct ks *ks, enum td_env_status status)
 	return "KVM cannot be opened";
 }
 
+static int ask(unsigned long command, void *arg)
+{
+	int fd = open(TDP_STRESS_DEVICE, O_RDWR | O_CLOEXEC);
+	int ret = fd < 0 || ioctl(fd, command, arg) < 0 ? -errno : 0;
+
+	if (fd >= 0)
+		close(fd);
+	return ret;
+}
+
+/* What was found up to now is not this test's. */
+static int count_from_here(struct ks *ks)
+{
+	struct tdp_stress_violations kept = { .size = sizeof(kept) };
+	struct tdp_stress_check check = { .size = sizeof(check) };
+	int ret = ask(TDP_STRESS_CHECK, &check);
+
+	if (!ret)
+		ret = ask(TDP_STRESS_VIOLATIONS, &kept);
+	ks->violations = check.violations;
+	ks->kept = kept.kept;
+	return ret;
+}
+
 /**
  * ks_open() - begin a test
  * @ks: filled in
@@ -122,6 +147,7 @@ static const char *env_missing(struct ks *ks, enum td_env_status status)
 const char *ks_open(struct ks *ks, enum ks_backend backend)
 {
 	const char *why;
+	int ret;
 
 	memset(ks, 0, sizeof(*ks));
 	ks->backend = backend;
@@ -140,24 +166,50 @@ const char *ks_open(struct ks *ks, enum ks_backend backend)
 	modules_open(&ks->modules, true);
 	if (!modules_have(&ks->modules, MODULE_STRESS))
 		return "tdp_stress.ko's debugfs folder is not there; is debugfs mounted?";
+	ret = count_from_here(ks);
+	if (ret) {
+		snprintf(ks->text, sizeof(ks->text), "TDP_STRESS_CHECK: %s", strerror(-ret));
+		return ks->text;
+	}
 	return NULL;
 }
 
-/* Does the counter @name count what must not be? "tdx.": of the emulated TDX module. */
-static bool has_violations(const char *name)
+/* The first violation since the test began, in the module's words. */
+static const char *violated(struct ks *ks, u64 times)
 {
-	return !strncmp(name, "violation.", 10) || !strncmp(name, "tdx.violation.", 14);
+	struct tdp_stress_violation first = { .text = "see the kernel log" };
+	struct tdp_stress_violations arg = {
+		.size = sizeof(arg), .first = ks->kept, .violations = (uintptr_t)&first, .max = 1,
+	};
+
+	ask(TDP_STRESS_VIOLATIONS, &arg);
+	snprintf(ks->text, sizeof(ks->text), "%llu violation(s), the first: %s", times,
+		 first.text);
+	return ks->text;
 }
 
-/* The first violation since the test began, in the module's words. */
-static const char *violated(struct ks *ks, const char *name, u64 times)
+/* The emulated TDX module counts for itself what its guest has seen. */
+static const char *module_violated(struct ks *ks)
 {
-	char line[192] = "see dmesg";
+	struct modules *m = &ks->modules;
+	size_t i;
+	int id;
 
-	read_line("/sys/kernel/debug/tdp_stress/violations", line, sizeof(line));
-	snprintf(ks->text, sizeof(ks->text), "%s: %llu since the test began; the first of all: %s",
-		 name, times, line);
-	return ks->text;
+	modules_read(m);
+	for (id = 0; id < NR_MODULES; id++) {
+		for (i = 0; i < m->now[id].nr; i++) {
+			const char *name = m->now[id].list[i].name;
+			u64 n = modules_delta(m, id, name);
+
+			if (!n || (strncmp(name, "violation.", 10) &&
+				   strncmp(name, "tdx.violation.", 14)))
+				continue;
+			snprintf(ks->text, sizeof(ks->text), "%s: %s grew by %llu",
+				 module_name(id), name, n);
+			return ks->text;
+		}
+	}
+	return NULL;
 }
 
 /**
@@ -170,26 +222,18 @@ static const char *violated(struct ks *ks, const char *name, u64 times)
  */
 const char *ks_check(struct ks *ks)
 {
-	struct modules *m = &ks->modules;
-	int err = modules_audit(m), id;
-	size_t i;
+	struct tdp_stress_check check = { .size = sizeof(check) };
+	int ret = ask(TDP_STRESS_CHECK, &check);
 
-	if (err) {
-		snprintf(ks->text, sizeof(ks->text), "tdp_stress.ko cannot audit: %s",
-			 strerror(-err));
+	if (ret) {
+		snprintf(ks->text, sizeof(ks->text), "TDP_STRESS_CHECK: %s", strerror(-ret));
 		return ks->text;
 	}
-	modules_read(m);
-	for (id = 0; id < NR_MODULES; id++) {
-		for (i = 0; i < m->now[id].nr; i++) {
-			const char *name = m->now[id].list[i].name;
-			u64 n = modules_delta(m, id, name);
-
-			if (n && has_violations(name))
-				return violated(ks, name, n);
-		}
-	}
-	return NULL;
+	if (!check.checks)
+		return "tdp_stress.ko checks no invariant";
+	if (check.violations != ks->violations)
+		return violated(ks, check.violations - ks->violations);
+	return module_violated(ks);
 }
 
 /**
@@ -280,7 +324,9 @@ int ks_take_again(struct ks *ks)
 		return -errno;
 	if (ks->env.kind == TD_KIND_ADOPTED)
 		ks->env.stress_fd = open(TDP_STRESS_DEVICE, O_RDWR | O_CLOEXEC);
-	return ks->env.kind == TD_KIND_ADOPTED && ks->env.stress_fd < 0 ? -errno : 0;
+	if (ks->env.kind == TD_KIND_ADOPTED && ks->env.stress_fd < 0)
+		return -errno;
+	return count_from_here(ks);
 }
 
 /**

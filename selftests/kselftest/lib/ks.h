@@ -11,6 +11,7 @@
 #define KSELFTEST_KS_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "../../lib/modules.h"
 #include "../../lib/rng.h"
@@ -32,6 +33,7 @@ enum ks_backend {
  */
 #define KS_PAGES	(4 * KS_HUGE_PAGES)
 #define KS_WINDOW	(2 * KS_HUGE_PAGES)
+#define KS_HUGE_LEAFS	((s64)(KS_WINDOW / KS_HUGE_PAGES))
 #define KS_MAIN_PAGES	(KS_PAGES - KS_WINDOW)
 
 /**
@@ -40,6 +42,8 @@ enum ks_backend {
  * @env: KVM
  * @dev_fd: /dev/tdp_stress, for what is not about making VMs
  * @modules: counters, as they were when the test began and as they are
+ * @violations: of invariants, when the test began
+ * @kept: of these, those whose text the module has
  * @seed: of every random choice (TDP_STRESS_SEED)
  * @race_ms: how long a race lasts, in milliseconds (TDP_STRESS_RACE_MS)
  * @text: where sentences are put together
@@ -49,6 +53,8 @@ struct ks {
 	struct td_env env;
 	int dev_fd;
 	struct modules modules;
+	u64 violations;
+	u32 kept;
 	u64 seed;
 	unsigned int race_ms;
 	char text[320];
@@ -76,6 +82,7 @@ int ks_enter(struct td *vm, unsigned int vcpu);
 int ks_run(struct td *vm, unsigned int vcpu, unsigned int times);
 s64 ks_stat(int fd, const char *name);
 s64 ks_mapped(const struct td *vm);
+void ks_poke(void *at);
 void ks_touch(const struct td *vm, enum td_slot_id id, bool huge);
 
 /* --- /dev/tdp_stress --- */
@@ -134,7 +141,7 @@ struct ks_racer {
 	struct ks_gates *gates;
 	struct rng rng;
 	enum td_call call;
-	_Atomic u64 ok;
+	atomic_ullong ok;
 	u64 steps;
 	char failure[160];
 	/* the race's own */

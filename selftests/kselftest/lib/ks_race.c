@@ -274,13 +274,13 @@ int ks_step_discard(struct ks_racer *r)
 {
 	const struct td_slot *slot = &r->vm->slots[TD_SLOT_MOBILE];
 	u64 page = rng_below(&r->rng, slot->nr_pages);
-	volatile char *at = (char *)slot->hva + (page << TD_PAGE_SHIFT);
+	char *at = (char *)slot->hva + (page << TD_PAGE_SHIFT);
 	int ret;
 
 	r->call = TD_CALL_MADVISE;
 	td_call_begin(TD_CALL_MADVISE);
-	ret = td_call_end(madvise((void *)at, TD_PAGE_SIZE, MADV_DONTNEED));
-	*at = 1;
+	ret = td_call_end(madvise(at, TD_PAGE_SIZE, MADV_DONTNEED));
+	ks_poke(at);
 	return ret;
 }
 

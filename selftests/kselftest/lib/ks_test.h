@@ -44,6 +44,23 @@
 		SKIP(return, "%s", _why);				\
 } while (0)
 
+/* What a test needs of /dev/tdp_stress, see ks_lacks(). */
+#define KS_NEEDS(_features, _ops, _points, _injects) do {		\
+	const char *_lacks = ks_lacks(&self->ks, _features, _ops, _points, _injects);	\
+									\
+	if (_lacks)							\
+		SKIP(return, "%s", _lacks);				\
+} while (0)
+
+/* The usual VM, with all of the mobile slot mapped by huge leafs. */
+#define KS_START_HUGE() do {						\
+	ASSERT_MADE(&self->vm, ks_vm_start(&self->ks, &self->vm));	\
+	ks_touch(&self->vm, TD_SLOT_MOBILE, true);			\
+	ASSERT_CALL(ks_map(&self->vm, 0, self->vm.slots[TD_SLOT_MOBILE].gfn, KS_WINDOW));	\
+	if (ks_stat(self->vm.vm_fd, "pages_2m") != KS_HUGE_LEAFS)	\
+		SKIP(return, "the host gave no huge pages (CONFIG_TRANSPARENT_HUGEPAGE, memory)"); \
+} while (0)
+
 /* A call of selftests/lib or of ks.h that must not fail. */
 #define ASSERT_CALL(_expr) do {						\
 	int _ret = (_expr);						\
