@@ -105,6 +105,23 @@ static struct page *pinned_page(struct ext_vm *vm, const struct kvm_memory_slot 
 	return page;
 }
 
+/*
+ * KVM may make one large leaf of small ones, of memory that is huge: then all of it has
+ * to stay. What is not there cannot be part of it.
+ */
+static void pin_around(struct ext_vm *vm, const struct kvm_memory_slot *slot, u64 gfn)
+{
+	u64 nr = KVM_PAGES_PER_HPAGE(ext.cfg.max_leaf_level + 1), first = gfn & -nr;
+	u64 end = min(first + nr, slot->base_gfn + slot->npages);
+
+	for (gfn = max(first, slot->base_gfn); gfn < end; gfn++) {
+		pinned_page(vm, slot, gfn);
+		if (fatal_signal_pending(current))
+			return;
+		cond_resched();
+	}
+}
+
 /* The frame of a leaf: all of its pages, in one piece. */
 static int pin_frame(struct ext_vm *vm, const struct kvm_memory_slot *slot,
 		     const struct entry_args *a, u64 *pfn)
@@ -113,6 +130,7 @@ static int pin_frame(struct ext_vm *vm, const struct kvm_memory_slot *slot,
 	struct page *page;
 
 	guard(mutex)(&vm->pin_lock);
+	pin_around(vm, slot, a->gfn);
 	for (i = 0; i < nr; i++) {
 		page = pinned_page(vm, slot, a->gfn + i);
 		if (IS_ERR(page))
@@ -121,9 +139,6 @@ static int pin_frame(struct ext_vm *vm, const struct kvm_memory_slot *slot,
 			*pfn = page_to_pfn(page);
 		else if (page_to_pfn(page) != *pfn + i)
 			return -EMEDIUMTYPE;
-		if (fatal_signal_pending(current))
-			return -EINTR;
-		cond_resched();
 	}
 	return *pfn & (nr - 1) ? -EMEDIUMTYPE : 0;
 }

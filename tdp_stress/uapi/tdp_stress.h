@@ -221,8 +221,8 @@ struct tdp_stress_query_op {
  * @TDP_STRESS_OP_MAP_CRAFT: map mirror leafs of @level, also huge ones, which no fault
  *	of this KVM makes. The memslot must have no guest_memfd; whether the GFNs are
  *	private by their attributes does not matter. The frames are those of the memslot's
- *	memory, which must be huge and aligned likewise, and stay pinned until the VM is
- *	destroyed. Do not switch the dirty log of such a memslot on, unless it is its
+ *	memory, which must be huge and aligned likewise; they, and what could be one huge
+ *	leaf with them, stay pinned until the VM is destroyed. Do not switch the dirty log of such a memslot on, unless it is its
  *	mirror leafs that are to be tried
  * @TDP_STRESS_OP_ZAP_LEAFS: kvm_tdp_mmu_zap_leafs(): all kinds of root
  * @TDP_STRESS_OP_UNMAP: kvm_tdp_mmu_unmap_gfn_range(), as notifiers and conversions
