@@ -202,6 +202,7 @@ def check():
     _program(results, "verdict", [sys.executable, "-B", _SYSTEM / "verdict.py"])
     _program(results, "rebuild", [sys.executable, "-B", _SYSTEM / "rebuild.py"])
     _program(results, "kunit scripts", [sys.executable, "-B", _SYSTEM / "kunit.py"])
+    _program(results, "syzlang", [sys.executable, "-B", _SYSTEM / "syzlang.py"])
     _program(results, "bad input", [sys.executable, "-B", _SYSTEM / "host.py", kernel.tree.path])
     for where in ("uml", "qemu"):
         job.part(values, results, where)
