@@ -357,7 +357,7 @@ void user_query_ops(struct tdp_stress_query *q)
 		q->features |= TDP_STRESS_FEATURE_CRAFT;
 	if (ext.cfg.max_leaf_level > 1)
 		q->features |= TDP_STRESS_FEATURE_1G;
-	if (tdps_external_lenient())
+	if (ext.cfg.split == TDPS_SPLIT_LENIENT)
 		q->features |= TDP_STRESS_FEATURE_MIRROR_SPLIT;
 }
 
