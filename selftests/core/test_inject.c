@@ -56,6 +56,34 @@ TEST_F(inject, once)
 	EXPECT_EQ(0x10, pattern(&self->td, 40));
 }
 
+/* What a sweep needs: how many calls there are, and whether the nth was one of them. */
+TEST_F(inject, seen)
+{
+	struct tdxm *m = self->h.m;
+	u64 calls = 1, fired = 1;
+
+	EXPECT_EQ(0, tdxm_inject_seen(m, TDH_MNG_RD, &calls, &fired));
+	EXPECT_EQ(0, calls);
+	EXPECT_EQ(0, fired);
+	ASSERT_EQ(0, tdxm_inject(m, TDH_MNG_RD, 0, TDXM_INJECT_COUNT, 0));
+	EXPECT_EQ(0, pattern(&self->td, 7));
+	EXPECT_EQ(0, tdxm_inject_seen(m, TDH_MNG_RD, &calls, &fired));
+	EXPECT_EQ(7, calls);
+	EXPECT_EQ(0, fired);
+	ASSERT_EQ(0, tdxm_inject(m, TDH_MNG_RD, TDX_OPERAND_BUSY, TDXM_INJECT_ONCE, 3));
+	EXPECT_EQ(0x4, pattern(&self->td, 5));
+	EXPECT_EQ(0, tdxm_inject_seen(m, TDH_MNG_RD, &calls, &fired));
+	EXPECT_EQ(5, calls);
+	EXPECT_EQ(1, fired);
+	ASSERT_EQ(0, tdxm_inject(m, TDH_MNG_RD, TDX_OPERAND_BUSY, TDXM_INJECT_ONCE, 6));
+	EXPECT_EQ(0, pattern(&self->td, 5));
+	EXPECT_EQ(0, tdxm_inject_seen(m, TDH_MNG_RD, &calls, &fired));
+	EXPECT_EQ(5, calls);
+	EXPECT_EQ(0, fired);
+	EXPECT_EQ(-EINVAL, tdxm_inject_seen(m, 1000, &calls, &fired));
+	EXPECT_EQ(-EINVAL, tdxm_inject_seen(m, TDH_PHYMEM_PAGE_RDMD, &calls, &fired));
+}
+
 TEST_F(inject, random_and_off)
 {
 	int n;
@@ -91,7 +119,8 @@ TEST_F(inject, bad_rules)
 	EXPECT_EQ(-EINVAL, tdxm_inject(m, 1000, TDX_OPERAND_BUSY, TDXM_INJECT_NTH, 1));
 	EXPECT_EQ(-EINVAL, tdxm_inject(m, TDH_PHYMEM_PAGE_RDMD, TDX_OPERAND_BUSY,
 				       TDXM_INJECT_NTH, 1));
-	EXPECT_EQ(-EINVAL, tdxm_inject(m, TDH_VP_ENTER, TDX_OPERAND_BUSY, 5, 1));
+	EXPECT_EQ(-EINVAL, tdxm_inject(m, TDH_VP_ENTER, TDX_OPERAND_BUSY,
+				       TDXM_INJECT_COUNT + 1, 1));
 	EXPECT_EQ(-EINVAL, tdxm_inject(m, TDH_VP_ENTER, TDX_OPERAND_BUSY, TDXM_INJECT_NTH, 0));
 	EXPECT_EQ(-EINVAL, tdxm_inject(m, TDH_VP_ENTER, 0, TDXM_INJECT_NTH, 1));
 	EXPECT_EQ(-EPERM, tdxm_inject(m, TDH_MEM_TRACK, TDX_OPERAND_BUSY, TDXM_INJECT_BURST, 2));
