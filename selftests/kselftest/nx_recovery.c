@@ -121,6 +121,17 @@ static int map(struct ks *ks, struct td *vm, u64 gfn, u64 nr, u32 flags, struct 
 	EXPECT_NE(TDP_STRESS_REFUSED, _op.result) TH_LOG("error %u", _op.error);	\
 } while (0)
 
+/* KVM makes the worker of a VM when a vCPU is to run for the first time. */
+static int make_worker(struct td *vm)
+{
+	int ret;
+
+	vm->vcpus[0].run->immediate_exit = 1;
+	ret = td_ioctl(TD_CALL_RUN, vm->vcpus[0].fd, KVM_RUN, NULL);
+	vm->vcpus[0].run->immediate_exit = 0;
+	return ret == -EINTR ? 0 : ret;
+}
+
 static bool recovered(struct td *vm)
 {
 	unsigned int waited;
@@ -157,6 +168,7 @@ TEST_KS(nx_recovery, worker_recovers)
 	KS_START_HUGE();
 	EXPECT_EQ(0, ks_stat(self->vm.vm_fd, "nx_lpage_splits"));
 	gfn = self->vm.slots[TD_SLOT_MOBILE].gfn;
+	ASSERT_CALL(make_worker(&self->vm));
 	for (i = 0; i < 3; i++) {
 		MAP(gfn, 1, TDP_STRESS_OP_FLAG_EXEC);
 		MAP(gfn + KS_HUGE_PAGES, 1, TDP_STRESS_OP_FLAG_EXEC);
@@ -179,6 +191,7 @@ TEST_KS(nx_recovery, beside_private_memory)
 	KS_START_HUGE();
 	EXPECT_EQ(0, ks_stat(self->vm.vm_fd, "nx_lpage_splits"));
 	gfn = self->vm.slots[TD_SLOT_MOBILE].gfn;
+	ASSERT_CALL(make_worker(&self->vm));
 	ASSERT_CALL(ks_map(&self->vm, 0, 0, KS_MAIN_PAGES));
 	MAP(gfn, 1, TDP_STRESS_OP_FLAG_EXEC);
 	ASSERT_TRUE(recovered(&self->vm));

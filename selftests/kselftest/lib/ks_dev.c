@@ -15,10 +15,37 @@ int ks_dev(struct ks *ks, unsigned long command, void *arg)
 	return ioctl(ks->dev_fd, command, arg) < 0 ? -errno : 0;
 }
 
-static const char *lack(struct ks *ks, const char *what, u64 missing)
+static const char * const feature_names[] = {
+	"mirror roots", "adoption of VMs", "huge mirror leafs", "their split", "1G mirror leafs",
+	"NX huge pages", "lockdep", "CONFIG_KVM_PROVE_MMU", "CONFIG_PREEMPT", "fail-nth",
+	"external entries", "checks", "torture",
+};
+
+static const char * const point_names[] = {
+	"OP_BEGIN", "OP_END", "EXT_BEGIN", "EXT_END", "SPTE", "FLUSH",
+};
+
+static const char * const inject_names[] = { "SEAMCALLs", "external operations" };
+
+/* The lowest of the bits, by its name. */
+static const char *lack(struct ks *ks, const char *what, u64 missing, const char * const *names,
+			int nr)
 {
-	snprintf(ks->text, sizeof(ks->text), "tdp_stress.ko cannot do this here: %s 0x%llx", what,
-		 missing);
+	int bit = __builtin_ctzll(missing);
+
+	snprintf(ks->text, sizeof(ks->text), "tdp_stress.ko has %s %s here",
+		 what, bit < nr ? names[bit] : "of another number");
+	return ks->text;
+}
+
+/* Why an operation cannot be done: the module knows. */
+static const char *lack_op(struct ks *ks, u64 missing)
+{
+	struct tdp_stress_query_op q = { .size = sizeof(q), .op = __builtin_ctzll(missing) };
+	int ret = ks_dev(ks, TDP_STRESS_QUERY_OP, &q);
+
+	snprintf(ks->text, sizeof(ks->text), "operation %s: %s",
+		 ret ? "unknown" : q.name, ret ? strerror(-ret) : q.why);
 	return ks->text;
 }
 
@@ -42,13 +69,16 @@ const char *ks_lacks(struct ks *ks, u64 features, u64 ops, u64 points, u64 injec
 		return ks->text;
 	}
 	if (features & ~q.features)
-		return lack(ks, "features", features & ~q.features);
+		return lack(ks, "no", features & ~q.features, feature_names,
+			    ARRAY_SIZE(feature_names));
 	if (ops & ~q.ops)
-		return lack(ks, "operations", ops & ~q.ops);
+		return lack_op(ks, ops & ~q.ops);
 	if (points & ~q.points)
-		return lack(ks, "holding points", points & ~q.points);
+		return lack(ks, "no holding point", points & ~q.points, point_names,
+			    ARRAY_SIZE(point_names));
 	if (injects & ~q.injects)
-		return lack(ks, "injections", injects & ~q.injects);
+		return lack(ks, "no injection into", injects & ~q.injects, inject_names,
+			    ARRAY_SIZE(inject_names));
 	return NULL;
 }
 

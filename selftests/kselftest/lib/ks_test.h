@@ -52,6 +52,12 @@
 		SKIP(return, "%s", _lacks);				\
 } while (0)
 
+/* A thread that is held spins, and so does who waits for mmu_lock: one more has to look. */
+#define KS_NEEDS_CPUS(_nr) do {						\
+	if (sysconf(_SC_NPROCESSORS_ONLN) < (_nr))			\
+		SKIP(return, "%d CPUs are needed", _nr);		\
+} while (0)
+
 /* The usual VM, with all of the mobile slot mapped by huge leafs. */
 #define KS_START_HUGE() do {						\
 	ASSERT_MADE(&self->vm, ks_vm_start(&self->ks, &self->vm));	\
