@@ -466,10 +466,16 @@ static int find_vcpu(const struct user_op *op, struct kvm *kvm, u32 index,
 	if (!op->on_vcpu)
 		return 0;
 	*vcpu = index < KVM_MAX_VCPUS ? kvm_get_vcpu(kvm, index) : NULL;
-	if (*vcpu)
-		return 0;
-	tdps_user_err("%s: the VM has no vCPU of index %u", op->name, index);
-	return -ENOENT;
+	if (!*vcpu) {
+		tdps_user_err("%s: the VM has no vCPU of index %u", op->name, index);
+		return -ENOENT;
+	}
+	/* as kvm_arch_vcpu_pre_fault_memory() has it */
+	if (op->range == RANGE_EACH && !kvm->arch.pre_fault_allowed) {
+		tdps_user_err("%s: the TD is not finalized", op->name);
+		return -EOPNOTSUPP;
+	}
+	return 0;
 }
 
 /* --- doing it --- */

@@ -219,11 +219,12 @@ struct tdp_stress_query_op {
  * @TDP_STRESS_OP_FAST_PF: a write fault at a present leaf (fast_page_fault())
  * @TDP_STRESS_OP_PREFAULT: KVM_PRE_FAULT_MEMORY's own function
  * @TDP_STRESS_OP_MAP_CRAFT: map mirror leafs of @level, also huge ones, which no fault
- *	of this KVM makes. The memslot must have no guest_memfd; whether the GFNs are
- *	private by their attributes does not matter. The frames are those of the memslot's
- *	memory, which must be huge and aligned likewise; they, and what could be one huge
- *	leaf with them, stay pinned until the VM is destroyed. Do not switch the dirty log of such a memslot on, unless it is its
- *	mirror leafs that are to be tried
+ *	of this KVM makes. The memslot must have no guest_memfd (else EOPNOTSUPP, in
+ *	@error); whether the GFNs are private by their attributes does not matter. The
+ *	frames are those of the memslot's memory, which must be huge and aligned likewise
+ *	(else EMEDIUMTYPE, in @error); they, and what could be one huge leaf with them,
+ *	stay pinned until the VM is destroyed. Do not switch the dirty log of such a
+ *	memslot on, unless it is its mirror leafs that are to be tried
  * @TDP_STRESS_OP_ZAP_LEAFS: kvm_tdp_mmu_zap_leafs(): all kinds of root
  * @TDP_STRESS_OP_UNMAP: kvm_tdp_mmu_unmap_gfn_range(), as notifiers and conversions
  * @TDP_STRESS_OP_ZAP_ALL: kvm_tdp_mmu_zap_all(): direct roots, no range
@@ -336,9 +337,9 @@ enum tdp_stress_result {
  * QUERY_OP tells, the range has shared bits, is not aligned to @level (MAP_CRAFT) or to
  * 64 pages (CLEAR_DIRTY_MASKED); ENOENT (no vCPU of that index, or no memslot at @gfn),
  * ERANGE (the range is not in one memslot), EOPNOTSUPP (it cannot be done here: QUERY_OP
- * tells why; or the memslot has private memory, for which KVM has no such operation, or,
- * MAP_CRAFT, guest_memfd), EINTR (a signal came before it began), ENOMEM, EIO (KVM has
- * given the VM up, or the VM belongs to another process).
+ * tells why; or the TD is not finalized; or the memslot has private memory, for which KVM
+ * has no such operation), EINTR (a signal came before it began), ENOMEM, EIO (KVM has given
+ * the VM up, or the VM belongs to another process).
  */
 struct tdp_stress_op {
 	__u32 size;
