@@ -28,7 +28,8 @@ _PLAN = re.compile(r"1\.\.(\d+)")
 _ASKED_FOR = re.compile(r"tdp_stress: |tdx_stub: this CPU has no VMX, only VMs of type ")
 _GRACE = 60
 #: what the programs take from the environment, handed on to the guest
-_HANDED_ON = ("TDP_STRESS_FUZZ_CALLS", "TDP_STRESS_RACE_MS")
+_WISHES = ("TDP_STRESS_FUZZ_CALLS", "TDP_STRESS_KILLS", "TDP_STRESS_RACE_MS",
+           "TDP_STRESS_RELOADS")
 #: variants of other machines than the one that a backend is booted on
 _NOT = {"tdx": ("external", "real"), "external": ("emulated", "real")}
 #: what a program takes, roughly
@@ -132,6 +133,15 @@ def _whole(outcome, backend_name):
     return [Result(backend_name, "boot", line, True) for line in wrong]
 
 
+def wishes():
+    """The programs' own variables that are set, as the guest's shell wants them."""
+    found = {n: v for n, v in os.environ.items() if n in _WISHES and v}
+    for name, value in found.items():
+        if not re.fullmatch(r"[0-9]{1,9}", value):
+            raise usage("%s=%s: must be a number" % (name, value))
+    return " ".join("%s=%s" % pair for pair in sorted(found.items()))
+
+
 def boot(guest, values, chosen, on_text):
     """Run the programs on one backend; [Result]."""
     what = front.get_backend(values)
@@ -142,9 +152,9 @@ def boot(guest, values, chosen, on_text):
     if what.name == "external":
         params["STRESS_PARAMS"] += " vms=0 duration=0"
     others = "".join("-V %s " % v for v in _NOT[what.name])
-    params.update({name: os.environ[name] for name in _HANDED_ON if name in os.environ})
-    params.update(LOAD=what.name, PROGRAMS=" ".join(chosen), LIMIT=timeout() + _GRACE,
-                  **{"ARGS_" + name: others + args for name, args in chosen.items()})
+    params.update({"ARGS_" + name: others + args for name, args in chosen.items()},
+                  LOAD=what.name, PROGRAMS=" ".join(chosen), LIMIT=timeout() + _GRACE,
+                  WISHES=wishes())
     outcome = guest.boot("kselftest", params, _SECONDS_EACH * len(chosen) + timeout(),
                          on_text=on_text)
     results = []
@@ -190,8 +200,8 @@ def summary(results, folders, seconds):
 
 def backends(values):
     """Values for each backend that is asked for."""
-    names = [values.backend] if "BACKEND" in values.given and values.backend else \
-        ["tdx", "external"]
+    asked = os.environ.get("BACKEND", "auto").strip()
+    names = [asked] if asked in ("tdx", "external") else ["tdx", "external"]
     every = []
     for name in names:
         one = values.external() if name == "external" else copy.copy(values)
@@ -208,6 +218,7 @@ def check(values):
         raise usage("KERNEL=debian: the harness comes with a kernel tree: KSRC= or KVER=")
     if values.where == "uml":
         raise usage("WHERE=uml: there is no user space in that User Mode Linux")
+    wishes()
 
 
 def build(values, kernel):

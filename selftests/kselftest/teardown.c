@@ -4,6 +4,7 @@
  * memory mapped, and its process is killed in the middle of everything. Nothing may
  * be left, and the last descriptor decides when.
  */
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -18,6 +19,7 @@ KS_FIXTURE(teardown);
 /* Kills: enough for a quick run; TDP_STRESS_KILLS for more. */
 #define KILLS		20
 #define MAX_KILL_US	300000
+#define HOLD_MS		100
 
 static const struct td_config config = { .nr_vcpus = 2, .nr_pages = PAGES };
 
@@ -133,6 +135,25 @@ TEST_KS(teardown, outlives_its_process)
 	EXPECT_TRUE(ks_idle(&self->ks)) TH_LOG("%s", self->ks.text);
 }
 
+/*
+ * What a process can have in force when it ends: an injection, and a holding point with
+ * a thread in it. Neither may outlive it.
+ */
+static void arm(struct ks *ks, struct td *vm)
+{
+	struct tdp_stress_hold hold = {
+		.point = TDP_STRESS_POINT_EXT_END, .hold_ms = HOLD_MS, .skip = 20,
+	};
+
+	ks->dev_fd = open(TDP_STRESS_DEVICE, O_RDWR | O_CLOEXEC);
+	if (!ks_lacks(ks, 0, 0, 1ULL << TDP_STRESS_POINT_EXT_END,
+		      1ULL << TDP_STRESS_INJECT_EXTOP) &&
+	    (ks_hold(ks, vm, &hold) < 0 ||
+	     ks_inject(ks, TDP_STRESS_INJECT_EXTOP, TDP_STRESS_EXTOP_MAP, TDP_STRESS_INJECT_NTH, 7,
+		       EBUSY)))
+		_exit(1);
+}
+
 /* Everything at once, until a signal ends it. */
 static void live_until_killed(struct ks *ks, struct td *vm)
 {
@@ -158,12 +179,14 @@ static void live_until_killed(struct ks *ks, struct td *vm)
 	/* its first moments are as good as any */
 	if (ks_vm_start(ks, vm))
 		_exit(1);
+	arm(ks, vm);
 	_exit(ks_race(ks, racers, ARRAY_SIZE(racers)) ? 2 : 3);
 }
 
 TEST_F_TIMEOUT(teardown, by_kill, 3600)
 {
 	u64 kills = ks_number("TDP_STRESS_KILLS", KILLS, 100000), i;
+	struct tdp_stress_query q = { .size = sizeof(q) };
 	struct rng rng;
 	int status;
 
@@ -181,6 +204,11 @@ TEST_F_TIMEOUT(teardown, by_kill, 3600)
 			TH_LOG("kill %llu, seed %llu: it had ended with %d, %s", i, self->ks.seed,
 			       WEXITSTATUS(status), WEXITSTATUS(status) == 1 ?
 			       "no VM could be made" : "a race went wrong");
+		}
+		ASSERT_CALL(ks_dev(&self->ks, TDP_STRESS_QUERY, &q));
+		ASSERT_EQ(0, q.live_holds + q.live_injects) {
+			TH_LOG("kill %llu, seed %llu: %u holding point(s), %u injection(s)", i,
+			       self->ks.seed, q.live_holds, q.live_injects);
 		}
 		ASSERT_TRUE(ks_idle(&self->ks)) {
 			TH_LOG("kill %llu, seed %llu: %s", i, self->ks.seed, self->ks.text);

@@ -60,8 +60,7 @@ run_program()
 }
 
 mark begin
-export TDP_STRESS_SEED="$SEED"
-export TDP_STRESS_FUZZ_CALLS TDP_STRESS_RACE_MS
+export TDP_STRESS_SEED="$SEED" $WISHES
 # module_unload loads it again
 export TDP_STRESS_MODULE=/modules/tdp_stress.ko
 if load_backend; then
