@@ -16,6 +16,7 @@ from kernel import ours, source
 from kunit import job
 from qemu import judge, session
 from uml import stress as in_uml
+import kselftest
 import run as front
 import selfcheck
 
@@ -138,6 +139,26 @@ def _patched(path, target, old, new):
     return True
 
 
+def kselftests(values, kernel, results, folder):
+    """All programs of selftests/kselftest, on both backends."""
+    def folder_of(one):
+        path = folder / ("kselftest-%s" % one.backend)
+        path.mkdir(exist_ok=True)
+        return path
+
+    step = Step("kselftests")
+    found = []
+    kselftest.everything(values, kernel, found, folder_of,
+                         on_text=lambda text: step.progress(text[:70]))
+    step.done("%d results" % len(found))
+    for title, result in kselftest.merge(found).items():
+        if result.word == "skip":
+            results.skip("kselftest %s" % title, result.reason)
+        else:
+            results.check("kselftest %s" % title, result.word == "ok",
+                          "BACKEND=%s, files: %s" % (result.backend, folder))
+
+
 def refusals(guest, values, results):
     """Wrong uses inside the guest: selftests/system/*.sh."""
     modules = dict(guest.ours.modules)
@@ -208,6 +229,7 @@ def check():
         job.part(values, results, where)
     job.mutants(values, results)
     uml_stress(values, results)
+    kselftests(values, kernel, results, folder)
     refusals(guest, values, results)
     selfcheck.plants(guest, values, results)
     selfcheck.mutants(guest, values, results)

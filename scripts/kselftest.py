@@ -2,8 +2,7 @@
 """make kselftest: the programs of selftests/kselftest in a guest, on each backend.
 
 Knows which programs there are and what a boot leaves behind; must not know what
-they test. A test that one backend cannot do is skipped there, with its reason: it
-counts as done if another backend does it.
+they test. Each boot runs the variants that are for its backend.
 """
 
 import copy
@@ -169,7 +168,7 @@ def boot(guest, values, chosen, on_text):
 
 
 def merge(results):
-    """{title: Result}, over all backends: a failure anywhere, else a pass anywhere."""
+    """{title: Result}, over all boots: a failure anywhere, else a pass anywhere."""
     order = ("skip", "ok", "not ok")
     merged = {}
     for r in results:
@@ -226,8 +225,11 @@ def build(values, kernel):
     return ours.kselftests(kernel, values.jobs, programs())
 
 
-def everything(values, kernel, results, folder_of):
-    """All backends asked for; @folder_of(values): where a boot leaves its files."""
+def everything(values, kernel, results, folder_of, on_text=say):
+    """All backends asked for, results to @results; returns folders.
+
+    @folder_of(values): where a boot leaves its files; @on_text: sees each line of TAP.
+    """
     built = build(values, kernel)
     chosen = choose(values.filter, built)
     folders = []
@@ -241,7 +243,7 @@ def everything(values, kernel, results, folder_of):
             one.backend, len(chosen), machine.kind, machine.cpus, machine))
         guest = session.Session(one, kernel, ours.Ours(modules, {
             "kselftest/" + name: built[name] for name in chosen}), machine, folder)
-        found, outcome = boot(guest, one, chosen, say)
+        found, outcome = boot(guest, one, chosen, on_text)
         if outcome.end != "finished":
             for line in guest.last_console_lines():
                 say("    | " + line)

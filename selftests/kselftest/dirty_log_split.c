@@ -152,6 +152,52 @@ TEST_KS(dirty_log_split, not_eager)
 	EXPECT_LEAFS(KS_HUGE_LEAFS);
 }
 
+/* A write fault of the slot's page @page, by way of @op. */
+static int write_fault(struct ks *ks, struct td *vm, u32 op, u64 page, u32 *result)
+{
+	struct tdp_stress_op arg = {
+		.op = op,
+		.flags = op == TDP_STRESS_OP_MAP ? TDP_STRESS_OP_FLAG_WRITE : 0,
+		.gfn = vm->slots[TD_SLOT_MOBILE].gfn + page,
+		.nr = 1,
+		.level = op == TDP_STRESS_OP_MAP ? 2 : 0,
+		.roots = op == TDP_STRESS_OP_MAP ? TDP_STRESS_ROOTS_DIRECT : 0,
+	};
+	int ret = ks_op(ks, vm, &arg);
+
+	*result = arg.result;
+	return ret;
+}
+
+/* Each page that is written is told, once for each time that the log is read. */
+TEST_KS(dirty_log_split, writes_are_logged)
+{
+	static const u32 ops[] = { TDP_STRESS_OP_MAP, TDP_STRESS_OP_FAST_PF };
+	struct td *vm = &self->vm;
+	u32 result;
+	size_t i;
+	int round;
+
+	KS_NEEDS(0, 1ULL << TDP_STRESS_OP_MAP | 1ULL << TDP_STRESS_OP_FAST_PF, 0, 0);
+	KS_START_HUGE();
+	ASSERT_CALL(log_on(vm));
+	for (i = 0; i < ARRAY_SIZE(ops); i++) {
+		for (round = 0; round < 2; round++) {
+			ASSERT_CALL(write_fault(&self->ks, vm, ops[i], 3, &result));
+			EXPECT_EQ(TDP_STRESS_DID, result) TH_LOG("operation %u", ops[i]);
+			EXPECT_EQ(1, dirty(vm, 3, 1));
+			EXPECT_EQ(0, dirty(vm, 0, KS_WINDOW));
+		}
+		/* its neighbours are not told, nor a page that is only read */
+		ASSERT_CALL(write_fault(&self->ks, vm, ops[i], 700, &result));
+		ASSERT_CALL(ks_map(vm, 1, vm->slots[TD_SLOT_MOBILE].gfn, KS_WINDOW));
+		EXPECT_EQ(1, dirty(vm, 0, KS_WINDOW));
+	}
+	EXPECT_LEAFS(0);
+	ASSERT_CALL(log_off(vm));
+	EXPECT_LEAFS(KS_HUGE_LEAFS);
+}
+
 /* Private memory is none of it: neither logged nor split nor unmapped. */
 TEST_KS(dirty_log_split, beside_private_memory)
 {
