@@ -313,11 +313,27 @@ static bool is_legitimate(const struct tdps_seamcall *c)
 	}
 }
 
+/* Does KVM just call again, as often as it takes? */
+static bool is_repeated(const struct tdps_seamcall *c)
+{
+	switch (STATUS(c->status)) {
+	case TDX_OPERAND_BUSY:
+		return true;
+	case TDX_INTERRUPTED_RESUMABLE:
+		return c->call == TDPS_CALL_PHYMEM_CACHE_WB;
+	case TDX_INTERRUPTED_RESTARTABLE:
+		return c->call == TDPS_CALL_MEM_PAGE_DEMOTE ||
+		       c->call == TDPS_CALL_MEM_PAGE_PROMOTE;
+	default:
+		return false;
+	}
+}
+
 static void check_status(const struct tdps_seamcall *c)
 {
 	u64 status = c->status;
 
-	if (status && !is_legitimate(c) && tdps_was_injected(c))
+	if (status && !is_repeated(c) && tdps_was_injected(c))
 		return;
 	if (!tdps_checking(TDPS_X3))
 		return;
