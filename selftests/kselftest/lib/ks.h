@@ -78,6 +78,8 @@ s64 ks_private_pages(struct ks *ks);
 int ks_vm_make(struct ks *ks, struct td *vm, const struct td_config *cfg);
 int ks_vm_start(struct ks *ks, struct td *vm);
 int ks_map(struct td *vm, unsigned int vcpu, u64 gfn, u64 nr_pages);
+#define KS_ASKED	1	/* ks_enter() */
+#define KS_STUCK	2
 int ks_enter(struct td *vm, unsigned int vcpu);
 int ks_run(struct td *vm, unsigned int vcpu, unsigned int times);
 s64 ks_stat(int fd, const char *name);

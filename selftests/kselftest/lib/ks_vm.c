@@ -89,19 +89,27 @@ static const struct td_run_handler obliging = { .fault = grant_fault, .map_gpa =
  * @vm: the VM, of a backend that ks_can_run()
  * @vcpu: which vCPU
  *
- * Return: 0: its guest reports progress; 1: it came back with something else;
- *	   -errno of KVM_RUN; -EPROTO: an exit that should not be
+ * Return: 0: its guest reports progress; KS_ASKED: it asks for something else;
+ *	   KS_STUCK: it met memory that is not there; -errno of KVM_RUN; -EPROTO: an
+ *	   exit that should not be
  */
 int ks_enter(struct td *vm, unsigned int vcpu)
 {
 	struct td_run_result res = { 0 };
 
 	td_run(&vm->vcpus[vcpu], &obliging, &res);
-	if (res.exit == TD_EXIT_UNEXPECTED) {
+	switch (res.exit) {
+	case TD_EXIT_UNEXPECTED:
 		fprintf(stderr, "# vCPU %u: %s\n", vcpu, res.text);
 		return res.err ? -res.err : -EPROTO;
+	case TD_EXIT_PROGRESS:
+		return 0;
+	case TD_EXIT_FAULT:
+	case TD_EXIT_BACKING:
+		return KS_STUCK;
+	default:
+		return KS_ASKED;
 	}
-	return res.exit != TD_EXIT_PROGRESS;
 }
 
 /**
