@@ -20,7 +20,7 @@ KS_FIXTURE(frozen_window);
 #define KIND(nr)	(1U << TDP_STRESS_EXTOP_##nr)
 #define HELD_READ	2
 #define HELD_WRITE	3
-#define NR_CPUS		3	/* who is held, who comes by, who looks */
+#define THREE_CPUS		3	/* who is held, who comes by, who looks */
 #define GFN		77ULL
 #define HOLD_MS		8000	/* @max_hold_ms: for ever, as far as a test is concerned */
 #define COME_MS		20000
@@ -105,7 +105,7 @@ static bool done_within(struct caller *c, unsigned int ms)
 	};								\
 	int id;								\
 									\
-	KS_NEEDS_CPUS(NR_CPUS);						\
+	KS_NEEDS_CPUS(THREE_CPUS);						\
 	KS_NEEDS(0, 0, POINT(_point), 0);				\
 	ASSERT_MADE(&self->vm, ks_vm_start(&self->ks, &self->vm));	\
 	id = ks_hold(&self->ks, &self->vm, &hold);			\
@@ -245,7 +245,7 @@ TEST_KS(frozen_window, removal)
 	struct tdp_stress_hold_wait held;
 	int id;
 
-	KS_NEEDS_CPUS(NR_CPUS);
+	KS_NEEDS_CPUS(THREE_CPUS);
 	KS_NEEDS(0, 0, POINT(EXT_BEGIN), 0);
 	ASSERT_MADE(&self->vm, ks_vm_start(&self->ks, &self->vm));
 	ASSERT_CALL(ks_map(&self->vm, 0, GFN, 1));
@@ -300,7 +300,7 @@ TEST_KS(frozen_window, killed_while_held)
 	int status;
 	pid_t child;
 
-	KS_NEEDS_CPUS(NR_CPUS);
+	KS_NEEDS_CPUS(THREE_CPUS);
 	KS_NEEDS(0, 0, POINT(EXT_END), 0);
 	child = fork();
 	ASSERT_LE(0, child);
