@@ -413,6 +413,71 @@ static void test_verdict(void)
 	result(line[0] && !strstr(line, "FAILURE"), "the module's verdict: %s", line);
 }
 
+/* --- violations, by ioctls: the last test, because it leaves some --- */
+
+#define PLANT	"/sys/module/tdp_stress/parameters/plant"
+
+static void plant(const char *what)
+{
+	int fd = must(open(PLANT, O_WRONLY), PLANT);
+
+	must(write(fd, what, strlen(what)), what);
+	close(fd);
+}
+
+static u64 check(void)
+{
+	struct tdp_stress_check c = { .size = sizeof(c) };
+
+	must(ioctl(dev_fd, TDP_STRESS_CHECK, &c), "TDP_STRESS_CHECK");
+	return c.found;
+}
+
+static u32 violations(u32 first, struct tdp_stress_violation *v, u32 max, u32 *kept)
+{
+	struct tdp_stress_violations arg = {
+		.size = sizeof(arg), .first = first, .violations = (uintptr_t)v, .max = max,
+	};
+
+	must(ioctl(dev_fd, TDP_STRESS_VIOLATIONS, &arg), "TDP_STRESS_VIOLATIONS");
+	*kept = arg.kept;
+	return arg.filled;
+}
+
+/* An entry that is frozen on purpose has to be found, and told of. */
+static void test_planted(void)
+{
+	struct kvm_create_guest_memfd g = { .size = PAGES * PAGE };
+	struct tdp_stress_violation v[4] = {};
+	void *memory = new_memory();
+	struct tdp_stress_adopt_vm arg;
+	int vm = new_vm(0), gmem, vcpu;
+	u32 before, kept, n;
+
+	must(adopt(vm, &arg), "TDP_STRESS_ADOPT_VM");
+	gmem = must(ioctl(vm, KVM_CREATE_GUEST_MEMFD, &g), "KVM_CREATE_GUEST_MEMFD");
+	must(set_slot(vm, gmem, memory), "KVM_SET_USER_MEMORY_REGION2");
+	must(set_private(vm, 0, PAGES, true), "KVM_SET_MEMORY_ATTRIBUTES");
+	vcpu = must(ioctl(vm, KVM_CREATE_VCPU, 0), "KVM_CREATE_VCPU");
+	must(prefault(vcpu, 0, 1), "KVM_PRE_FAULT_MEMORY");
+
+	result(!check(), "an audit finds nothing");
+	n = violations(0, v, 4, &before);
+	result(!n && !before, "nor is there a violation to be fetched");
+	plant("F1");
+	result(check() > 0, "an audit finds what was planted");
+	plant("none");
+	n = violations(0, v, 4, &kept);
+	result(n && kept >= n && !strcmp(v[0].id, "F1") && !strncmp(v[0].text, "F1: ", 4) &&
+	       !v[0].index && v[0].level == 1, "and it can be fetched: %s", v[0].text);
+	result(!violations(kept, v, 4, &n) && n == kept, "none after the last one");
+	result(!check(), "nothing is found any more");
+	close(vcpu);
+	close(gmem);
+	close(vm);
+	munmap(memory, PAGES * PAGE);
+}
+
 static int hold(bool adopted)
 {
 	struct tdp_stress_adopt_vm arg;
@@ -452,6 +517,7 @@ int main(int argc, char **argv)
 	test_several();
 	test_exit();
 	test_verdict();
+	test_planted();
 	printf("1..%d\n", nr_tests);
 	printf("# %d passed, %d failed\n", nr_tests - nr_failed, nr_failed);
 	return nr_failed ? 1 : 0;
