@@ -593,7 +593,6 @@ int entry_unmap(struct kvm *kvm, const struct entry_args *a)
  */
 int entry_zap_all(struct kvm *kvm, const struct entry_args *a)
 {
-
 	mutex_lock(&kvm->lock);
 	if (lock_all_vcpus(kvm)) {
 		mutex_unlock(&kvm->lock);
@@ -621,7 +620,6 @@ static void zap_invalidated(struct kvm *kvm, bool shared)
  */
 int entry_invalidate(struct kvm *kvm, const struct entry_args *a)
 {
-
 	guard(mutex)(&kvm->slots_lock);
 	write_lock(&kvm->mmu_lock);
 	TDPS_CALL_INVALIDATE_ROOTS(static_call(own_invalidate_roots), kvm, KVM_DIRECT_ROOTS);
