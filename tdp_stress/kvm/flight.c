@@ -5,6 +5,8 @@
  */
 #define pr_fmt(fmt) "tdp_stress: " fmt
 
+#include <linux/cleanup.h>
+#include <linux/mutex.h>
 #include <linux/preempt.h>
 #include <linux/sched.h>
 
@@ -81,6 +83,8 @@ static void yield_exit(struct fprobe *fp, unsigned long ip, unsigned long ret_ip
 }
 
 static struct fprobe yield_probe = { .exit_handler = yield_exit };
+static DEFINE_MUTEX(start_mutex);	/* @started, @counts_yields */
+static bool started;
 static bool counts_yields;
 
 void tdps_flight_start(void)
@@ -88,6 +92,10 @@ void tdps_flight_start(void)
 	const char *symbols[ARRAY_SIZE(yield_symbols)];	/* will be sorted */
 	int err;
 
+	guard(mutex)(&start_mutex);
+	if (started)
+		return;
+	started = true;
 	memcpy(symbols, yield_symbols, sizeof(symbols));
 	tdps_probe_room(&yield_probe);
 	err = register_fprobe_syms(&yield_probe, symbols, ARRAY_SIZE(symbols));
@@ -102,4 +110,5 @@ void tdps_flight_stop(void)
 	if (counts_yields)
 		unregister_fprobe(&yield_probe);
 	counts_yields = false;
+	started = false;
 }

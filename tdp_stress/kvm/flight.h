@@ -37,7 +37,10 @@ static inline void tdps_flight_changed(void)
 		__tdps_flight_changed();
 }
 
-/* Yields are counted in between; not counting them is no error. May sleep. */
+/*
+ * Yields are counted in between; not counting them is no error. Start only if there is
+ * an operation, so that nothing is hooked for nothing; again is nothing. May sleep.
+ */
 void tdps_flight_start(void);
 void tdps_flight_stop(void);
 

@@ -534,10 +534,13 @@ static u64 leafs(struct kvm *kvm)
 static int run(const struct user_op *op, struct kvm *kvm, struct kvm_vcpu *vcpu,
 	       const struct entry_args *a, struct tdp_stress_op *o)
 {
-	struct tdps_flight *f = tdps_flight_begin();
-	u64 start = ktime_get_mono_fast_ns();
+	struct tdps_flight *f;
+	u64 start;
 	int ret;
 
+	tdps_flight_start();
+	f = tdps_flight_begin();
+	start = ktime_get_mono_fast_ns();
 	o->done = 0;
 	o->leafs_before = leafs(kvm);
 	ret = op->range == RANGE_EACH ? each(op, kvm, vcpu, a, &o->done) :

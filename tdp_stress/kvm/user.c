@@ -521,7 +521,6 @@ void tdps_user_stats(void (*fn)(void *ctx, const char *name, u64 value), void *c
 int tdps_user_init(void)
 {
 	void *is_kvm = (void *)tdps_lookup("file_is_kvm");
-	int err;
 
 	if (!is_kvm) {
 		pr_err("symbol file_is_kvm not found in this kernel's KVM: no %s\n",
@@ -529,11 +528,7 @@ int tdps_user_init(void)
 		return -ENOENT;
 	}
 	static_call_update(tdps_file_is_kvm, is_kvm);
-	err = entry_resolve();
-	if (err)
-		return err;
-	tdps_flight_start();
-	return 0;
+	return entry_resolve();
 }
 
 void tdps_user_exit(void)
