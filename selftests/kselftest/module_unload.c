@@ -23,6 +23,7 @@
 #define RELOADS		10
 #define MAX_WAIT_US	200000
 #define UNLOAD_TRIES	2000
+#define BETWEEN_US	30000
 #define PAGES		(KS_HUGE_PAGES + 64)
 
 /* What this run was started with, and has to go on with. */
@@ -240,6 +241,8 @@ static void live(enum ks_backend backend)
 			td_destroy(&vm);
 		}
 		td_env_close(&ks.env);
+		/* where VMs need the module, a moment in which it can go */
+		usleep(BETWEEN_US);
 	}
 }
 
