@@ -11,7 +11,7 @@ from pathlib import Path
 from common import cache, command
 from common.say import lacking, usage
 from common.settings import memory_mib
-from qemu import initramfs, watch
+from qemu import initramfs, stale, watch
 
 #: seconds; a loaded machine under TCG is slow, KASAN slower
 _BOOT, _SILENCE, _GRACE, _POWER_OFF = 90, 60, 120, 20
@@ -74,10 +74,11 @@ class Session:
         """Boot, run @job for about @seconds, return the watch.Outcome."""
         v = self.values
         params = dict(params, DRIVER_GRACE=_DRIVER_GRACE * self.machine.slow)
+        modules = {**(modules or self.ours.modules),
+                   **stale.modules(self.machine, self.kernel, v.jobs)}
         try:
-            initramfs.write(self.folder / "initrd", self.kernel,
-                            modules or self.ours.modules, self.ours.programs, job, params,
-                            replace)
+            initramfs.write(self.folder / "initrd", self.kernel, modules, self.ours.programs,
+                            job, params, replace)
             shutil.copyfile(self.kernel.image, self.folder / "bzImage")
             shutil.copyfile(self.kernel.dot_config, self.folder / "config")
         except OSError as e:
