@@ -213,10 +213,11 @@ def everything(values, kernel, built, machine, results):
 
 def selfcheck():
     values = Values()
-    packages.need(mutants=True)
+    packages.need(qemu=values.qemu, mutants=True)
     say("tdp_stress: selfcheck, SEED=%d" % values.seed)
     kernel, built = front.prepare(values)
     machine = front.get_machine(values, kernel)
+    front.say_machine(machine)
     results = tap.Results()
     everything(values, kernel, built, machine, results)
     return results.close()
