@@ -117,7 +117,7 @@ static void zap(int gfn)
 	/* The host uses the page, and another guest page gets it. */
 	memset(tdxm_env_va(s.page[gfn]), 0x33, 64);
 	s.mirror[gfn] = MIRROR_NONE;
-	s.zaps++;
+	__atomic_fetch_add(&s.zaps, 1, __ATOMIC_RELAXED);
 }
 
 /* Zap a page or two under mmu_lock for write, and shuffle the free pages. */
