@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from common import cache, command
-from common.say import lacking, usage
+from common.say import lacking, say, usage
 from common.settings import memory_mib
 from qemu import initramfs, stale, watch
 
@@ -88,8 +88,13 @@ class Session:
         limits = watch.Limits(_BOOT * slow, _SILENCE * slow,
                               seconds + (_DRIVER_GRACE + _BOOT + _GRACE) * slow,
                               _POWER_OFF * slow)
-        outcome = watch.run(argv, self.folder, limits, on_text, on_message,
-                            self.machine.clean_exits)
+        run = lambda: watch.run(argv, self.folder, limits, on_text, on_message,
+                                self.machine.clean_exits)
+        outcome = run()
+        if stale.ended(self.machine, outcome):
+            say("  the guest died of an int3 before anything of ours was in it, which QEMU's "
+                "emulator may do: booting it again")
+            outcome = run()
         for name, text in outcome.files.items():
             (self.folder / name).write_text(text)
         if not v.keep:

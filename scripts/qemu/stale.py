@@ -31,6 +31,12 @@ def _copied(out):
     return out
 
 
+def ended(machine, outcome):
+    """Did such an int3 end the guest while it booted, before it loaded anything?"""
+    return machine.name == "tcg" and outcome.end == "died" and \
+        outcome.boot_seconds is None and "Oops: int3" in outcome.why
+
+
 def healed(outcome):
     """How many int3s a guest hit that were no longer there."""
     return sum(int(n) for n in outcome.words("stale"))
