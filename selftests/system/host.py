@@ -14,23 +14,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from said import plan, result, skip
+
 REPO = Path(__file__).resolve().parents[2]
-COUNT = 0
-
-
-def result(good, title, *why):
-    global COUNT
-    COUNT += 1
-    print("%s %d - %s" % ("ok" if good else "not ok", COUNT, title), flush=True)
-    if not good:
-        for line in why:
-            print("# %s" % line, flush=True)
-
-
-def skip(title, reason):
-    global COUNT
-    COUNT += 1
-    print("ok %d - %s # SKIP %s" % (COUNT, title, reason), flush=True)
 
 
 def front_door(target="run", timeout=120, **variables):
@@ -276,7 +262,7 @@ def main():
     modules(tree)
     no_network()
     disk_full(tree)
-    print("1..%d" % COUNT)
+    plan()
     return 0
 
 

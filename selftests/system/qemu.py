@@ -11,10 +11,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+from said import plan, result
+
 REPO = Path(__file__).resolve().parents[2]
 SCRIPTS = REPO / "scripts"
 
-COUNT = 0
 _QEMU = """#!/bin/sh
 case "$*" in
 *--version*) echo "QEMU emulator version %s (a fake)" ;;
@@ -30,15 +31,6 @@ guest = machine.Qemu(2, accel.Choice("tcg", "a test"), "svm", program.get(sys.ar
 guest.prepare(Path(sys.argv[2]), 512)
 print(guest.title)
 """
-
-
-def result(good, title, *why):
-    global COUNT
-    COUNT += 1
-    print("%s %d - %s" % ("ok" if good else "not ok", COUNT, title), flush=True)
-    if not good:
-        for line in why:
-            print("# %s" % line)
 
 
 def _script(path, text):
@@ -100,7 +92,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         chosen(Path(folder))
         refused(Path(folder))
-    print("1..%d" % COUNT)
+    plan()
     return 0
 
 
