@@ -40,7 +40,7 @@ kunit: ## KUnit suites of the TDP MMU: change tdp_mmu.c, ok or not ok within a m
 selfcheck: ## planted violations and planted kernel bugs must be caught by name
 	$(SCRIPT) selfcheck
 
-check: ## unit tests, selfcheck, a clean run and the bad-input tests
+check: ## the tester's own tests: a selection for every day, or all (FULL=1)
 	$(SCRIPT) check
 
 bench: ## cycles per second with and without oracles, lockdep and plain kernel

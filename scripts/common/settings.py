@@ -165,6 +165,7 @@ _path("KDIR", "make modules: the build folder of the kernel they are for "
 _path("RUNDIR", "folder for the run's files (default: run/<date>-<seed>)")
 _flag("KEEP", "1: keep the intermediate files of a run (initramfs tree, channels)")
 _flag("FORCE", "1: use a KSRC of a version that tdp_stress was not tried on")
+_flag("FULL", "make check: 1: all there is; 0: the selection for every day, in 12 minutes")
 _flag("V", "1: show the commands")
 
 NAMES = frozenset(ALL)
