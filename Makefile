@@ -43,7 +43,7 @@ kselftest: ## TAP programs on /dev/kvm and /dev/tdp_stress, in QEMU, on each bac
 selfcheck: ## planted violations and planted kernel bugs must be caught by name
 	$(SCRIPT) selfcheck
 
-check: ## unit tests, selfcheck, a clean run and the bad-input tests
+check: ## the tester's own tests: a selection for every day, or all (FULL=1)
 	$(SCRIPT) check
 
 bench: ## cycles per second with and without oracles, lockdep and plain kernel

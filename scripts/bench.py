@@ -106,7 +106,7 @@ def bench():
         bad += ["%s: %s" % (flavour, w) for w in wrong]
     say()
     say("measured on %d CPUs of %s, acceleration %s; %d s each; load of this machine now %.1f" %
-        (values.cpus, machine.kind, machine, values.duration, os.getloadavg()[0]))
+        (values.cpus, machine.title, machine, values.duration, os.getloadavg()[0]))
     print_cycles(cycles)
     print_memory(memory, memory_mib(values))
     plain = cycles["plain"]

@@ -13,7 +13,7 @@ from common.say import main, say, usage
 from common.settings import Values
 from kernel import binary, build, debian, ours, source
 from mutants import mutant
-from qemu import accel, judge, report, session
+from qemu import accel, judge, program, report, session
 from qemu.bochs import Bochs
 from qemu.machine import Qemu
 from uml import stress as in_uml
@@ -44,8 +44,11 @@ def job_params(values):
 
 def prepare(values, config_name=None):
     """Everything before the boot: packages, kernel, modules, driver."""
-    packages.need(bochs=values.machine == "bochs", mutants=bool(values.variant),
-                  binary=values.kernel == "debian")
+    packages.need(qemu=values.qemu, bochs=values.machine == "bochs",
+                  mutants=bool(values.variant), binary=values.kernel == "debian")
+    if values.qemu:
+        # one that is no QEMU is refused now
+        program.get(values.qemu)
     if values.variant:
         # one that does not exist is refused now; it says what it is about
         values.ops = values.ops or mutant.variant(values.variant).ops or None
@@ -74,8 +77,17 @@ def stress(guest, values, replace=None, on_text=lambda text: None, **more):
 def get_machine(values, kernel):
     if values.machine == "bochs":
         return Bochs(values.cpus)
-    features = get_backend(values).cpu
-    return Qemu(values.cpus, accel.choose(values.accel, kernel, features), features[0])
+    return get_qemu(values, kernel, get_backend(values).cpu, values.cpus)
+
+
+def get_qemu(values, kernel, features, cpus):
+    """A machine whose CPU has one of @features, the first if it is emulated."""
+    choice = accel.choose(values.accel, kernel, features, values.qemu)
+    return Qemu(cpus, choice, features[0], program.get(values.qemu))
+
+
+def say_machine(machine):
+    say("  machine: %s with %d CPUs, acceleration: %s" % (machine.title, machine.cpus, machine))
 
 
 def run():
@@ -93,7 +105,7 @@ def run():
                                                 kernel.how, kernel.seconds))
     replace = get_variant(values, kernel)
     machine = get_machine(values, kernel)
-    say("  machine: %s with %d CPUs, acceleration: %s" % (machine.kind, machine.cpus, machine))
+    say_machine(machine)
     folder = session.new_folder(values)
     say("  run folder: %s" % folder)
 

@@ -1000,6 +1000,27 @@ static void mirror_fault_on_huge_bugs_vm(struct kunit *test)
 	BED_EXPECT_OK(b, bed_agree(b, BED_GFN, BED_GFN + size_of(p->level)));
 }
 
+/*
+ * A fault that has found no memslot, and comes when there is one and others have
+ * mapped it: KVM splits the leaf to put MMIO there, and warns. See findings.rst; this
+ * fails on the day that such a fault is retried.
+ */
+static void late_mmio_fault_on_huge_warns(struct kunit *test)
+{
+	struct bed_fault f = {
+		.kind = BED_DIRECT, .gfn = BED_GFN + 1, .level = PG_LEVEL_4K,
+		.pfn = KVM_PFN_NOSLOT,
+	};
+	struct bed *b = bed_of(test);
+	u64 huge;
+
+	huge = map_first(b, BED_DIRECT, PG_LEVEL_2M);
+	bed_expect_warn(b);
+	KUNIT_EXPECT_EQ(test, bed_fault(b, &f), RET_PF_SPURIOUS);
+	KUNIT_EXPECT_EQ(test, bed_warns(b), 1);
+	expect_split(b, BED_DIRECT, huge, PG_LEVEL_2M);
+}
+
 /* --- mirror roots of a kernel that has (VARIANT=mirror-split) --- */
 
 /* The external leaf is demoted with a page of KVM's, before anybody sees the table. */
@@ -1189,6 +1210,7 @@ static struct kunit_case split_cases[] = {
 	KUNIT_CASE_PARAM(mirror_split_asks_again, again_gen_params),
 	KUNIT_CASE_PARAM(mirror_split_refused_bugs_vm, strict_gen_params),
 	KUNIT_CASE_PARAM(mirror_fault_on_huge_bugs_vm, strict_gen_params),
+	KUNIT_CASE(late_mmio_fault_on_huge_warns),
 	KUNIT_CASE_PARAM(mirror_split_brings_page, strict_gen_params),
 	KUNIT_CASE_PARAM(mirror_split_shared_keeps_leaf, strict_gen_params),
 	KUNIT_CASE_PARAM(mirror_split_demote_fails, demote_gen_params),

@@ -37,12 +37,14 @@ def _missing(wanted):
                     else shutil.which(proof, path=path))]
 
 
-def need(boot=True, bochs=False, mutants=False, binary=False, install=True):
+def need(boot=True, qemu=None, bochs=False, mutants=False, binary=False, install=True):
     """Have everything installed that building and booting take.
 
-    Not @install: only say what is missing.
+    @qemu: the user's own, if there is one. Not @install: only say what is missing.
     """
     wanted = {**_BUILD, **(_BOOT if boot else {})}
+    if qemu:
+        wanted.pop("qemu-system-x86", None)
     if binary:
         wanted.update(_BINARY)
     if bochs:

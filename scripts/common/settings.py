@@ -10,6 +10,7 @@ import difflib
 import os
 import re
 import secrets
+import shutil
 
 from common.say import usage
 
@@ -62,6 +63,11 @@ def _flag(name, what):
 def _path(name, what, default=None):
     Setting(name, default, lambda t: None if "\n" in t or ":" in t else t, what,
             "a path without colon or line break")
+
+
+def _program(text):
+    path = shutil.which(os.path.expanduser(text))
+    return path and os.path.abspath(path)
 
 
 def _seed(text):
@@ -149,6 +155,8 @@ Setting("STRESS", None, _parameters, "more parameters of tdp_stress.ko, like aud
 _choice("FLAVOUR", "lockdep", ("lockdep", "plain"), "kernel: lockdep (every check) or plain")
 _flag("KASAN", "1: KASAN on top of FLAVOUR=lockdep (slow)")
 _choice("ACCEL", "auto", ("auto", "kvm", "tcg"), "QEMU's acceleration; auto: found by trying")
+Setting("QEMU", None, _program, "a qemu-system-x86_64 of yours (default: the machine's)",
+        "a program that exists")
 _choice("MACHINE", "qemu", ("qemu", "bochs"),
         "qemu, or bochs (a CPU with VMX in software; slow)")
 _number("CPUS", "2", 2, 8, "CPUs of the machine that KVM runs on")
@@ -158,6 +166,7 @@ _path("KDIR", "make modules: the build folder of the kernel they are for "
 _path("RUNDIR", "folder for the run's files (default: run/<date>-<seed>)")
 _flag("KEEP", "1: keep the intermediate files of a run (initramfs tree, channels)")
 _flag("FORCE", "1: use a KSRC of a version that tdp_stress was not tried on")
+_flag("FULL", "make check: 1: all there is; 0: the selection for every day, in 12 minutes")
 _flag("V", "1: show the commands")
 
 NAMES = frozenset(ALL)
@@ -223,6 +232,8 @@ class Values:
     def _check_machine(self):
         if self.machine == "bochs" and self.accel != "auto":
             raise usage("ACCEL=%s: bochs knows no acceleration" % self.accel)
+        if self.machine == "bochs" and self.qemu:
+            raise usage("QEMU=%s goes with MACHINE=qemu" % self.qemu)
         if self.machine == "bochs" and (self.cpus > 4 or memory_mib(self) > 2048):
             raise usage("MACHINE=bochs: at most 4 CPUs and 2048 MiB; this takes CPUS=%d, %d MiB"
                         % (self.cpus, memory_mib(self)))
@@ -239,7 +250,7 @@ class Values:
         if self.mutant and self.variant:
             raise usage("MUTANT=%s and VARIANT=%s: give one of them" % (self.mutant,
                                                                         self.variant))
-        for name in ("MACHINE", "ACCEL"):
+        for name in ("MACHINE", "ACCEL", "QEMU"):
             if name in self.given:
                 raise usage("%s: there is no machine with WHERE=uml" % name)
 

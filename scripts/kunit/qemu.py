@@ -13,8 +13,7 @@ from common import cache, packages
 from common.say import EXIT_ENVIRONMENT, Problem, Step, say, usage
 from kernel import ours
 from kunit import ktap, report
-from qemu import accel, session
-from qemu.machine import Qemu
+from qemu import program, session
 
 _MODULE = "tdp_stress_kunit"
 _SUITES = ours.Part("kunit", ("kunit", "tdp_stress"), "the suites do not build")
@@ -45,7 +44,9 @@ def prepare(values):
     """(kernel, {name: path} of modules to load, modules of KVM to take instead)."""
     if values.flavour != "lockdep":
         raise usage("FLAVOUR=%s: that kernel is built without KUnit" % values.flavour)
-    packages.need(mutants=bool(values.variant))
+    packages.need(qemu=values.qemu, mutants=bool(values.variant))
+    if values.qemu:
+        program.get(values.qemu)
     kernel = front.get_kernel(values)
     replace = front.get_variant(values, kernel)
     return kernel, {"kunit": kernel.module("kunit"), _MODULE: build(kernel, values.jobs)}, replace
@@ -53,9 +54,9 @@ def prepare(values):
 
 def boot(values, kernel, modules, replace, folder, wanted):
     """Boot the guest for its job; returns the Outcome."""
+    machine = front.get_qemu(values, kernel, ("svm",), max(values.cpus, _CPUS))
+    front.say_machine(machine)
     step = Step("run the suites")
-    cpus = max(values.cpus, _CPUS)
-    machine = Qemu(cpus, accel.choose(values.accel, kernel, ("svm",)), "svm")
     guest = session.Session(values, kernel, ours.Ours(modules, {}), machine, folder)
     longest = _LONGEST * machine.slow * (2 if values.kasan else 1)
     params = {"DURATION": longest,

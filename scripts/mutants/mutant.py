@@ -35,17 +35,20 @@ class Mutant:
         self.path = path
         self.id = self.title = self.base = ""
         self.ops = ""           # ops= of a run that is to meet it often, "" for any
+        self.quick = ""         # "yes": make check does it without FULL=1, too
         self.file = []          # what it changes, paths in the tree
         self.expect = []        # of a bug: any of these names it
         self.other = []         # and these may come with it
         for line in path.read_text(encoding="utf-8").splitlines():
-            m = re.match(r"// (Id|Title|File|Base|Ops|Expect|Other): (.*)", line)
+            m = re.match(r"// (Id|Title|File|Base|Ops|Quick|Expect|Other): (.*)", line)
             if m:
                 key, value = m.group(1).lower(), m.group(2).strip()
                 setattr(self, key, value.split() if key in _LISTS else value)
         for key in ("id", "title", "file") + (("expect",) if self.is_bug else ()):
             if not getattr(self, key):
                 raise usage("%s: its header has no '%s:' line" % (path, key.capitalize()))
+        if self.quick not in ("", "yes"):
+            raise usage("%s: Quick: '%s' must be yes, or the line left out" % (path, self.quick))
         if self.id != path.stem:
             raise usage("%s: its Id is '%s', which is not the file's name" % (path, self.id))
         for name in self.file:
@@ -74,6 +77,11 @@ def in_kunit():
 def variants():
     """Variants, and the bugs planted in them."""
     return [Mutant(p) for p in sorted(VARIANTS.glob("*.cocci"))]
+
+
+def chosen(changes, full):
+    """All of @changes, or those that are worth their time in every make check."""
+    return [c for c in changes if full or c.quick]
 
 
 def variant(name):

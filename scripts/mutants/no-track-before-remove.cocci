@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 // Id: no-track-before-remove
 // Title: a private page is removed without TDH.MEM.TRACK
+// Quick: yes
 // File: arch/x86/kvm/vmx/tdx.c
 // Expect: X2 X3
 // Other: Z1 A1 SPLAT

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from common import cache
 from common.say import Step, lacking
-from qemu import machine, watch
+from qemu import machine, program, watch
 from qemu.cpio import Archive
 
 _INIT = """#!/bin/busybox sh
@@ -37,10 +37,11 @@ class Choice:
         return "%s (%s)" % (self.name, self.reason)
 
 
-def choose(wanted, kernel, features):
+def choose(wanted, kernel, features, qemu=None):
     """The acceleration to use: @wanted, or the best that works if that is auto.
 
-    @features: one of them the guest's CPU needs ("vmx", "svm") to be of use.
+    @features: one of them the guest's CPU needs ("vmx", "svm") to be of use; @qemu:
+    the user's own QEMU.
     """
     names = " or ".join(f.upper() for f in features)
     if wanted == "tcg":
@@ -56,7 +57,7 @@ def choose(wanted, kernel, features):
     elif not os.access("/dev/kvm", os.R_OK | os.W_OK):
         raise lacking("ACCEL=kvm: /dev/kvm is missing or not accessible (ACCEL=tcg works "
                       "without)")
-    booted, result = _probe(kernel)
+    booted, result = _probe(kernel, program.get(qemu))
     has = booted and result in features
     if wanted == "kvm":
         # where the stub stands in for VMX, a guest without it will do
@@ -81,7 +82,7 @@ def _host_has(features):
     return any(f in words for f in features)
 
 
-def _probe(kernel):
+def _probe(kernel, qemu):
     """(True, "vmx", "svm" or ""): a KVM guest boots, and what its CPU has; or
     (False, what went wrong).
 
@@ -92,7 +93,7 @@ def _probe(kernel):
         boot_id = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:
         boot_id = ""
-    key = "%s %s %s" % (boot_id, machine.version(), kernel.stamp)
+    key = "%s %s %s" % (boot_id, qemu.line, kernel.stamp)
     try:
         known = json.loads(memory.read_text())
         if known["key"] == key:
@@ -107,8 +108,9 @@ def _probe(kernel):
         archive.file("init", _INIT, 0o755)
         archive.copy("bin/busybox", "/bin/busybox", 0o755)
         archive.write(folder / "initrd")
-        outcome = watch.run(machine.argv("kvm", "", 2, 512, kernel.image, folder / "initrd",
-                                         "file:console.log", "file:results"),
+        outcome = watch.run(machine.argv(qemu, "kvm", "", 2, 512, kernel.image,
+                                         folder / "initrd", "file:console.log",
+                                         "file:results"),
                             folder, watch.Limits(15, 15, 20, 5))
     booted = outcome.end == "finished" and bool(outcome.words("cpu"))
     result = outcome.words("cpu")[0].strip() if booted else outcome.why

@@ -42,6 +42,7 @@ class Bochs:
     """A machine, see qemu.machine.Qemu for what each member means."""
 
     kind = "bochs"
+    title = "Bochs"
     name = "none"
     reason = "Bochs interprets every instruction"
     #: everything takes this many times as long as in QEMU

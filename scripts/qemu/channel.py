@@ -9,6 +9,7 @@
   @driver CODE        exit code of the driver
   @vmx real|none      what the guest's CPU has
   @file NAME SIZE     SIZE bytes follow, then a line end
+  @stale NUMBER       int3s that QEMU's emulator saw although they were gone
   @end SECONDS        the job is over, power off follows
   @case ...           see the jobs that send it
 

@@ -4,15 +4,9 @@
 Knows QEMU's options; must not know what runs in the guest.
 """
 
-import glob
 import os
 import shlex
-import shutil
 
-from common import command
-from common.say import lacking
-
-_QEMU = "qemu-system-x86_64"
 # phys-bits: the TDP MMU's walks end at MAXPHYADDR, and a TD's shared memory is
 # at 1 << 47 (GPAW 48); with TCG's default of 40 its direct roots are never zapped.
 # TCG emulates SVM with nested page tables, and no VMX at all.
@@ -33,31 +27,16 @@ KERNEL_ARGS = "console=ttyS0 panic=-1 loglevel=7 log_buf_len=8M rcupdate.rcu_exp
     "audit=0 selinux=0"
 
 
-def program():
-    path = shutil.which(_QEMU)
-    if not path:
-        raise lacking("%s: not found; apt-get install qemu-system-x86" % _QEMU)
-    return path
-
-
-def version():
-    _, out, _ = command.output([program(), "--version"])
-    return out.splitlines()[0] if out else "unknown"
-
-
-def _firmware():
+def _firmware(program):
     """qboot starts the kernel a second earlier than the default BIOS, if there."""
-    for folder in ("/usr/share/qemu", "/usr/share/seabios", "/usr/local/share/qemu"):
-        if glob.glob(folder + "/qboot.rom"):
-            return ["-bios", "qboot.rom"]
-    return []
+    return ["-bios", "qboot.rom"] if program.has_file("qboot.rom") else []
 
 
-def argv(accel, feature, cpus, memory_mib, kernel, initrd, console, results, extra=""):
-    """The command line of a machine with @accel; @feature: the CPU to emulate."""
-    return [program(), "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-            *_accel(accel, feature), "-smp", str(cpus), "-m", "%dM" % memory_mib, *_firmware(),
-            "-kernel", str(kernel), "-initrd", str(initrd),
+def argv(program, accel, feature, cpus, memory_mib, kernel, initrd, console, results, extra=""):
+    """The command line of a machine of @program with @accel; @feature: the CPU to emulate."""
+    return [program.path, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+            *_accel(accel, feature), "-smp", str(cpus), "-m", "%dM" % memory_mib,
+            *_firmware(program), "-kernel", str(kernel), "-initrd", str(initrd),
             "-append", (KERNEL_ARGS + " " + extra).strip(),
             "-serial", console, "-serial", results]
 
@@ -65,16 +44,18 @@ def argv(accel, feature, cpus, memory_mib, kernel, initrd, console, results, ext
 class Qemu:
     """A machine: what a session needs to run a guest on it.
 
-    @kind: as in MACHINE=; @name, @reason: acceleration; @slow: factor for
-    every time limit; @clean_exits: exit codes after a guest powered off.
+    @kind: as in MACHINE=; @title: for people; @name, @reason: acceleration; @slow:
+    factor for every time limit; @clean_exits: exit codes after a guest powered off.
     """
 
     kind = "qemu"
     slow = 1
     clean_exits = (0,)
 
-    def __init__(self, cpus, choice, feature):
+    def __init__(self, cpus, choice, feature, program):
         self.cpus = cpus
+        self.program = program
+        self.title = str(program)
         self.feature = feature
         self.name = choice.name
         self.reason = choice.reason
@@ -83,22 +64,24 @@ class Qemu:
         return "%s (%s)" % (self.name, self.reason)
 
     def version(self):
-        return version()
+        return self.program.line
 
     def prepare(self, folder, memory_mib, extra=""):
         """Leave qemu-cmd in @folder, where bzImage and initrd are; returns the
         command line, to be run there.
         """
-        args = (self.name, self.feature, self.cpus, memory_mib, "bzImage", "initrd")
-        _write_command(folder / "qemu-cmd", argv(*args, "stdio", "file:results.again", extra))
+        args = (self.program, self.name, self.feature, self.cpus, memory_mib, "bzImage",
+                "initrd")
+        _write_command(folder / "qemu-cmd", self.program,
+                       argv(*args, "stdio", "file:results.again", extra))
         return argv(*args, "file:console.log", "file:results", extra)
 
 
-def _write_command(path, words):
+def _write_command(path, program, words):
     """A script next to the run's log that boots the same guest again."""
     lines = ["#!/bin/sh",
              "# Boots the guest of this run again; its console comes to the terminal,",
-             "# its results go to results.again.",
+             "# its results go to results.again. %s" % program,
              'cd "$(dirname "$0")" || exit 3',
              "exec " + " \\\n\t".join(shlex.quote(w) for w in words) + ' "$@"']
     with open(path, "w", encoding="utf-8") as f:

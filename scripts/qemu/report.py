@@ -9,7 +9,7 @@ import subprocess
 
 from common import cache
 from common.say import say
-from qemu import judge
+from qemu import judge, stale
 
 _FORMAT = 2
 
@@ -62,6 +62,7 @@ def summary(values, kernel, machine, outcome, verdict, timings):
         "guest": {"end": outcome.end, "why": outcome.why,
                   "vmx": (outcome.words("vmx") or ["unknown"])[0],
                   "cpu": (outcome.words("cpu") or ["unknown"])[0],
+                  "stale_int3s": stale.healed(outcome),
                   "free_kib": [int(n) for n in " ".join(outcome.words("memory")).split()]},
         "repeat": repeat_command(values),
         "parameters": {k: v for k, v in sorted(vars(values).items())},

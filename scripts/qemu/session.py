@@ -9,9 +9,9 @@ import time
 from pathlib import Path
 
 from common import cache, command
-from common.say import lacking, usage
+from common.say import lacking, say, usage
 from common.settings import memory_mib
-from qemu import initramfs, watch
+from qemu import initramfs, stale, watch
 
 #: seconds; a loaded machine under TCG is slow, KASAN slower
 _BOOT, _SILENCE, _GRACE, _POWER_OFF = 90, 60, 120, 20
@@ -74,10 +74,11 @@ class Session:
         """Boot, run @job for about @seconds, return the watch.Outcome."""
         v = self.values
         params = dict(params, DRIVER_GRACE=_DRIVER_GRACE * self.machine.slow)
+        modules = {**(modules or self.ours.modules),
+                   **stale.modules(self.machine, self.kernel, v.jobs)}
         try:
-            initramfs.write(self.folder / "initrd", self.kernel,
-                            modules or self.ours.modules, self.ours.programs, job, params,
-                            replace)
+            initramfs.write(self.folder / "initrd", self.kernel, modules, self.ours.programs,
+                            job, params, replace)
             shutil.copyfile(self.kernel.image, self.folder / "bzImage")
             shutil.copyfile(self.kernel.dot_config, self.folder / "config")
         except OSError as e:
@@ -87,8 +88,13 @@ class Session:
         limits = watch.Limits(_BOOT * slow, _SILENCE * slow,
                               seconds + (_DRIVER_GRACE + _BOOT + _GRACE) * slow,
                               _POWER_OFF * slow)
-        outcome = watch.run(argv, self.folder, limits, on_text, on_message,
-                            self.machine.clean_exits)
+        run = lambda: watch.run(argv, self.folder, limits, on_text, on_message,
+                                self.machine.clean_exits)
+        outcome = run()
+        if stale.ended(self.machine, outcome):
+            say("  the guest died of an int3 before anything of ours was in it, which QEMU's "
+                "emulator may do: booting it again")
+            outcome = run()
         for name, text in outcome.files.items():
             (self.folder / name).write_text(text)
         if not v.keep:

@@ -2,6 +2,7 @@
 // Id: mirror-split-rcu-bug
 // Title: the page table is looked at after RCU has been dropped
 // Base: mirror-split
+// Quick: yes
 // File: arch/x86/kvm/mmu/tdp_mmu.c
 // Ops: split_write=100,recover=100,map_craft=50,zap_leafs=2,unmap=1
 // Expect: R1

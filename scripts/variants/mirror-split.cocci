@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 // Id: mirror-split
 // Title: huge mirror SPTEs can be split and promoted
+// Quick: yes
 // File: arch/x86/kvm/mmu/tdp_mmu.c arch/x86/kvm/mmu/mmu.c
 // Ops: split_write=100,recover=100,map_craft=50,zap_leafs=2,unmap=1
 //

@@ -117,7 +117,7 @@ static void zap(int gfn)
 	/* The host uses the page, and another guest page gets it. */
 	memset(tdxm_env_va(s.page[gfn]), 0x33, 64);
 	s.mirror[gfn] = MIRROR_NONE;
-	s.zaps++;
+	__atomic_fetch_add(&s.zaps, 1, __ATOMIC_RELAXED);
 }
 
 /* Zap a page or two under mmu_lock for write, and shuffle the free pages. */
@@ -275,7 +275,7 @@ static void *life_thread(void *arg)
 			error(TDH_MNG_CREATE, own.last.rax);
 			return NULL;
 		}
-		s.tds++;
+		__atomic_fetch_add(&s.tds, 1, __ATOMIC_RELAXED);
 		nanosleep(&pause, NULL);
 	}
 	return NULL;
@@ -309,7 +309,18 @@ static int setup(enum bug bug, u32 hold_ns, u32 busy_one_in)
 	return tdxm_inject_busy(s.h.m, busy_one_in);
 }
 
-/* Run until time is up or, with a bug, until somebody has noticed. */
+static bool busy_enough(bool life)
+{
+	return __atomic_load_n(&s.zaps, __ATOMIC_RELAXED) > 50 &&
+	       (!life || __atomic_load_n(&s.tds, __ATOMIC_RELAXED) > 2) &&
+	       host_counter(&s.h, "guest.tlb_hit") > 100 &&
+	       host_counter(&s.h, "guest.accept") > 50;
+}
+
+/*
+ * Run until time is up and enough has happened (on a busy machine that takes
+ * longer) or, with a bug, until somebody has noticed.
+ */
 static void run_threads(bool life)
 {
 	pthread_t t[NR_VCPUS + 2];
@@ -322,10 +333,11 @@ static void run_threads(bool life)
 	pthread_create(&t[NR_VCPUS], NULL, zap_thread, NULL);
 	if (life)
 		pthread_create(&t[NR_VCPUS + 1], NULL, life_thread, NULL);
-	for (ms = 0; ms < (s.bug ? 20000 : STRESS_MS); ms += 10) {
+	for (ms = 0; ms < 30000; ms += 10) {
 		nanosleep(&tick, NULL);
-		if (s.bug && (__atomic_load_n(&s.errors, __ATOMIC_SEQ_CST) ||
-			      __atomic_load_n(&s.h.findings, __ATOMIC_SEQ_CST)))
+		if (__atomic_load_n(&s.errors, __ATOMIC_SEQ_CST) ||
+		    __atomic_load_n(&s.h.findings, __ATOMIC_SEQ_CST) ||
+		    (!s.bug && ms >= STRESS_MS && busy_enough(life)))
 			break;
 	}
 	__atomic_store_n(&s.stop, 1, __ATOMIC_SEQ_CST);

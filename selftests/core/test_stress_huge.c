@@ -57,6 +57,7 @@ static struct {
 	struct test_td td;
 	enum bug bug;
 	bool shared;		/* regions are changed with mmu_lock held for read */
+	bool interrupts;	/* BUSY is injected: DEMOTE is interrupted, too */
 	int stop, errors;
 	u64 first_error;
 	u32 first_leaf;
@@ -478,6 +479,7 @@ static int setup(enum bug bug, bool shared, u32 hold_ns, u32 busy_one_in)
 	memset(&s, 0, sizeof(s));
 	s.bug = bug;
 	s.shared = shared;
+	s.interrupts = busy_one_in;
 	pthread_rwlock_init(&s.mmu_lock, NULL);
 	pthread_mutex_init(&s.track_lock, NULL);
 	cfg.hold_ns = hold_ns;
@@ -501,7 +503,11 @@ static bool busy_enough(void)
 	return __atomic_load_n(&s.splits, __ATOMIC_RELAXED) > 20 &&
 	       __atomic_load_n(&s.merges, __ATOMIC_RELAXED) > 5 &&
 	       __atomic_load_n(&s.refused, __ATOMIC_RELAXED) > 0 &&
-	       __atomic_load_n(&s.huge_maps, __ATOMIC_RELAXED) > 5;
+	       __atomic_load_n(&s.zaps, __ATOMIC_RELAXED) > 20 &&
+	       __atomic_load_n(&s.huge_maps, __ATOMIC_RELAXED) > 5 &&
+	       (!s.interrupts || __atomic_load_n(&s.interrupted, __ATOMIC_RELAXED) > 0) &&
+	       host_counter(&s.h, "guest.tlb_hit") > 100 &&
+	       host_counter(&s.h, "guest.accept") > 20;
 }
 
 /*

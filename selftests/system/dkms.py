@@ -19,19 +19,9 @@ sys.path.insert(0, str(REPO / "scripts"))
 from common import cache                # noqa: E402
 from common.say import Problem          # noqa: E402
 from kernel.apt import Apt              # noqa: E402
+from said import plan, result          # noqa: E402
 
-COUNT = 0
 _NAME = "tdp_stress"
-
-
-def result(good, title, *why):
-    global COUNT
-    COUNT += 1
-    print("%s %d - %s" % ("ok" if good else "not ok", COUNT, title), flush=True)
-    if not good:
-        for line in why:
-            print("# %s" % line, flush=True)
-    return good
 
 
 def find_dkms():
@@ -113,7 +103,7 @@ def main():
     code, said = dkms.run("remove")
     result(code == 0 and not dkms.modules(dkms.installed) and not dkms.modules(dkms.tree),
            "dkms remove leaves nothing", said)
-    print("1..%d" % COUNT)
+    plan()
     return 0
 
 

@@ -14,23 +14,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from said import plan, result, skip
+
 REPO = Path(__file__).resolve().parents[2]
-COUNT = 0
-
-
-def result(good, title, *why):
-    global COUNT
-    COUNT += 1
-    print("%s %d - %s" % ("ok" if good else "not ok", COUNT, title), flush=True)
-    if not good:
-        for line in why:
-            print("# %s" % line, flush=True)
-
-
-def skip(title, reason):
-    global COUNT
-    COUNT += 1
-    print("ok %d - %s # SKIP %s" % (COUNT, title, reason), flush=True)
 
 
 def front_door(target="run", timeout=120, **variables):
@@ -77,6 +63,7 @@ def variables():
             ("FLAVOUR", "debug", "FLAVOUR=debug: must be one of"),
             ("ACCEL", "hvf", "ACCEL=hvf: must be one of"),
             ("MACHINE", "pc", "MACHINE=pc: must be one of"),
+            ("QEMU", "nonsense", "QEMU=nonsense: must be a program that exists"),
             ("CPUS", "1", "CPUS=1: must be a number from 2"),
             ("KVER", "6.1", "KVER=6.1: must be 7.2 or 7.3"),
             ("STUB", "busy", "STUB=busy: must be a list"),
@@ -130,6 +117,8 @@ def backends():
              {"KERNEL": "debian", "FLAVOUR": "plain"}),
             ("VARIANT=mirror-split goes with a kernel that is built",
              {"KERNEL": "debian", "VARIANT": "mirror-split"}),
+            ("QEMU=.*/sh goes with MACHINE=qemu", {"QEMU": "/bin/sh", "MACHINE": "bochs"}),
+            ("QEMU: there is no machine with WHERE=uml", {"QEMU": "/bin/sh", "WHERE": "uml"}),
             ("KVER=6.12: a kernel that is built here", {"KVER": "6.12"})):
         refused(" ".join("%s=%s" % v for v in variables_.items()), 2, words, **variables_)
 
@@ -273,7 +262,7 @@ def main():
     modules(tree)
     no_network()
     disk_full(tree)
-    print("1..%d" % COUNT)
+    plan()
     return 0
 
 

@@ -14,17 +14,8 @@ REPO = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPO / "scripts"))
 
 from kunit import ktap, shadow          # noqa: E402
+from said import plan, result          # noqa: E402
 
-COUNT = 0
-
-
-def result(good, title, *why):
-    global COUNT
-    COUNT += 1
-    print("%s %d - %s" % ("ok" if good else "not ok", COUNT, title), flush=True)
-    if not good:
-        for line in why:
-            print("# %s" % line)
 
 
 def equal(got, wanted, title):
@@ -199,4 +190,4 @@ def trees():
 
 for part in (results, splats, crashes, trees):
     part()
-print("1..%d" % COUNT)
+plan()

@@ -16,8 +16,8 @@ sys.path.insert(0, str(REPO / "scripts"))
 
 from common.say import EXIT_BUILD, Problem      # noqa: E402
 from kernel import build, source                # noqa: E402
+from said import plan, result          # noqa: E402
 
-COUNT = 0
 _MAKE = r"""#!/bin/sh
 # notes its targets; makes what a build would leave
 for word; do
@@ -35,15 +35,6 @@ for m in kvm kvm-intel kvm-amd; do touch "$out/arch/x86/kvm/$m.ko"; done
 touch "$out/arch/x86/kvm/mmu/tdp_mmu.o"
 echo "deps := $PWD/arch/x86/kvm/mmu/tdp_mmu.c" > "$out/arch/x86/kvm/mmu/.tdp_mmu.o.cmd"
 """
-
-
-def result(good, title, *why):
-    global COUNT
-    COUNT += 1
-    print("%s %d - %s" % ("ok" if good else "not ok", COUNT, title), flush=True)
-    if not good:
-        for line in why:
-            print("# %s" % line)
 
 
 class World:
@@ -148,7 +139,7 @@ def main():
         got, kernel = w.targets()
         check(got == ["modules"], "what failed is built the next time", got)
     sys.stdout = stdout
-    print("1..%d" % COUNT)
+    plan()
     return 0
 
 

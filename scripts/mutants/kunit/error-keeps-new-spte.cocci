@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 // Id: error-keeps-new-spte
 // Title: the old SPTE is not restored when the external operation fails
+// Quick: yes
 // File: arch/x86/kvm/mmu/tdp_mmu.c
 // Expect: tdp_mmu_frozen.error_restores_none
 // History: e49ee13ad592 "Handle SEPT zap error due to page add error in premap"

@@ -38,6 +38,17 @@
 #include <linux/srcu.h>
 #include <linux/types.h>
 
+/*
+ * With PREEMPT, cond_resched() leaves it to the end of an interrupt, where UML preempts
+ * nobody: without locks to give up, KVM's loops would keep a CPU for ever.
+ */
+#undef cond_resched
+#define cond_resched() ({			\
+	__might_resched(__FILE__, __LINE__, 0);	\
+	preempt_check_resched();		\
+	0;					\
+})
+
 #include <linux/kvm.h>
 #include <linux/kvm_types.h>
 

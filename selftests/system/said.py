@@ -1,0 +1,27 @@
+# SPDX-License-Identifier: GPL-2.0
+"""TAP, as the test programs in this folder print it. Must not know what is tested."""
+
+_said = {"results": 0}
+
+
+def _number():
+    _said["results"] += 1
+    return _said["results"]
+
+
+def result(good, title, *why):
+    """One result; @why is printed if it is not @good. Returns @good."""
+    print("%s %d - %s" % ("ok" if good else "not ok", _number(), title), flush=True)
+    if not good:
+        for line in why:
+            print("# %s" % line, flush=True)
+    return good
+
+
+def skip(title, reason):
+    print("ok %d - %s # SKIP %s" % (_number(), title, reason), flush=True)
+
+
+def plan():
+    """The last line: how many there were."""
+    print("1..%d" % _said["results"], flush=True)
