@@ -56,7 +56,7 @@ def uml_stress(values, results):
 
 def _program(results, name, argv, **kwargs):
     """A test program that prints TAP."""
-    log = cache.folder("log") / "check.log"
+    log = cache.folder("log") / ("check-%s.log" % re.sub(r"\W+", "-", name).strip("-"))
     log.write_text("")
     step = Step(name)
     code = command.logged(argv, log, tick=lambda: step.progress("running"), timeout=1800, **kwargs)

@@ -15,6 +15,7 @@ from common import cache, command, packages
 from common.say import EXIT_FAILURE, EXIT_PASS, main, say, usage
 from common.settings import Values
 from kernel import ours
+from mutants import mutant
 from qemu import dmesg, judge, report, session
 import run as front
 
@@ -31,8 +32,8 @@ _GRACE = 60
 #: what the programs take from the environment, handed on to the guest
 _WISHES = ("TDP_STRESS_FUZZ_CALLS", "TDP_STRESS_KILLS", "TDP_STRESS_RACE_MS",
            "TDP_STRESS_RELOADS")
-#: variants of other machines than the one that a backend is booted on
-_NOT = {"tdx": ("external", "real"), "external": ("emulated", "real")}
+#: what the variants begin with that are for the machine that a backend is booted on
+_VARIANTS = {"tdx": "emulated", "external": "external"}
 #: what a program takes, roughly
 _SECONDS_EACH = 60
 #: unless CPUS= says otherwise: a held thread, one that spins for it, one that looks, one more
@@ -50,12 +51,18 @@ def timeout():
     return int(re.search(r"^timeout=(\d+)$", (_FOLDER / "settings").read_text(), re.M).group(1))
 
 
+def listed(program):
+    """([variant], [test]) of a built program."""
+    _, _, text = command.output([program, "-l"])
+    # three columns, each of which may be empty
+    rows = [line for line in text.splitlines() if not line.startswith(("#", "-"))]
+    return tuple([row[at].strip() for row in rows if row[at].strip()]
+                 for at in (slice(21, 46), slice(47, None)))
+
+
 def tests(program):
     """Names of a built program's tests."""
-    _, _, listed = command.output([program, "-l"])
-    # three columns, the first two of which may be empty
-    return [line[47:].strip() for line in listed.splitlines() if not line.startswith(("#", "-"))
-            and line[47:].strip()]
+    return listed(program)[1]
 
 
 def choose(pattern, built):
@@ -145,8 +152,17 @@ def wishes():
     return " ".join("%s=%s" % pair for pair in sorted(found.items()))
 
 
-def boot(guest, values, chosen, on_text):
-    """Run the programs on one backend; [Result]."""
+def not_here(program, backend_name):
+    """The harness's arguments that leave out variants of other backends."""
+    return "".join("-V %s " % v for v in listed(program)[0]
+                   if v.partition("_")[0] != _VARIANTS[backend_name])
+
+
+def boot(guest, values, chosen, on_text, replace=None):
+    """Run the programs on one backend; [Result], outcome.
+
+    @replace: modules of KVM to take instead of the kernel's own
+    """
     what = front.get_backend(values)
     # nothing fails but what a test makes fail, unless that is asked for
     if "BUSY" not in values.given:
@@ -154,21 +170,25 @@ def boot(guest, values, chosen, on_text):
     params = what.params(values)
     if what.name == "external":
         params["STRESS_PARAMS"] += " vms=0 duration=0"
-    others = "".join("-V %s " % v for v in _NOT[what.name])
-    params.update({"ARGS_" + name: others + args for name, args in chosen.items()},
+    params.update({"ARGS_" + name: not_here(guest.ours.programs["kselftest/" + name], what.name) +
+                   args for name, args in chosen.items()},
                   LOAD=what.name, PROGRAMS=" ".join(chosen), LIMIT=timeout() + _GRACE,
                   WISHES=wishes())
     outcome = guest.boot("kselftest", params, _SECONDS_EACH * len(chosen) + timeout(),
-                         on_text=on_text)
+                         on_text=on_text, replace=replace)
     results = []
-    codes = dict(line.split() for line in outcome.words("program"))
+    codes = {name: int(code) for name, code, _ in ended(outcome)}
     for name in chosen:
         if name in codes:
-            results += read(what.name, name, int(codes[name]),
-                            outcome.files.get("%s.tap" % name, ""))
+            results += read(what.name, name, codes[name], outcome.files.get("%s.tap" % name, ""))
         else:
             results.append(Result(what.name, name, "it was not run", True))
     return results + _whole(outcome, what.name), outcome
+
+
+def ended(outcome):
+    """[[program, its exit code, how long it took in seconds]], as it said itself."""
+    return [line.split() for line in outcome.words("program")]
 
 
 def merge(results):
@@ -180,6 +200,14 @@ def merge(results):
         if not old or order.index(r.word) > order.index(old.word):
             merged[r.title] = r
     return merged
+
+
+def say_durations(took):
+    """@took: {backend: {program: seconds}}; the slowest first."""
+    names = {n: sum(t.get(n, 0) for t in took.values()) for t in took.values() for n in t}
+    for name in sorted(names, key=names.get, reverse=True):
+        say("# took: %-26s %s" % (name, ", ".join(
+            "%s %5.1f s" % (b, t[name]) for b, t in took.items() if name in t)))
 
 
 def summary(results, folders, seconds):
@@ -205,6 +233,8 @@ def backends(values):
     """Values for each backend that is asked for."""
     asked = os.environ.get("BACKEND", "auto").strip()
     names = [asked] if asked in ("tdx", "external") else ["tdx", "external"]
+    if values.variant:
+        names = ["external"]
     every = []
     for name in names:
         one = values.external() if name == "external" else copy.copy(values)
@@ -229,10 +259,11 @@ def build(values, kernel):
     return ours.kselftests(kernel, values.jobs, programs())
 
 
-def everything(values, kernel, results, folder_of, on_text=say):
+def everything(values, kernel, results, folder_of, on_text=say, took=None):
     """All backends asked for, results to @results; returns folders.
 
-    @folder_of(values): where a boot leaves its files; @on_text: sees each line of TAP.
+    @folder_of(values): where a boot leaves its files; @on_text: sees each line of TAP;
+    @took: gets {program: seconds} of each backend.
     """
     built = build(values, kernel)
     chosen = choose(values.filter, built)
@@ -247,13 +278,17 @@ def everything(values, kernel, results, folder_of, on_text=say):
             one.backend, len(chosen), machine.kind, machine.cpus, machine))
         guest = session.Session(one, kernel, ours.Ours(modules, {
             "kselftest/" + name: built[name] for name in chosen}), machine, folder)
-        found, outcome = boot(guest, one, chosen, on_text)
+        found, outcome = boot(guest, one, chosen, on_text, front.get_variant(one, kernel))
+        seconds = {name: float(s) for name, _, s in ended(outcome)}
+        if took is not None:
+            took[one.backend] = seconds
         if outcome.end != "finished":
             for line in guest.last_console_lines():
                 say("    | " + line)
         results += found
         report.write_json(folder / "summary.json", {
             "backend": one.backend, "seed": one.seed, "kernel": kernel.release, "end": outcome.end,
+            "variant": one.variant, "seconds": seconds,
             "results": [{"title": r.title, "result": r.word, "reason": r.reason}
                         for r in found]})
     return folders
@@ -263,13 +298,18 @@ def kselftest():
     start = time.monotonic()
     values = Values()
     check(values)
-    packages.need(bochs=values.machine == "bochs")
+    packages.need(bochs=values.machine == "bochs", mutants=bool(values.variant))
+    if values.variant:
+        # one that does not exist is refused now
+        mutant.variant(values.variant)
     kernel = front.get_kernel(values)
-    say("tdp_stress: kselftest, SEED=%d, Linux %s, %s" % (values.seed, kernel.release,
-                                                         kernel.config_name))
-    results = []
+    say("tdp_stress: kselftest, SEED=%d, Linux %s, %s%s" % (
+        values.seed, kernel.release, kernel.config_name,
+        ", VARIANT=%s" % values.variant if values.variant else ""))
+    results, took = [], {}
     folders = everything(values, kernel, results,
-                         lambda v: session.new_folder(v, "kselftest-%s-" % v.backend))
+                         lambda v: session.new_folder(v, "kselftest-%s-" % v.backend), took=took)
+    say_durations(took)
     return summary(results, folders, time.monotonic() - start)
 
 

@@ -9,6 +9,36 @@ import re
 from common.say import EXIT_FAILURE, EXIT_PASS, say
 
 
+_SAID = 12      # lines of a failure that are shown
+
+
+class _Line:
+    """A result of another program's, and what that has said about it, before or after."""
+
+    def __init__(self, m, said):
+        self.indent, self.bad, self.title = m.groups()
+        self.said = said
+
+
+def _lines(text):
+    line, said, behind = None, [], False
+    for part in text.splitlines():
+        m = re.match(r"( *)(not )?ok\b[ \d]*-? *(.*)", part)
+        if m:
+            if line:
+                yield line
+            line, said, behind = _Line(m, said[-_SAID:]), [], True
+        elif re.match(r" *# +RUN ", part):
+            # the harness: what comes now is the next one's, before its result
+            said, behind = [], False
+        elif re.match(r" *#", part):
+            said.append(part.strip(" #"))
+            if behind and len(line.said) < _SAID:
+                line.said.append(said[-1])
+    if line:
+        yield line
+
+
 class Results:
     def __init__(self):
         self.passed = 0
@@ -44,18 +74,18 @@ class Results:
         Where there are subtests (indented), they are what counts; the line
         above them only if it is the one that failed.
         """
-        lines = [m for m in (re.match(r"( *)(not )?ok\b[ \d]*-? *(.*)", line)
-                             for line in text.splitlines()) if m]
-        subtests = any(m.group(1) for m in lines)
+        lines = list(_lines(text))
+        subtests = any(line.indent for line in lines)
         failures = len(self.failed)
-        for indent, bad, title in (m.groups() for m in lines):
-            title, _, reason = re.sub(r"#\s*skip\b", "#SKIP", title, flags=re.I).partition("#SKIP")
+        for line in lines:
+            title, _, reason = re.sub(r"#\s*skip\b", "#SKIP", line.title,
+                                      flags=re.I).partition("#SKIP")
             title = "%s: %s" % (name, title.strip() or "the rest")
             if reason:
                 self.skip(title, reason.strip())
-            elif bad:
-                self.not_ok(title)
-            elif indent or not subtests:
+            elif line.bad:
+                self.not_ok(title, *line.said)
+            elif line.indent or not subtests:
                 self.ok(title)
         if not lines:
             self.not_ok(name, "no test result; exit code %d" % code, *text.splitlines()[-5:])

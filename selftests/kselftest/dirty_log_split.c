@@ -4,8 +4,6 @@
  * cleared, or leaves that to the guest's writes; and makes them huge again when it
  * ends. What is mapped stays the same all along.
  */
-#include <fcntl.h>
-
 #include "ks_test.h"
 
 KS_FIXTURE(dirty_log_split);
@@ -51,16 +49,6 @@ static int manual(struct td *vm, u64 how)
 	};
 
 	return td_ioctl(TD_CALL_ENABLE_CAP, vm->vm_fd, KVM_ENABLE_CAP, &cap);
-}
-
-static bool set_eager(char value, char *old)
-{
-	int fd = open(EAGER, O_RDWR | O_CLOEXEC);
-	bool ok = fd >= 0 && (!old || read(fd, old, 1) == 1) && pwrite(fd, &value, 1, 0) == 1;
-
-	if (fd >= 0)
-		close(fd);
-	return ok;
 }
 
 TEST_KS(dirty_log_split, at_once)
@@ -140,16 +128,18 @@ TEST_KS(dirty_log_split, when_cleared)
 /* With eager splitting off, huge leafs are write-protected as they are. */
 TEST_KS(dirty_log_split, not_eager)
 {
-	char old;
+	struct ks_param eager = { EAGER, "N" };
+	struct ks_params params = { .list = &eager, .nr = 1 };
+	const char *why = ks_params_set(&params, &self->ks);
 
+	if (why)
+		SKIP(return, "%s", why);
 	KS_START_HUGE();
-	if (!set_eager('N', &old))
-		SKIP(return, "cannot write %s", EAGER);
 	ASSERT_CALL(log_on(&self->vm));
-	EXPECT_TRUE(set_eager(old, NULL));
 	EXPECT_LEAFS(KS_HUGE_LEAFS);
 	ASSERT_CALL(log_off(&self->vm));
 	EXPECT_LEAFS(KS_HUGE_LEAFS);
+	EXPECT_TRUE(ks_params_put_back(&params));
 }
 
 /* A write fault of the slot's page @page, by way of @op. */

@@ -4,70 +4,23 @@
  * shared memory, and KVM's worker gives the small ones up later, so that the next
  * fault maps it huge again.
  */
-#include <fcntl.h>
-
 #include "ks_test.h"
 
 #define PARAMETERS	"/sys/module/kvm/parameters/"
-#define NR_PARAMETERS	3
-#define VALUE		32	/* bytes of one */
 #define OP(nr)		(1ULL << TDP_STRESS_OP_##nr)
 #define RECOVERS_MS	20000
 
 /* Recovery: all of the splits, every 50 ms, by KVM's worker. */
-static const struct {
-	const char *name;
-	const char *value;
-} wanted[NR_PARAMETERS] = {
-	{ "nx_huge_pages_recovery_period_ms", "50" },
-	{ "nx_huge_pages_recovery_ratio", "1" },
-	{ "nx_huge_pages", "force" },
+static struct ks_param wanted[] = {
+	{ PARAMETERS "nx_huge_pages_recovery_period_ms", "50" },
+	{ PARAMETERS "nx_huge_pages_recovery_ratio", "1" },
+	{ PARAMETERS "nx_huge_pages", "force" },
 };
-
-static int open_parameter(const char *name, int mode)
-{
-	char path[96];
-
-	snprintf(path, sizeof(path), PARAMETERS "%s", name);
-	return open(path, mode | O_CLOEXEC);
-}
-
-static bool get(const char *name, char *value, size_t size)
-{
-	int fd = open_parameter(name, O_RDONLY);
-	ssize_t n = fd < 0 ? -1 : read(fd, value, size - 1);
-
-	if (fd >= 0)
-		close(fd);
-	if (n > 0)
-		value[n] = '\0';
-	return n > 0;
-}
-
-static bool set(const char *name, const char *value)
-{
-	int fd = open_parameter(name, O_WRONLY);
-	bool ok = fd >= 0 && write(fd, value, strlen(value)) > 0;
-
-	if (fd >= 0)
-		close(fd);
-	return ok;
-}
-
-static bool put_back(char old[][VALUE], unsigned int nr)
-{
-	bool ok = true;
-
-	while (nr-- > 0)
-		ok &= set(wanted[nr].name, old[nr]);
-	return ok;
-}
 
 FIXTURE(nx_recovery) {
 	struct ks ks;
 	struct td vm;
-	char old[NR_PARAMETERS][VALUE];
-	unsigned int nr_set;
+	struct ks_params params;
 };
 
 FIXTURE_VARIANT(nx_recovery) { enum ks_backend backend; };
@@ -78,30 +31,26 @@ FIXTURE_VARIANT_ADD(nx_recovery, real) { .backend = KS_REAL };
 /* Before the VM: a switch of nx_huge_pages invalidates the roots of all. */
 FIXTURE_SETUP(nx_recovery)
 {
-	const char *lacks;
-	unsigned int i;
+	const char *why;
 
 	KS_SETUP();
 	KS_NEEDS(0, OP(MAP), 0, 0);
-	for (i = 0; i < NR_PARAMETERS; i++) {
-		if (!get(wanted[i].name, self->old[i], sizeof(self->old[i])))
-			SKIP(return, "cannot read " PARAMETERS "%s", wanted[i].name);
-		ASSERT_TRUE(set(wanted[i].name, wanted[i].value));
-		self->nr_set++;
-	}
+	self->params = (struct ks_params) { .list = wanted, .nr = ARRAY_SIZE(wanted) };
+	why = ks_params_set(&self->params, &self->ks);
 	/* only now, for it is there while the mitigation is on */
-	lacks = ks_lacks(&self->ks, TDP_STRESS_FEATURE_NX, 0, 0, 0);
-	if (!lacks)
+	if (!why)
+		why = ks_lacks(&self->ks, TDP_STRESS_FEATURE_NX, 0, 0, 0);
+	if (!why)
 		return;
-	put_back(self->old, self->nr_set);
-	SKIP(return, "%s", lacks);
+	ks_params_put_back(&self->params);
+	SKIP(return, "%s", why);
 }
 
 FIXTURE_TEARDOWN(nx_recovery)
 {
 	EXPECT_SOUND(ks_check(&self->ks));
 	td_destroy(&self->vm);
-	EXPECT_TRUE(put_back(self->old, self->nr_set));
+	EXPECT_TRUE(ks_params_put_back(&self->params));
 	EXPECT_SOUND(ks_close(&self->ks));
 }
 

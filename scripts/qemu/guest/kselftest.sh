@@ -2,8 +2,8 @@
 # The job behind make kselftest: load one backend, run each program as kselftest's
 # runner would (its folder, its settings, TAP), tell its lines as they come.
 #
-#   @program NAME CODE    exit code; 124: not in time
-#   @file NAME.tap        all that it said
+#   @program NAME CODE SECONDS    exit code, 124: not in time; how long it took
+#   @file NAME.tap                all that it said
 
 . /external-lib.sh
 
@@ -20,12 +20,31 @@ load_backend()
 # its lines, without those that only say that a test begins or has passed
 follow()
 {
-	tail -f "$1" | while read -r line; do
+	while IFS= read -r line || [ -n "$line" ]; do
+		echo "$line"
 		case "$line" in
 		"#  RUN "* | "# "*" OK  "* | "") ;;
 		*) tell "$line" ;;
 		esac
 	done
+	touch /tmp/.told
+}
+
+# who cannot be killed may have something to say for ever
+wait_told()
+{
+	patience=100
+	while [ ! -f /tmp/.told ] && [ $patience -gt 0 ]; do
+		sleep 0.1
+		patience=$((patience - 1))
+	done
+	kill $teller 2>/dev/null
+	rm -f /tmp/.told
+}
+
+now()
+{
+	cut -d' ' -f1 /proc/uptime
 }
 
 # a program that was killed leaves the processes that it tested with
@@ -43,22 +62,22 @@ run_program()
 	eval "args=\$ARGS_$1"
 	mark "program $1"
 	tell "# selftests: kselftest: $1"
-	: > "/tmp/$1.tap"
-	follow "/tmp/$1.tap" &
+	follow < /tmp/said > "/tmp/$1.tap" &
 	teller=$!
 	cd /kselftest || return
-	with_limit "$LIMIT" "./$1" $args > "/tmp/$1.tap" 2>&1
+	began=$(now)
+	# the watchdog is not to have the pipe, too
+	with_limit "$LIMIT" sh -c "exec ./$1 $args > /tmp/said 2>&1"
 	code=$?
+	ended=$(now)
 	cd /
 	end_leftovers "$1"
-	# tail looks once a second
-	sleep 1.2
-	kill $teller 2>/dev/null
-	pkill -P $teller 2>/dev/null
+	wait_told
 	send_file "$1.tap" "/tmp/$1.tap"
-	send "@program $1 $code"
+	send "@program $1 $code $(echo "$began $ended" | awk '{ printf "%.1f", $2 - $1 }')"
 }
 
+mkfifo /tmp/said
 mark begin
 export TDP_STRESS_SEED="$SEED" $WISHES
 # module_unload loads it again

@@ -101,6 +101,63 @@ int ks_inject(struct ks *ks, u32 kind, u32 what, u32 mode, u32 value, u64 status
 s64 ks_injected(struct ks *ks, u32 kind, u32 what);
 int ks_inject_nothing(struct ks *ks);
 
+/* --- module parameters of the machine's --- */
+
+/* Name of the process that puts parameters back when a test has been killed. */
+#define KS_GUARD	"ks-guard"
+
+/**
+ * struct ks_param - one parameter
+ * @path: its file
+ * @value: what it is to be
+ * @old: what it was
+ */
+struct ks_param {
+	const char *path;
+	const char *value;
+	char old[32];
+};
+
+/**
+ * struct ks_params - those that a test changes
+ * @list: parameters, in the order in which they are set
+ * @nr: length of @list
+ * @pipe: its end tells @guard that nobody needs them any more
+ * @guard: process that puts them back; 0: there is none
+ */
+struct ks_params {
+	struct ks_param *list;
+	unsigned int nr;
+	int pipe;
+	pid_t guard;
+};
+
+const char *ks_params_set(struct ks_params *params, struct ks *ks);
+bool ks_params_put_back(struct ks_params *params);
+
+/* --- other programs --- */
+
+#define KS_PROGRAM	48	/* bytes of a name */
+
+/**
+ * struct ks_victim - a test of another program
+ * @program: the program's file, beside this one's
+ * @test: its name
+ * @pid: of the program; 0: it does not run
+ * @said: file with what it has printed
+ */
+struct ks_victim {
+	char program[KS_PROGRAM];
+	char test[KS_PROGRAM];
+	pid_t pid;
+	int said;
+};
+
+unsigned int ks_victims(struct ks_victim *list, unsigned int max, const char *but);
+int ks_victim_start(struct ks_victim *victim, const char *variant);
+int ks_victim_kill(struct ks_victim *victim, bool test_first);
+void ks_victim_last_words(const struct ks_victim *victim, char *text, size_t size);
+
 /* --- races --- */
 
 /* Where shared memory may be: in the guest's range, and in the mobile slot's places. */
