@@ -333,7 +333,7 @@ static void run_threads(bool life)
 	pthread_create(&t[NR_VCPUS], NULL, zap_thread, NULL);
 	if (life)
 		pthread_create(&t[NR_VCPUS + 1], NULL, life_thread, NULL);
-	for (ms = 0; ms < 30000; ms += 10) {
+	for (ms = 0; ms < 90000; ms += 10) {
 		nanosleep(&tick, NULL);
 		if (__atomic_load_n(&s.errors, __ATOMIC_SEQ_CST) ||
 		    __atomic_load_n(&s.h.findings, __ATOMIC_SEQ_CST) ||
@@ -523,7 +523,7 @@ TEST(what_can_be_removed_is_in_no_tlb)
 	s.h.guest = use_page;
 	for (i = 0; i < ARRAY_SIZE(threads); i++)
 		pthread_create(&t[i], NULL, threads[i], NULL);
-	for (ms = 0; ms < 30000; ms += 10) {
+	for (ms = 0; ms < 90000; ms += 10) {
 		nanosleep(&tick, NULL);
 		if (__atomic_load_n(&s.errors, __ATOMIC_SEQ_CST) ||
 		    (ms >= STRESS_MS && __atomic_load_n(&s.zaps, __ATOMIC_RELAXED) > 50))

@@ -528,7 +528,7 @@ static void run_threads(void)
 	/* With mmu_lock held for read tables go while others look: nothing to observe. */
 	if (!s.shared)
 		pthread_create(&t[n++], NULL, observer_thread, NULL);
-	for (ms = 0; ms < 30000; ms += 10) {
+	for (ms = 0; ms < 90000; ms += 10) {
 		nanosleep(&tick, NULL);
 		if (__atomic_load_n(&s.errors, __ATOMIC_SEQ_CST) ||
 		    (!s.bug && ms >= STRESS_MS && busy_enough()))

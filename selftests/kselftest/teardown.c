@@ -5,6 +5,7 @@
  * be left, and the last descriptor decides when.
  */
 #include <fcntl.h>
+#include <glob.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -19,6 +20,11 @@ KS_FIXTURE(teardown);
 /* Kills: enough for a quick run; TDP_STRESS_KILLS for more. */
 #define KILLS		20
 #define MAX_KILL_US	300000
+/* Tests of other programs take longer until they are at what they are for. */
+#define MAX_RUN_US	2400000
+#define MAX_VICTIMS	512
+/* So many may have ended by themselves for each that is killed. */
+#define EARLY		10
 #define HOLD_MS		100
 
 static const struct td_config config = { .nr_vcpus = 2, .nr_pages = PAGES };
@@ -217,5 +223,99 @@ TEST_F_TIMEOUT(teardown, by_kill, 3600)
 	TH_LOG("killed %llu times, seed %llu", kills, self->ks.seed);
 }
 
+/* What KVM's parameters are, for all of the machine. */
+static u64 parameters_now(void)
+{
+	char value[64];
+	u64 sum = 0;
+	glob_t found;
+	size_t i, j;
+
+	if (glob("/sys/module/kvm*/parameters/*", 0, NULL, &found))
+		return 0;
+	for (i = 0; i < found.gl_pathc; i++) {
+		int fd = open(found.gl_pathv[i], O_RDONLY | O_CLOEXEC);
+		ssize_t n = fd < 0 ? 0 : read(fd, value, sizeof(value));
+
+		for (j = 0; n > 0 && j < (size_t)n; j++)
+			sum = sum * 31 + (unsigned char)value[j];
+		if (fd >= 0)
+			close(fd);
+	}
+	globfree(&found);
+	return sum;
+}
+
+/* What is left of a test that was killed; NULL: nothing. */
+static const char *left_behind(struct ks *ks, u64 parameters)
+{
+	struct tdp_stress_query q = { .size = sizeof(q) };
+	const char *wrong = NULL;
+
+	if (!ks_idle(ks))
+		wrong = ks->text;
+	else if (ks_dev(ks, TDP_STRESS_QUERY, &q))
+		wrong = "TDP_STRESS_QUERY failed";
+	else if (q.live_holds)
+		wrong = "a holding point is armed";
+	else if (q.live_injects)
+		wrong = "an injection is armed";
+	else if (q.live_vms)
+		wrong = "tdp_stress.ko has a VM";
+	else if (parameters_now() != parameters)
+		wrong = "a parameter of KVM's is not what it was";
+	return wrong ?: ks_check(ks);
+}
+
+/*
+ * Any test of any program is killed at any moment. Not module_unload, which takes along
+ * what knows of it: it has a test of its own.
+ */
+TEST_F_TIMEOUT(teardown, any_program, 7200)
+{
+	static struct ks_victim victims[MAX_VICTIMS];
+	u64 kills = ks_number("TDP_STRESS_KILLS", KILLS, 100000), done = 0, early = 0;
+	unsigned int nr = ks_victims(victims, MAX_VICTIMS, " module_unload ",
+				     variant->backend == KS_EXTERNAL ? "external" :
+				     variant->backend == KS_EMULATED ? "emulated" : "real");
+	u64 parameters = parameters_now();
+	char said[512];
+	struct rng rng;
+
+	if (!nr)
+		SKIP(return, "the other programs are not beside this one");
+	rng_init(&rng, self->ks.seed, 1);
+	while (done < kills && early < EARLY * (kills + 1)) {
+		struct ks_victim *v = &victims[rng_below(&rng, nr)];
+		const char *wrong;
+		int code;
+
+		/* itself, in itself, in itself */
+		if (!strcmp(v->test, "any_program"))
+			continue;
+		ASSERT_EQ(0, ks_victim_start(v));
+		usleep(rng_below(&rng, MAX_RUN_US >> rng_below(&rng, 4)));
+		code = ks_victim_kill(v, rng_one_in(&rng, 2));
+		/* it may have told the log to expect warnings */
+		ks_expect_warnings(false);
+		ks_victim_last_words(v, said, sizeof(said));
+		ASSERT_TRUE(code == -1 || code == KSFT_PASS || code == KSFT_SKIP) {
+			TH_LOG("%s.%s, seed %llu: failed before it was killed: %s", v->program,
+			       v->test, self->ks.seed, said);
+		}
+		wrong = left_behind(&self->ks, parameters);
+		ASSERT_EQ(NULL, wrong) {
+			TH_LOG("kill %llu, %s.%s, seed %llu: %s; it had said: %s", done,
+			       v->program, v->test, self->ks.seed, wrong, said);
+		}
+		ks_victim_forget(v);
+		done += code == -1;
+		early += code != -1;
+	}
+	EXPECT_EQ(kills, done);
+	TH_LOG("killed %llu times, in any of %u tests, seed %llu; %llu had ended before", done, nr,
+	       self->ks.seed, early);
+}
+
 KS_TEST_MAIN("teardown: descriptors closed in every order; SIGKILL in the middle of everything.\n"
-	     "  TDP_STRESS_KILLS=N    times that a process is killed (default 20)");
+	     "  TDP_STRESS_KILLS=N    times that each test kills a process (default 20)");

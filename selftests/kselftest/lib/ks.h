@@ -143,20 +143,24 @@ bool ks_params_put_back(struct ks_params *params);
  * struct ks_victim - a test of another program
  * @program: the program's file, beside this one's
  * @test: its name
+ * @but: the harness's options that leave out variants of other backends
  * @pid: of the program; 0: it does not run
  * @said: file with what it has printed
  */
 struct ks_victim {
 	char program[KS_PROGRAM];
 	char test[KS_PROGRAM];
+	char but[512];
 	pid_t pid;
 	int said;
 };
 
-unsigned int ks_victims(struct ks_victim *list, unsigned int max, const char *but);
-int ks_victim_start(struct ks_victim *victim, const char *variant);
+unsigned int ks_victims(struct ks_victim *list, unsigned int max, const char *but,
+			const char *variants);
+int ks_victim_start(struct ks_victim *victim);
 int ks_victim_kill(struct ks_victim *victim, bool test_first);
 void ks_victim_last_words(const struct ks_victim *victim, char *text, size_t size);
+void ks_victim_forget(struct ks_victim *victim);
 
 /* --- races --- */
 
