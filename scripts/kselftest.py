@@ -259,14 +259,15 @@ def build(values, kernel):
     return ours.kselftests(kernel, values.jobs, programs())
 
 
-def everything(values, kernel, results, folder_of, on_text=say, took=None):
+def everything(values, kernel, results, folder_of, on_text=say, took=None, only=None):
     """All backends asked for, results to @results; returns folders.
 
     @folder_of(values): where a boot leaves its files; @on_text: sees each line of TAP;
-    @took: gets {program: seconds} of each backend.
+    @took: gets {program: seconds} of each backend; @only: programs to run, None: those
+    that FILTER= names.
     """
     built = build(values, kernel)
-    chosen = choose(values.filter, built)
+    chosen = {name: "" for name in only} if only else choose(values.filter, built)
     folders = []
     for one in backends(values):
         what = front.get_backend(one)
