@@ -4,12 +4,13 @@
 Knows the list of suites and their order (quick ones first); each is elsewhere.
 """
 
+import functools
 import re
 import sys
 import time
 from pathlib import Path
 
-from common import cache, command, packages, tap
+from common import cache, command, lane, packages, tap
 from common.say import Step, main, say
 from common.settings import Values
 from kernel import ours, source
@@ -36,6 +37,15 @@ _QUICK_PROGRAMS = ("td_lifecycle", "mirror_map_zap", "busy_injection", "frozen_w
 #: on the real kvm.ko without FULL=1: what UML cannot say as well (frozen, race, live)
 _QUICK_SUITES = "tdp_mmu_[frl]*"
 _SYSTEM = cache.REPO / "selftests/system"
+#: test programs there that need nothing but Python
+_PROGRAMS = ("verdict", "qemu", "rebuild", "kunit", "syzlang")
+#: most memory that two guests take, one of them with 1G pages
+_LANE_MIB = 14 << 10
+
+
+def _sub_folder(folder, name):
+    (folder / name).mkdir(exist_ok=True)
+    return folder / name
 
 
 def uml_stress(values, results):
@@ -151,14 +161,10 @@ def _patched(path, target, old, new):
 
 def kselftests(values, kernel, results, folder):
     """Programs of selftests/kselftest, on both backends."""
-    def folder_of(one):
-        path = folder / ("kselftest-%s" % one.backend)
-        path.mkdir(exist_ok=True)
-        return path
-
     step = Step("kselftests")
     found = []
-    kselftest.everything(values, kernel, found, folder_of,
+    kselftest.everything(values, kernel, found,
+                         lambda one: _sub_folder(folder, "kselftest-" + one.backend),
                          on_text=lambda text: step.progress(text[:70]),
                          only=None if values.full else _QUICK_PROGRAMS)
     step.done("%d results" % len(found))
@@ -217,6 +223,39 @@ def _cases(guest, job, params, results, modules=None, extra=""):
                   outcome.end == "finished" and bool(outcome.words("case")), outcome.why)
 
 
+def _host_lane(values, kernel, results, folder):
+    """What mostly computes: user space, User Mode Linux, builds."""
+    core(values, kernel, results)
+    driver(kernel, results)
+    for name in _PROGRAMS:
+        _program(results, name, [sys.executable, "-B", _SYSTEM / (name + ".py")])
+    _program(results, "host", [sys.executable, "-B", _SYSTEM / "host.py", kernel.tree.path])
+    job.part(values, results, "uml")
+    job.part(values, results, "qemu", None if values.full else _QUICK_SUITES)
+    job.mutants(values, results)
+    uml_stress(values, results)
+    for kver in _DEBIAN if values.full else _DEBIAN[:1]:
+        debian(values, results, folder, kver)
+
+
+def _guest_lane(guest, values, results):
+    """What mostly waits: guests. The longest stress last, which is alone then."""
+    refusals(guest, values, results)
+    selfcheck.plants(guest, values, results)
+    selfcheck.mutants(guest, values, results)
+    selfcheck.clean(guest, values, results,
+                    _FULL_CLEAN_SECONDS if values.full else _CLEAN_SECONDS)
+    selfcheck.keep(guest.folder, "tdx")
+    kselftests(values, guest.kernel, results, guest.folder)
+
+    external = guest.on(front.get_machine(values.external(), guest.kernel), values.external())
+    external_refusals(external, values, results)
+    selfcheck.external_plants(external, values, results)
+    refuses_to_split(external, values, results)
+    selfcheck.variants(external, values, results)
+    operations(external, values, results)
+
+
 def check():
     start = time.monotonic()
     values = Values()
@@ -228,36 +267,19 @@ def check():
     machine = front.get_machine(values, kernel)
     front.say_machine(machine)
     folder = session.new_folder(values, "check-")
-    guest = session.Session(values, kernel, built, machine, folder)
+    guest = session.Session(values, kernel, built, machine, _sub_folder(folder, "guests"))
+    work = functools.partial(_guest_lane, guest, values)
+    host = functools.partial(_host_lane, values, kernel, results, _sub_folder(folder, "debian"))
 
-    core(values, kernel, results)
-    driver(kernel, results)
-    _program(results, "verdict", [sys.executable, "-B", _SYSTEM / "verdict.py"])
-    _program(results, "QEMU=", [sys.executable, "-B", _SYSTEM / "qemu.py"])
-    _program(results, "rebuild", [sys.executable, "-B", _SYSTEM / "rebuild.py"])
-    _program(results, "kunit scripts", [sys.executable, "-B", _SYSTEM / "kunit.py"])
-    _program(results, "syzlang", [sys.executable, "-B", _SYSTEM / "syzlang.py"])
-    _program(results, "bad input", [sys.executable, "-B", _SYSTEM / "host.py", kernel.tree.path])
-    job.part(values, results, "uml")
-    job.part(values, results, "qemu", None if values.full else _QUICK_SUITES)
-    job.mutants(values, results)
-    uml_stress(values, results)
-    kselftests(values, kernel, results, folder)
-    refusals(guest, values, results)
-    selfcheck.plants(guest, values, results)
-    selfcheck.mutants(guest, values, results)
-    selfcheck.clean(guest, values, results,
-                    _FULL_CLEAN_SECONDS if values.full else _CLEAN_SECONDS)
-    selfcheck.keep(folder, "tdx")
-
-    external = guest.on(front.get_machine(values.external(), kernel), values.external())
-    external_refusals(external, values, results)
-    selfcheck.external_plants(external, values, results)
-    operations(external, values, results)
-    refuses_to_split(external, values, results)
-    selfcheck.variants(external, values, results)
-    for kver in _DEBIAN if values.full else _DEBIAN[:1]:
-        debian(values, results, folder, kver)
+    if lane.room_for_two(_LANE_MIB):
+        with lane.Lane("the guests", work, results) as guests:
+            host()
+            guests.wait()
+    else:
+        say("  one thing after the other: a second one beside it needs two CPUs and %d MiB" %
+            _LANE_MIB)
+        host()
+        work(results)
     results.check("the kernel tree was not written to",
                   not source.changes(before, source.scan(kernel.tree)))
     if not values.full:

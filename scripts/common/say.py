@@ -43,7 +43,9 @@ def build_failed(line, *more):
 def say(text=""):
     """Print a line now: whoever watches a pipe wants to see it too."""
     try:
-        print(text, flush=True)
+        # in one piece: others may say something, too
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
     except BrokenPipeError:
         # nobody listens; a run that is under way still finishes its files
         sys.stdout = open("/dev/null", "w")

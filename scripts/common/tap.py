@@ -5,6 +5,7 @@ Knows ok, not ok and SKIP; must not know what is tested.
 """
 
 import re
+import threading
 
 from common.say import EXIT_FAILURE, EXIT_PASS, say
 
@@ -44,23 +45,27 @@ class Results:
         self.passed = 0
         self.failed = []
         self.skipped = 0
+        self._lock = threading.Lock()       # lanes say theirs meanwhile
 
     def _number(self):
         return self.passed + len(self.failed) + self.skipped
 
     def ok(self, title):
-        self.passed += 1
-        say("ok %d - %s" % (self._number(), title))
+        with self._lock:
+            self.passed += 1
+            say("ok %d - %s" % (self._number(), title))
 
     def not_ok(self, title, *why):
-        self.failed.append(title)
-        say("not ok %d - %s" % (self._number(), title))
-        for line in why:
-            say("# %s" % line)
+        with self._lock:
+            self.failed.append(title)
+            say("not ok %d - %s" % (self._number(), title))
+            for line in why:
+                say("# %s" % line)
 
     def skip(self, title, reason):
-        self.skipped += 1
-        say("ok %d - %s # SKIP %s" % (self._number(), title, reason))
+        with self._lock:
+            self.skipped += 1
+            say("ok %d - %s # SKIP %s" % (self._number(), title, reason))
 
     def check(self, title, good, *why):
         if good:
