@@ -128,7 +128,7 @@ TEST_KS(dirty_log_split, when_cleared)
 /* With eager splitting off, huge leafs are write-protected as they are. */
 TEST_KS(dirty_log_split, not_eager)
 {
-	struct ks_param eager = { EAGER, "N" };
+	struct ks_param eager = { .path = EAGER, .value = "N" };
 	struct ks_params params = { .list = &eager, .nr = 1 };
 	const char *why = ks_params_set(&params, &self->ks);
 

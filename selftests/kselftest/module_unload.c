@@ -21,6 +21,7 @@
 #define PARAMETERS	"/sys/module/" MODULE "/parameters/"
 /* Reloads: enough for a quick run; TDP_STRESS_RELOADS for more. */
 #define RELOADS		10
+#define KILLS		10
 #define MAX_WAIT_US	200000
 #define UNLOAD_TRIES	2000
 #define BETWEEN_US	30000
@@ -57,17 +58,22 @@ static int unload_patiently(void)
 	return ret;
 }
 
-/* Is the CPU QEMU's TCG? */
-static bool cpu_is_tcg(void)
+/*
+ * Hooks come and go by writing over KVM's code. QEMU's TCG may execute a breakpoint that
+ * text_poke() has taken back already ("Oops: int3"), unless tdp_tcg.ko is there, see
+ * usage.rst.
+ */
+static bool code_may_change(void)
 {
 	unsigned int eax, ebx, ecx, edx;
 	u32 name[3];
 
 	__cpuid(1, eax, ebx, ecx, edx);
 	if (!(ecx >> 31))
-		return false;
+		return true;
 	__cpuid(0x40000000, eax, name[0], name[1], name[2]);
-	return !memcmp(name, "TCGTCGTCGTCG", sizeof(name));
+	return memcmp(name, "TCGTCGTCGTCG", sizeof(name)) ||
+	       !access("/sys/module/tdp_tcg", F_OK);
 }
 
 /* The parameters that the module has now, as insmod wants them. */
@@ -246,12 +252,7 @@ static void live(enum ks_backend backend)
 	}
 }
 
-/*
- * Hooks come and go by writing over KVM's code. With kvm_tdp_mmu_map() being executed
- * meanwhile QEMU 7.2's TCG has been seen to trap at a breakpoint that another CPU had
- * taken back before ("Oops: int3"; the cause was not established), so there the VM's
- * process is stopped between two system calls first.
- */
+/* Where KVM's code may not change under it, it stands between two system calls. */
 static void hold_still(pid_t child, bool still)
 {
 	int status;
@@ -264,7 +265,7 @@ static void hold_still(pid_t child, bool still)
 /* One unload and load at a random moment; -EAGAIN: it was in use. */
 static int reload_once(const char *path, const char *params, pid_t child, struct rng *rng)
 {
-	bool still = cpu_is_tcg();
+	bool still = !code_may_change();
 	int ret;
 
 	usleep(rng_below(rng, MAX_WAIT_US));
@@ -316,6 +317,63 @@ TEST_F_TIMEOUT(module_unload, at_every_moment, 3600)
 	       self->ks.seed);
 }
 
+/* It goes and comes until a signal ends that, in the middle of either. */
+static void reload_until_killed(const char *path, const char *params)
+{
+	int ret;
+
+	for (;;) {
+		ret = loaded() ? unload() : load(path, params);
+		if (ret && ret != -EAGAIN && ret != -EBUSY)
+			_exit(1);
+		usleep(1000);
+	}
+}
+
+/* Who unloads or loads it is killed meanwhile: it is there or not, and whole. */
+TEST_F_TIMEOUT(module_unload, killed, 3600)
+{
+	u64 kills = ks_number("TDP_STRESS_KILLS", KILLS, 100000), i, absent = 0;
+	pid_t child, vms = 0;
+	struct rng rng;
+	int status;
+
+	rng_init(&rng, self->ks.seed, 1);
+	ks_let_go(&self->ks);
+	if (code_may_change())
+		vms = fork();
+	ASSERT_LE(0, vms);
+	if (!vms && code_may_change())
+		live(variant->backend);
+	for (i = 0; i < kills; i++) {
+		child = fork();
+		ASSERT_LE(0, child);
+		if (!child)
+			reload_until_killed(self->path, self->params);
+		usleep(rng_below(&rng, MAX_WAIT_US));
+		ASSERT_EQ(0, kill(child, SIGKILL));
+		ASSERT_EQ(child, waitpid(child, &status, 0));
+		EXPECT_TRUE(WIFSIGNALED(status)) {
+			TH_LOG("kill %llu, seed %llu: it could not be loaded or unloaded", i,
+			       self->ks.seed);
+		}
+		absent += !loaded();
+		if (!loaded())
+			ASSERT_EQ(0, load(self->path, self->params));
+	}
+	if (vms) {
+		kill(vms, SIGKILL);
+		ASSERT_EQ(vms, waitpid(vms, &status, 0));
+		EXPECT_TRUE(WIFSIGNALED(status)) TH_LOG("a VM went wrong");
+	}
+	ASSERT_EQ(0, ks_take_again(&self->ks));
+	EXPECT_TRUE(ks_idle(&self->ks)) TH_LOG("%s", self->ks.text);
+	RELOAD();
+	TH_LOG("killed %llu times, %llu of which left no module, seed %llu", kills, absent,
+	       self->ks.seed);
+}
+
 KS_TEST_MAIN("module_unload: tdp_stress.ko goes and comes at every moment.\n"
 	     "  TDP_STRESS_MODULE=F   the module's file\n"
-	     "  TDP_STRESS_RELOADS=N  times that it goes while VMs live (default 10)");
+	     "  TDP_STRESS_RELOADS=N  times that it goes while VMs live (default 10)\n"
+	     "  TDP_STRESS_KILLS=N    times that who unloads it is killed (default 10)");

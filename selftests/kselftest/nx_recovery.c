@@ -12,9 +12,9 @@
 
 /* Recovery: all of the splits, every 50 ms, by KVM's worker. */
 static struct ks_param wanted[] = {
-	{ PARAMETERS "nx_huge_pages_recovery_period_ms", "50" },
-	{ PARAMETERS "nx_huge_pages_recovery_ratio", "1" },
-	{ PARAMETERS "nx_huge_pages", "force" },
+	{ .path = PARAMETERS "nx_huge_pages_recovery_period_ms", .value = "50" },
+	{ .path = PARAMETERS "nx_huge_pages_recovery_ratio", .value = "1" },
+	{ .path = PARAMETERS "nx_huge_pages", .value = "force" },
 };
 
 FIXTURE(nx_recovery) {
