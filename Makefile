@@ -15,7 +15,7 @@ endif
 SCRIPT = $(Q)sh scripts/python.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help try run kunit kselftest selfcheck check bench kernel modules clean
+.PHONY: help try run kunit kselftest selfcheck check matrix bench kernel modules clean
 
 help: ## this text
 	@echo "Targets:"
@@ -45,6 +45,9 @@ selfcheck: ## planted violations and planted kernel bugs must be caught by name
 
 check: ## the tester's own tests: a selection for every day, or all (FULL=1)
 	$(SCRIPT) check
+
+matrix: ## kernels x backends x configurations: scripts/scenarios/, a line for each
+	$(SCRIPT) matrix
 
 bench: ## cycles per second with and without oracles, lockdep and plain kernel
 	$(SCRIPT) bench

@@ -71,7 +71,8 @@ def stress(guest, values, replace=None, on_text=lambda text: None, **more):
     what = get_backend(values)
     guest = guest.on(guest.machine, values)
     return guest.boot(what.job, dict(what.params(values), **more), values.duration,
-                      replace=replace, extra=what.kernel_args(values), on_text=on_text)
+                      replace=replace, on_text=on_text,
+                      extra=" ".join([what.kernel_args(values), values.boot]).strip())
 
 
 def get_machine(values, kernel):

@@ -14,6 +14,7 @@ EXIT_FAILURE = 1
 EXIT_USAGE = 2
 EXIT_ENVIRONMENT = 3
 EXIT_BUILD = 4
+EXIT_CONFIG = 5
 
 
 class Problem(Exception):
@@ -38,6 +39,11 @@ def lacking(line, *more):
 
 def build_failed(line, *more):
     return Problem(EXIT_BUILD, line, more)
+
+
+def config_failed(line, *more):
+    """A kernel of that tree cannot be what is asked for."""
+    return Problem(EXIT_CONFIG, line, more)
 
 
 def say(text=""):

@@ -12,6 +12,7 @@ import re
 import secrets
 import shutil
 
+from common import scenario
 from common.say import usage
 
 ALL = {}
@@ -152,6 +153,12 @@ Setting("STUB", None, _parameters, "more parameters of tdx_stub.ko, like guest_a
         "a list like name=value name=value")
 Setting("STRESS", None, _parameters, "more parameters of tdp_stress.ko, like audit_ms=50",
         "a list like name=value name=value")
+Setting("SCENARIO", None, lambda t: t if re.fullmatch(r"[A-Z0-9][A-Z0-9-]*", t) else None,
+        "make run: as one of scripts/scenarios/ has it: variables, kernel configuration, boot "
+        "parameters", "one of: " + ", ".join(s.name for s in scenario.every()))
+Setting("ONLY", None, lambda t: t if re.fullmatch(r"[\w*?\[\]:-]+(,[\w*?\[\]:-]+)*", t) else None,
+        "make matrix: only these scenarios", "names with * and ?, separated by commas")
+_path("AGAIN", "make matrix: boot the guests of that earlier matrix again, nothing is built")
 _choice("FLAVOUR", "lockdep", ("lockdep", "plain"), "kernel: lockdep (every check) or plain")
 _flag("KASAN", "1: KASAN on top of FLAVOUR=lockdep (slow)")
 _choice("ACCEL", "auto", ("auto", "kvm", "tcg"), "QEMU's acceleration; auto: found by trying")
@@ -184,6 +191,7 @@ class Values:
 
     def __init__(self):
         _check_names()
+        self.boot, configured = _take_scenario(os.environ.get("SCENARIO", "").strip())
         for setting in ALL.values():
             setattr(self, setting.name.lower(), setting.value())
         self.given = [name for name in ALL if os.environ.get(name, "").strip()]
@@ -196,6 +204,10 @@ class Values:
         self._check_backend()
         self._check_machine()
         self._check_where()
+        if configured and (self.where == "uml" or self.kernel == "debian"):
+            raise usage("SCENARIO=%s: configures a kernel, which is none of WHERE=uml or "
+                        "KERNEL=debian" % self.scenario)
+        self._overlay = "+" + self.scenario if configured else ""
 
     def _check_kernel(self):
         if self.kasan and self.flavour != "lockdep":
@@ -262,7 +274,22 @@ class Values:
         return values
 
     def config_name(self):
-        return "kasan" if self.kasan else self.flavour
+        return ("kasan" if self.kasan else self.flavour) + self._overlay
+
+
+def _take_scenario(name):
+    """What SCENARIO= says, where nothing else is said: (boot parameters, own configuration)."""
+    if not name:
+        return "", False
+    one = scenario.find(name)
+    for variable, value in one.variables.items():
+        if variable not in ALL:
+            raise usage("%s: sets %s, which is no variable" % (one.path, variable))
+        if variable == "KVER" and os.environ.get("KSRC", "").strip():
+            continue
+        if not os.environ.get(variable, "").strip():
+            os.environ[variable] = value
+    return one.boot, bool(one.options)
 
 
 def memory_mib(values):

@@ -10,8 +10,8 @@ import hashlib
 import re
 from pathlib import Path
 
-from common import command
-from common.say import build_failed
+from common import command, scenario
+from common.say import build_failed, config_failed
 from kernel.failure import failure
 
 FRAGMENTS = Path(__file__).resolve().parent / "fragments"
@@ -23,9 +23,13 @@ _LAYERS = {
 
 
 def wanted(name):
-    """{option: value or None for 'not set'}, later fragments win."""
+    """{option: value or None for 'not set'}, later fragments win.
+
+    @name: lockdep, or lockdep+SCENARIO.
+    """
     options = {}
-    for layer in _LAYERS[name]:
+    base, _, overlay = name.partition("+")
+    for layer in _LAYERS[base]:
         for line in (FRAGMENTS / (layer + ".config")).read_text().splitlines():
             m = re.fullmatch(r"(CONFIG_\w+)=(.+)", line)
             n = re.fullmatch(r"# (CONFIG_\w+) is not set", line)
@@ -36,6 +40,8 @@ def wanted(name):
             elif line and not line.startswith("#"):
                 raise build_failed("scripts/kernel/fragments/%s.config: cannot read '%s'" %
                                    (layer, line))
+    if overlay:
+        options.update(scenario.find(overlay).options)
     return options
 
 
@@ -78,7 +84,7 @@ def refresh(tree, out, name, log):
         raise failure(out, log, "make olddefconfig failed")
     problems = _verify(tree, wanted(name), read(out / ".config"))
     if problems:
-        raise build_failed("%s: the kernel cannot be configured as wanted; %d option(s) above" %
+        raise config_failed("%s: the kernel cannot be configured as wanted; %d option(s) above" %
                            (tree.path, len(problems)), *problems)
 
 

@@ -42,6 +42,8 @@ def pattern(text):
 
 def check(values):
     """Combinations that mean nothing."""
+    if values.scenario:
+        raise usage("SCENARIO=%s goes with make run" % values.scenario)
     if values.kernel == "debian":
         raise usage("KERNEL=debian: the suites are compiled into a kernel that is built here")
     if values.kver == "6.12":

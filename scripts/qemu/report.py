@@ -33,7 +33,8 @@ def repeat_command(values):
         words.append("KERNEL=debian")
     elif values.backend == "external" and not values.variant:
         words.append("BACKEND=external")
-    for name, default in (("ksrc", None), ("kver", None), ("variant", None), ("mutant", None), ("duration", 60),
+    for name, default in (("ksrc", None), ("kver", None), ("scenario", None), ("variant", None),
+                          ("mutant", None), ("duration", 60),
                           ("vcpus", 2), ("tds", 1), ("workers", None), ("ops", None),
                           ("busy", 50), ("delay", 500), ("schedule", "random"),
                           ("split", "lenient"), ("stutter", 0), ("flavour", "lockdep"),
