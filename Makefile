@@ -15,7 +15,7 @@ endif
 SCRIPT = $(Q)sh scripts/python.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help try run kunit kselftest selfcheck check matrix bench kernel modules clean
+.PHONY: help try run kunit kselftest selfcheck check matrix coverage bench kernel modules clean
 
 help: ## this text
 	@echo "Targets:"
@@ -48,6 +48,9 @@ check: ## the tester's own tests: a selection for every day, or all (FULL=1)
 
 matrix: ## kernels x backends x configurations: scripts/scenarios/, a line for each
 	$(SCRIPT) matrix
+
+coverage: ## lines of the TDP MMU and of tdx.c that the tests execute, as HTML
+	$(SCRIPT) coverage
 
 bench: ## cycles per second with and without oracles, lockdep and plain kernel
 	$(SCRIPT) bench

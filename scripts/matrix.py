@@ -8,18 +8,15 @@ is run. AGAIN=FOLDER boots the guests of an earlier matrix again, without a buil
 
 import fnmatch
 import json
-import os
-import sys
 import time
 from pathlib import Path
 
-from common import cache, command, packages, scenario
+from common import command, packages, scenario
 from common.say import (EXIT_BUILD, EXIT_CONFIG, EXIT_ENVIRONMENT, EXIT_FAILURE, EXIT_PASS,
                         EXIT_USAGE, Step, main, say, usage)
 from common.settings import Values
 from qemu import again, judge, session, watch
 
-_RUN = cache.REPO / "scripts/run.py"
 #: what a run's exit code means, and how bad that is
 _WORDS = {
     EXIT_PASS: "SUCCESS", EXIT_FAILURE: "FAILURE", EXIT_USAGE: "BAD USAGE",
@@ -75,15 +72,6 @@ def _chosen(values):
     return every
 
 
-def _environment(values, one, folder):
-    """That of a make run of @one; a tree of the user's stands for the newest of Debian's."""
-    env = dict(os.environ, SCENARIO=one.name, RUNDIR=str(folder), SEED=str(values.seed),
-               DURATION=str(values.duration), TDP_STRESS_MAKE_OVERRIDES="")
-    for name in ("ONLY", "AGAIN", "KVER"):
-        env.pop(name, None)
-    return env
-
-
 def _last_said(log):
     """The line that says why it ended, of a run that did not get to its verdict."""
     said = [line for line in command.tail(log, 40).splitlines()
@@ -94,15 +82,10 @@ def _last_said(log):
 def _run(values, one, folder):
     folder.mkdir()
     log = folder / "log"
-    last = [""]
-
-    def on_line(line):
-        last[0] = line.strip()[:60] or last[0]
-
     step = Step("%s (%s)" % (one.name, one.about))
-    code = command.logged([sys.executable, "-B", _RUN], log, on_line,
-                          lambda: step.progress(last[0]), cwd=cache.REPO,
-                          env=_environment(values, one, folder))
+    # a tree of the user's stands for the newest of Debian's
+    code = command.script("run", log, step, SCENARIO=one.name, RUNDIR=folder, SEED=values.seed,
+                          DURATION=values.duration, ONLY=None, AGAIN=None, KVER=None)
     line = Line(one.name, code, step.done(_WORDS.get(code, "exit code %d" % code)), folder,
                 _last_said(log))
     return line

@@ -9,6 +9,7 @@ import shlex
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 
 from common import say, settings
@@ -109,6 +110,24 @@ def logged(argv, log, on_line=None, tick=None, timeout=None, **kwargs):
         finally:
             stop(p)
             out.flush()
+
+
+def script(name, log, step, **variables):
+    """Run scripts/@name.py as make would, with @variables (None: not set); its exit code.
+
+    Its last line is the progress of @step.
+    """
+    last = [""]
+
+    def on_line(line):
+        last[0] = line.strip()[:60] or last[0]
+
+    here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    env = dict(os.environ, TDP_STRESS_MAKE_OVERRIDES="")
+    for variable, value in variables.items():
+        env[variable] = "" if value is None else str(value)
+    return logged([sys.executable, "-B", os.path.join(here, name + ".py")], log, on_line,
+                  lambda: step.progress(last[0]), env=env)
 
 
 def out_of_space(directory, log=None, need_mib=16):

@@ -22,6 +22,7 @@ _BOOT = {"qemu-system-x86": "qemu-system-x86_64", "busybox-static": "/bin/busybo
 #: kconfig drops BTF, and with it members of structures, where there is no pahole
 _BINARY = {"dwarves": "pahole"}
 _MUTANTS = {"coccinelle": "spatch"}
+_COVERAGE = {"lcov": "genhtml"}
 _BOCHS = {
     "bochs": "bochs", "bochsbios": "/usr/share/bochs/BIOS-bochs-latest",
     "vgabios": "/usr/share/vgabios/vgabios.bin",
@@ -37,7 +38,8 @@ def _missing(wanted):
                     else shutil.which(proof, path=path))]
 
 
-def need(boot=True, qemu=None, bochs=False, mutants=False, binary=False, install=True):
+def need(boot=True, qemu=None, bochs=False, mutants=False, binary=False, coverage=False,
+         install=True):
     """Have everything installed that building and booting take.
 
     @qemu: the user's own, if there is one. Not @install: only say what is missing.
@@ -51,6 +53,8 @@ def need(boot=True, qemu=None, bochs=False, mutants=False, binary=False, install
         wanted.update(_BOCHS)
     if mutants:
         wanted.update(_MUTANTS)
+    if coverage:
+        wanted.update(_COVERAGE)
     missing = _missing(wanted)
     if not missing:
         return

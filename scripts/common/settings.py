@@ -161,6 +161,7 @@ Setting("ONLY", None, lambda t: t if re.fullmatch(r"[\w*?\[\]:-]+(,[\w*?\[\]:-]+
 _path("AGAIN", "make matrix: boot the guests of that earlier matrix again, nothing is built")
 _choice("FLAVOUR", "lockdep", ("lockdep", "plain"), "kernel: lockdep (every check) or plain")
 _flag("KASAN", "1: KASAN on top of FLAVOUR=lockdep (slow)")
+_flag("GCOV", "1: count the lines of the TDP MMU and of tdx.c that are executed (make coverage)")
 _choice("ACCEL", "auto", ("auto", "kvm", "tcg"), "QEMU's acceleration; auto: found by trying")
 Setting("QEMU", None, _program, "a qemu-system-x86_64 of yours (default: the machine's)",
         "a program that exists")
@@ -210,6 +211,11 @@ class Values:
         self._overlay = "+" + self.scenario if configured else ""
 
     def _check_kernel(self):
+        if self.gcov and (self.kasan or self.flavour != "lockdep" or self.scenario):
+            raise usage("GCOV=1 goes with FLAVOUR=lockdep, without KASAN=1 or SCENARIO=")
+        if self.gcov and (self.kernel == "debian" or self.where == "uml"):
+            raise usage("GCOV=1: lines are counted in a kernel that is built for QEMU, none of "
+                        "WHERE=uml or KERNEL=debian")
         if self.kasan and self.flavour != "lockdep":
             raise usage("KASAN=1 goes with FLAVOUR=lockdep, not with FLAVOUR=%s" % self.flavour)
         if self.ksrc and self.kver:
@@ -274,6 +280,8 @@ class Values:
         return values
 
     def config_name(self):
+        if self.gcov:
+            return "gcov"
         return ("kasan" if self.kasan else self.flavour) + self._overlay
 
 

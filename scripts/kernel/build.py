@@ -29,10 +29,12 @@ from kernel.failure import disk_full, failure
 
 #: roughly how many lines a full build prints, until one has been counted
 _FULL_BUILD_LINES = 2950
-_NEED_MIB = {"lockdep": 600, "plain": 600, "kasan": 900}
+_NEED_MIB = {"lockdep": 600, "plain": 600, "kasan": 900, "gcov": 600}
 
 #: everything below here ends up in modules and nowhere else
 _KVM_FILES = re.compile(r"(arch/x86/kvm|virt/kvm)/.*\.[chS]$")
+#: objects whose lines are counted in the configuration of that name
+_COUNTED = ("tdp_mmu", "tdp_iter", "spte", "tdx")
 _KVM_MODULES = ("arch/x86/kvm/kvm.ko", "arch/x86/kvm/kvm-intel.ko", "arch/x86/kvm/kvm-amd.ko")
 
 
@@ -47,6 +49,8 @@ class Kernel:
         self.release = tree.release
         self.config_name = config_name
         self.make_args = ["LOCALVERSION="]
+        if config_name == "gcov":
+            self.make_args += ["GCOV_PROFILE_%s.o=y" % name for name in _COUNTED]
         self.folder = cache.folder("build", "%s-%s" % (tree.name(), config_name))
         self.out = self.folder / "kernel"
         self.log = self.folder / "kernel.log"

@@ -19,6 +19,7 @@ _LAYERS = {
     "lockdep": ("base", "lockdep"),
     "plain": ("base", "plain"),
     "kasan": ("base", "lockdep", "kasan"),
+    "gcov": ("base", "lockdep", "gcov"),
 }
 
 

@@ -41,6 +41,19 @@ send_file()
 	dd if=/tmp/.message bs="$(wc -c < /tmp/.message)" count=1 >&9 2>/dev/null
 }
 
+# what was executed, of a kernel that counts it (GCOV=1); in letters: it passes a terminal
+send_coverage()
+{
+	( cd /sys/kernel/debug/gcov 2>/dev/null || exit
+	  find . -name '*.gcda' | while read -r counts; do
+		mkdir -p "/tmp/gcov/${counts%/*}"
+		cat "$counts" > "/tmp/gcov/$counts"
+	  done )
+	[ -d /tmp/gcov ] || return 0
+	tar -C /tmp/gcov -c . | gzip | base64 > /tmp/gcov.b64
+	send_file gcov.b64 /tmp/gcov.b64
+}
+
 start_heartbeat()
 {
 	( while sleep 3; do send "@alive $(cut -d' ' -f1 /proc/uptime)"; done ) &
