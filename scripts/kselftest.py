@@ -29,6 +29,7 @@ _PLAN = re.compile(r"1\.\.(\d+)")
 #: what tests ask for on purpose is refused in so many words; violations are counted
 _ASKED_FOR = re.compile(r"tdp_stress: |tdx_stub: this CPU has no VMX, only VMs of type ")
 _GRACE = 60
+_PATIENCE = 8
 #: what the programs take from the environment, handed on to the guest
 _WISHES = ("TDP_STRESS_FUZZ_CALLS", "TDP_STRESS_KILLS", "TDP_STRESS_RACE_MS",
            "TDP_STRESS_RELOADS")
@@ -36,6 +37,8 @@ _WISHES = ("TDP_STRESS_FUZZ_CALLS", "TDP_STRESS_KILLS", "TDP_STRESS_RACE_MS",
 _VARIANTS = {"tdx": "emulated", "external": "external"}
 #: what a program takes, roughly
 _SECONDS_EACH = 60
+#: for huge_1g: one page, and room for it to be aligned
+_GIANT_PAGE, _GIANT_MIB = " hugepagesz=1G hugepages=1", 1536
 #: unless CPUS= says otherwise: a held thread, one that spins for it, one that looks, one more
 _CPUS = 4
 
@@ -169,13 +172,16 @@ def boot(guest, values, chosen, on_text, replace=None):
         values.busy = 0
     params = what.params(values)
     if what.name == "external":
-        params["STRESS_PARAMS"] += " vms=0 duration=0"
+        params["STRESS_PARAMS"] += " vms=0 duration=0 huge_1g=1"
+    # who asks for a thousand times as much has the time
+    limit = timeout() * (_PATIENCE if wishes() else 1)
     params.update({"ARGS_" + name: not_here(guest.ours.programs["kselftest/" + name], what.name) +
                    args for name, args in chosen.items()},
-                  LOAD=what.name, PROGRAMS=" ".join(chosen), LIMIT=timeout() + _GRACE,
+                  LOAD=what.name, PROGRAMS=" ".join(chosen), LIMIT=limit + _GRACE,
                   WISHES=wishes())
-    outcome = guest.boot("kselftest", params, _SECONDS_EACH * len(chosen) + timeout(),
-                         on_text=on_text, replace=replace)
+    outcome = guest.boot("kselftest", params, _SECONDS_EACH * len(chosen) + limit,
+                         on_text=on_text, replace=replace,
+                         extra=what.kernel_args(values) + _GIANT_PAGE)
     results = []
     codes = {name: int(code) for name, code, _ in ended(outcome)}
     for name in chosen:
@@ -241,6 +247,7 @@ def backends(values):
         one.backend = name
         one.cpus = one.cpus if "CPUS" in values.given else _CPUS
         one.mem = one.mem if "MEM" in values.given else 16
+        one.more_mib = _GIANT_MIB
         every.append(one)
     return every
 

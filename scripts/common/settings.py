@@ -196,6 +196,8 @@ class Values:
         for setting in ALL.values():
             setattr(self, setting.name.lower(), setting.value())
         self.given = [name for name in ALL if os.environ.get(name, "").strip()]
+        #: what a job needs of the machine's memory besides VMs and the kernel, in MiB
+        self.more_mib = 0
         if self.backend == "auto":
             self.backend = "external" if self.kernel == "debian" or self.variant or \
                 self.where == "uml" else "tdx"
@@ -302,7 +304,7 @@ def _take_scenario(name):
 
 def memory_mib(values):
     """The machine's memory: its VMs, their shared half, and room for the kernel."""
-    mib = 1024 + 3 * values.mem * values.tds
+    mib = 1024 + 3 * values.mem * values.tds + values.more_mib
     if values.backend == "external":
         # memory of a huge leaf is contiguous: more than what is used has to be there,
         # and a whole aligned GiB is free only above what the boot takes

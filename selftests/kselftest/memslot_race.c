@@ -5,7 +5,9 @@
  */
 #include "ks_test.h"
 
-KS_FIXTURE(memslot_race);
+KS_FIXTURE_VCPUS(memslot_race);
+
+#define MAX_RACERS	(KS_MAX_VCPUS + 2)
 
 /* The mobile slot back at a place where everything of it can be mapped. */
 static int settle_mobile(struct td *vm)
@@ -35,7 +37,7 @@ TEST_KS(memslot_race, moved_shared_slot)
 	EXPECT_MAPPED(vm, 16);
 	EXPECT_PRIVATE(&self->ks, 16);
 	EXPECT_REFUSED(ENOENT, ks_map(vm, 0, from, 1));
-	ASSERT_CALL(ks_map(vm, 1, to, KS_WINDOW));
+	ASSERT_CALL(ks_map(vm, self->ks.nr_vcpus - 1, to, KS_WINDOW));
 	EXPECT_MAPPED(vm, 16 + KS_WINDOW);
 }
 
@@ -66,7 +68,7 @@ TEST_KS(memslot_race, other_pages_behind)
 		EXPECT_PRIVATE(&self->ks, 0);
 		slot->gmem_page = td_window_home(vm, home & 1);
 		ASSERT_CALL(td_slot_create(vm, TD_SLOT_WINDOW));
-		ASSERT_CALL(ks_map(vm, home & 1, slot->gfn, KS_WINDOW));
+		ASSERT_CALL(ks_map(vm, home % self->ks.nr_vcpus, slot->gfn, KS_WINDOW));
 		EXPECT_PRIVATE(&self->ks, KS_WINDOW);
 		/* a hole in the pages that are not there any more takes nothing */
 		ASSERT_CALL(td_punch(vm, td_window_home(vm, !(home & 1)), KS_WINDOW));
@@ -77,17 +79,16 @@ TEST_KS(memslot_race, other_pages_behind)
 TEST_KS(memslot_race, private_slot_and_faults)
 {
 	struct td *vm = &self->vm;
-	struct ks_racer racers[] = {
-		{ .name = "window", .step = ks_step_window, .vm = vm },
-		{ .name = "map", .step = ks_step_map, .vm = vm, .activity = TD_ACT_SLOTS },
-		{
-			.name = "map", .step = ks_step_map, .vm = vm, .vcpu = 1,
-			.activity = TD_ACT_SLOTS,
-		},
+	const struct ks_racer fault = {
+		.name = "map", .step = ks_step_map, .activity = TD_ACT_SLOTS,
 	};
+	struct ks_racer racers[MAX_RACERS] = {
+		{ .name = "window", .step = ks_step_window, .vm = vm },
+	};
+	unsigned int nr = 1 + ks_racers(&self->ks, vm, &racers[1], &fault);
 
 	ASSERT_MADE(vm, ks_vm_start(&self->ks, vm));
-	EXPECT_SOUND(ks_race(&self->ks, racers, ARRAY_SIZE(racers)));
+	EXPECT_SOUND(ks_race(&self->ks, racers, nr));
 	EXPECT_SOUND(ks_check(&self->ks));
 	if (vm->slots[TD_SLOT_WINDOW].present)
 		ASSERT_CALL(td_slot_delete(vm, TD_SLOT_WINDOW));
@@ -99,24 +100,20 @@ TEST_KS(memslot_race, private_slot_and_faults)
 TEST_KS(memslot_race, shared_slot_and_faults)
 {
 	struct td *vm = &self->vm;
-	u32 slots = TD_ACT_SLOTS;
 	struct ks_gates gates;
-	struct ks_racer racers[] = {
-		{ .name = "mobile", .step = ks_step_mobile, .vm = vm },
-		{ .name = "map", .step = ks_step_map_mobile, .vm = vm, .activity = slots },
-		{
-			.name = "map", .step = ks_step_map_mobile, .vm = vm, .vcpu = 1,
-			.activity = slots,
-		},
+	const struct ks_racer fault = {
+		.name = "map", .step = ks_step_map_mobile, .activity = TD_ACT_SLOTS,
+		.gates = &gates,
 	};
-	size_t i;
+	struct ks_racer racers[MAX_RACERS] = {
+		{ .name = "mobile", .step = ks_step_mobile, .vm = vm, .gates = &gates },
+	};
+	unsigned int nr = 1 + ks_racers(&self->ks, vm, &racers[1], &fault);
 
 	ks_gates_init(&gates);
-	for (i = 0; i < ARRAY_SIZE(racers); i++)
-		racers[i].gates = &gates;
 	ASSERT_MADE(vm, ks_vm_start(&self->ks, vm));
 	ks_touch(vm, TD_SLOT_MOBILE, true);
-	EXPECT_SOUND(ks_race(&self->ks, racers, ARRAY_SIZE(racers)));
+	EXPECT_SOUND(ks_race(&self->ks, racers, nr));
 	EXPECT_SOUND(ks_check(&self->ks));
 	ASSERT_CALL(settle_mobile(vm));
 	EXPECT_MAPPED(vm, 0);
@@ -129,24 +126,20 @@ TEST_KS(memslot_race, both_slots_and_guest)
 {
 	struct td *vm = &self->vm;
 	struct ks_gates gates;
-	struct ks_racer racers[] = {
-		{ .name = "window", .step = ks_step_window, .vm = vm },
-		{ .name = "mobile", .step = ks_step_mobile, .vm = vm },
-		{ .name = "run", .step = ks_step_run, .vm = vm, .activity = TD_ACT_SLOTS },
-		{
-			.name = "run", .step = ks_step_run, .vm = vm, .vcpu = 1,
-			.activity = TD_ACT_SLOTS,
-		},
+	const struct ks_racer guest = {
+		.name = "run", .step = ks_step_run, .activity = TD_ACT_SLOTS, .gates = &gates,
 	};
-	size_t i;
+	struct ks_racer racers[MAX_RACERS] = {
+		{ .name = "window", .step = ks_step_window, .vm = vm, .gates = &gates },
+		{ .name = "mobile", .step = ks_step_mobile, .vm = vm, .gates = &gates },
+	};
+	unsigned int nr = 2 + ks_racers(&self->ks, vm, &racers[2], &guest);
 
 	if (!ks_can_run(&self->ks))
 		SKIP(return, "no guest that can be entered on this backend");
 	ks_gates_init(&gates);
-	for (i = 0; i < ARRAY_SIZE(racers); i++)
-		racers[i].gates = &gates;
 	ASSERT_MADE(vm, ks_vm_start(&self->ks, vm));
-	EXPECT_SOUND(ks_race(&self->ks, racers, ARRAY_SIZE(racers)));
+	EXPECT_SOUND(ks_race(&self->ks, racers, nr));
 	EXPECT_SOUND(ks_audit(&self->ks));
 }
 

@@ -20,16 +20,16 @@
 #define MODULE		"tdp_stress"
 #define PARAMETERS	"/sys/module/" MODULE "/parameters/"
 /* Reloads: enough for a quick run; TDP_STRESS_RELOADS for more. */
-#define RELOADS		10
-#define KILLS		10
+#define RELOADS		5
+#define KILLS		5
 #define MAX_WAIT_US	200000
 #define UNLOAD_TRIES	2000
-#define BETWEEN_US	30000
+#define BETWEEN_US	150000
 #define PAGES		(KS_HUGE_PAGES + 64)
 
 /* What this run was started with, and has to go on with. */
 static const char * const kept[] = {
-	"backend", "vms", "busy", "hold_ns", "audit_ms", "split", "progress_ms", "flight",
+	"backend", "vms", "busy", "hold_ns", "audit_ms", "split", "progress_ms", "flight", "huge_1g",
 };
 
 static const struct td_config config = { .nr_vcpus = 2, .nr_pages = PAGES };
@@ -247,8 +247,9 @@ static void live(enum ks_backend backend)
 			td_destroy(&vm);
 		}
 		td_env_close(&ks.env);
-		/* where VMs need the module, a moment in which it can go */
-		usleep(BETWEEN_US);
+		/* where VMs need the module, a while in which it can go */
+		if (backend == KS_EXTERNAL)
+			usleep(BETWEEN_US);
 	}
 }
 
@@ -375,5 +376,5 @@ TEST_F_TIMEOUT(module_unload, killed, 3600)
 
 KS_TEST_MAIN("module_unload: tdp_stress.ko goes and comes at every moment.\n"
 	     "  TDP_STRESS_MODULE=F   the module's file\n"
-	     "  TDP_STRESS_RELOADS=N  times that it goes while VMs live (default 10)\n"
-	     "  TDP_STRESS_KILLS=N    times that who unloads it is killed (default 10)");
+	     "  TDP_STRESS_RELOADS=N  times that it goes while VMs live (default 5)\n"
+	     "  TDP_STRESS_KILLS=N    times that who unloads it is killed (default 5)");

@@ -6,7 +6,7 @@
  */
 #include "ks_test.h"
 
-KS_FIXTURE(prefault_race);
+KS_FIXTURE_VCPUS(prefault_race);
 
 /* At rest: everything can be mapped, and is counted once. */
 #define EXPECT_MAPS_ALL() do {						\
@@ -19,40 +19,36 @@ KS_FIXTURE(prefault_race);
 	EXPECT_SOUND(ks_audit(&self->ks));				\
 } while (0)
 
-/* One that disturbs, two that fault. */
-#define RACERS(_name, _step, _activity)						\
-	struct ks_racer racers[] = {						\
-		{ .name = _name, .step = _step, .vm = &self->vm },		\
-		{								\
-			.name = "map", .step = ks_step_map, .vm = &self->vm,	\
-			.activity = _activity,					\
-		},								\
-		{								\
-			.name = "map", .step = ks_step_map, .vm = &self->vm,	\
-			.vcpu = 1, .activity = _activity,			\
-		},								\
-	}
+#define MAX_RACERS	(KS_MAX_VCPUS + 3)
+
+/* One that disturbs, and the faults. */
+static const char *race_against(struct ks *ks, struct td *vm, const char *name,
+				int (*step)(struct ks_racer *r), u32 activity)
+{
+	struct ks_racer racers[MAX_RACERS];
+	struct ks_racer fault = { .name = "map", .step = ks_step_map, .activity = activity };
+	unsigned int nr = ks_racers(ks, vm, racers, &fault);
+
+	racers[nr++] = (struct ks_racer) { .name = name, .step = step, .vm = vm };
+	return ks_race(ks, racers, nr);
+}
 
 /* All vCPUs at the same pages: each is mapped once. */
-TEST_KS(prefault_race, by_two_vcpus)
+TEST_KS(prefault_race, by_all_vcpus)
 {
-	struct td *vm = &self->vm;
-	struct ks_racer racers[] = {
-		{ .name = "map", .step = ks_step_map, .vm = vm },
-		{ .name = "map", .step = ks_step_map, .vm = vm, .vcpu = 1 },
-	};
+	const struct ks_racer fault = { .name = "map", .step = ks_step_map };
+	struct ks_racer racers[MAX_RACERS];
+	unsigned int nr = ks_racers(&self->ks, &self->vm, racers, &fault);
 
-	ASSERT_MADE(vm, ks_vm_start(&self->ks, vm));
-	EXPECT_SOUND(ks_race(&self->ks, racers, ARRAY_SIZE(racers)));
+	ASSERT_MADE(&self->vm, ks_vm_start(&self->ks, &self->vm));
+	EXPECT_SOUND(ks_race(&self->ks, racers, nr));
 	EXPECT_MAPS_ALL();
 }
 
 TEST_KS(prefault_race, against_holes)
 {
-	RACERS("punch", ks_step_punch, 0);
-
 	ASSERT_MADE(&self->vm, ks_vm_start(&self->ks, &self->vm));
-	EXPECT_SOUND(ks_race(&self->ks, racers, ARRAY_SIZE(racers)));
+	EXPECT_SOUND(race_against(&self->ks, &self->vm, "punch", ks_step_punch, 0));
 	EXPECT_MAPS_ALL();
 	ASSERT_CALL(td_punch(&self->vm, 0, KS_PAGES));
 	EXPECT_PRIVATE(&self->ks, 0);
@@ -60,10 +56,8 @@ TEST_KS(prefault_race, against_holes)
 
 TEST_KS(prefault_race, against_slot_deletion)
 {
-	RACERS("window", ks_step_window, TD_ACT_SLOTS);
-
 	ASSERT_MADE(&self->vm, ks_vm_start(&self->ks, &self->vm));
-	EXPECT_SOUND(ks_race(&self->ks, racers, ARRAY_SIZE(racers)));
+	EXPECT_SOUND(race_against(&self->ks, &self->vm, "window", ks_step_window, TD_ACT_SLOTS));
 	EXPECT_MAPS_ALL();
 	ASSERT_CALL(td_slot_delete(&self->vm, TD_SLOT_WINDOW));
 	EXPECT_PRIVATE(&self->ks, KS_MAIN_PAGES);
@@ -73,22 +67,23 @@ TEST_KS(prefault_race, against_slot_deletion)
 TEST_KS(prefault_race, against_everything)
 {
 	struct td *vm = &self->vm;
-	u32 all = TD_ACT_SLOTS | TD_ACT_ATTRS;
 	struct ks_gates gates;
-	size_t i;
-	struct ks_racer racers[] = {
+	unsigned int i, nr;
+	const struct ks_racer fault = {
+		.name = "map", .step = ks_step_map, .activity = TD_ACT_SLOTS | TD_ACT_ATTRS,
+	};
+	struct ks_racer racers[MAX_RACERS] = {
 		{ .name = "window", .step = ks_step_window, .vm = vm },
 		{ .name = "punch", .step = ks_step_punch, .vm = vm },
 		{ .name = "convert", .step = ks_step_convert, .vm = vm },
-		{ .name = "map", .step = ks_step_map, .vm = vm, .activity = all },
-		{ .name = "map", .step = ks_step_map, .vm = vm, .vcpu = 1, .activity = all },
 	};
 
+	nr = 3 + ks_racers(&self->ks, vm, &racers[3], &fault);
 	ks_gates_init(&gates);
-	for (i = 0; i < ARRAY_SIZE(racers); i++)
+	for (i = 0; i < nr; i++)
 		racers[i].gates = &gates;
 	ASSERT_MADE(vm, ks_vm_start(&self->ks, vm));
-	EXPECT_SOUND(ks_race(&self->ks, racers, ARRAY_SIZE(racers)));
+	EXPECT_SOUND(ks_race(&self->ks, racers, nr));
 	EXPECT_MAPS_ALL();
 }
 

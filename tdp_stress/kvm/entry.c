@@ -792,18 +792,20 @@ int entry_clear_dirty_masked(struct kvm *kvm, const struct entry_args *a)
 int entry_recover(struct kvm *kvm, const struct entry_args *a)
 {
 	struct kvm_memory_slot *slot;
-	s64 before;
+	s64 huge, giant;
 
 	guard(mutex)(&kvm->slots_lock);
 	slot = slot_of(kvm, a);
 	if (!slot || kvm_slot_dirty_track_enabled(slot))
 		return TDPS_NOTHING;
-	before = leafs(kvm, PG_LEVEL_2M);
+	huge = leafs(kvm, PG_LEVEL_2M);
+	giant = leafs(kvm, PG_LEVEL_1G);
 	lock_mmu(kvm, a, true);
 	static_call(own_recover)(kvm, slot);
 	unlock_mmu(kvm, true);
 	/* others change the number, too: this says how it mostly went */
-	return leafs(kvm, PG_LEVEL_2M) > before ? TDPS_DID : TDPS_NOTHING;
+	return leafs(kvm, PG_LEVEL_2M) > huge || leafs(kvm, PG_LEVEL_1G) > giant ?
+	       TDPS_DID : TDPS_NOTHING;
 }
 
 /* The one mirror leaf that is to be split, if it is just one; mmu_lock held. */

@@ -152,6 +152,7 @@ const char *ks_open(struct ks *ks, enum ks_backend backend)
 	memset(ks, 0, sizeof(*ks));
 	ks->backend = backend;
 	ks->dev_fd = -1;
+	ks->nr_vcpus = KS_VCPUS;
 	ks->race_ms = ks_number("TDP_STRESS_RACE_MS", RACE_MS, MAX_RACE_MS);
 	ks->seed = ks_number("TDP_STRESS_SEED", time(NULL) ^ (u64)getpid() << 32, UINT64_MAX);
 	why = modules_missing(ks);

@@ -35,6 +35,8 @@ enum ks_backend {
 #define KS_WINDOW	(2 * KS_HUGE_PAGES)
 #define KS_HUGE_LEAFS	((s64)(KS_WINDOW / KS_HUGE_PAGES))
 #define KS_MAIN_PAGES	(KS_PAGES - KS_WINDOW)
+#define KS_VCPUS	2	/* but for fixtures with variants of that */
+#define KS_MAX_VCPUS	4
 
 /**
  * struct ks - one test
@@ -46,6 +48,7 @@ enum ks_backend {
  * @kept: of these, those whose text the module has
  * @seed: of every random choice (TDP_STRESS_SEED)
  * @race_ms: how long a race lasts, in milliseconds (TDP_STRESS_RACE_MS)
+ * @nr_vcpus: vCPUs of the VMs of ks_vm_start()
  * @text: where sentences are put together
  */
 struct ks {
@@ -57,6 +60,7 @@ struct ks {
 	u32 kept;
 	u64 seed;
 	unsigned int race_ms;
+	unsigned int nr_vcpus;
 	char text[320];
 };
 
@@ -213,6 +217,8 @@ struct ks_racer {
 };
 
 void ks_gates_init(struct ks_gates *gates);
+unsigned int ks_racers(struct ks *ks, struct td *vm, struct ks_racer *racers,
+		       const struct ks_racer *like);
 const char *ks_race(struct ks *ks, struct ks_racer *racers, unsigned int nr);
 
 int ks_step_map(struct ks_racer *r);

@@ -84,6 +84,28 @@ static void start(struct ks *ks, struct ks_racer *r, unsigned int stream, struct
 }
 
 /**
+ * ks_racers() - a racer for each vCPU
+ * @ks: the test
+ * @vm: of ks_vm_start()
+ * @racers: filled in, KS_MAX_VCPUS at most
+ * @like: what they are but for @vm and @vcpu
+ *
+ * Return: how many there are
+ */
+unsigned int ks_racers(struct ks *ks, struct td *vm, struct ks_racer *racers,
+		       const struct ks_racer *like)
+{
+	unsigned int i;
+
+	for (i = 0; i < ks->nr_vcpus; i++) {
+		racers[i] = *like;
+		racers[i].vm = vm;
+		racers[i].vcpu = i;
+	}
+	return i;
+}
+
+/**
  * ks_race() - let the racers race for ks->race_ms
  * @ks: the test
  * @racers: the threads

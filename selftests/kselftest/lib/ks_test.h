@@ -21,14 +21,41 @@
 
 /* The fixture of most tests: one backend, and room for a VM. */
 #define KS_FIXTURE(name)						\
+	KS_FIXTURE_DATA(name);						\
+	KS_VARIANTS(name, external, emulated, real, .nr_vcpus = KS_VCPUS);	\
+	KS_FIXTURE_CODE(name)
+
+/* One whose tests race: with one vCPU, with the usual two, with more. */
+#define KS_FIXTURE_VCPUS(name)						\
+	KS_FIXTURE_DATA(name);						\
+	KS_VARIANTS(name, external_1vcpu, emulated_1vcpu, real_1vcpu, .nr_vcpus = 1);	\
+	KS_VARIANTS(name, external, emulated, real, .nr_vcpus = KS_VCPUS);	\
+	KS_VARIANTS(name, external_4vcpus, emulated_4vcpus, real_4vcpus,	\
+		    .nr_vcpus = KS_MAX_VCPUS);				\
+	KS_FIXTURE_CODE(name)
+
+/* One about the host's memory: behind shared memory it has small pages, or huge ones. */
+#define KS_FIXTURE_PAGES(name)						\
+	KS_FIXTURE_DATA(name);						\
+	KS_VARIANTS(name, external, emulated, real, .nr_vcpus = KS_VCPUS);	\
+	KS_VARIANTS(name, external_2m, emulated_2m, real_2m,		\
+		    .nr_vcpus = KS_VCPUS, .huge = true);		\
+	KS_FIXTURE_CODE(name)
+
+#define KS_FIXTURE_DATA(name)						\
 	FIXTURE(name) { struct ks ks; struct td vm; };			\
-	FIXTURE_VARIANT(name) { enum ks_backend backend; };		\
-	FIXTURE_VARIANT_ADD(name, external) { .backend = KS_EXTERNAL };	\
-	FIXTURE_VARIANT_ADD(name, emulated) { .backend = KS_EMULATED };	\
-	FIXTURE_VARIANT_ADD(name, real) { .backend = KS_REAL };		\
+	FIXTURE_VARIANT(name) { enum ks_backend backend; unsigned int nr_vcpus; bool huge; }
+
+#define KS_VARIANTS(name, ext, emu, hw, ...)				\
+	FIXTURE_VARIANT_ADD(name, ext) { .backend = KS_EXTERNAL, __VA_ARGS__ };	\
+	FIXTURE_VARIANT_ADD(name, emu) { .backend = KS_EMULATED, __VA_ARGS__ };	\
+	FIXTURE_VARIANT_ADD(name, hw) { .backend = KS_REAL, __VA_ARGS__ }
+
+#define KS_FIXTURE_CODE(name)						\
 	FIXTURE_SETUP(name)						\
 	{								\
 		KS_SETUP();						\
+		KS_SETUP_VCPUS();					\
 	}								\
 	FIXTURE_TEARDOWN(name)						\
 	{								\
@@ -42,6 +69,13 @@
 									\
 	if (_why)							\
 		SKIP(return, "%s", _why);				\
+} while (0)
+
+/* KVM refuses a TD with more vCPUs than there are CPUs. */
+#define KS_SETUP_VCPUS() do {						\
+	self->ks.nr_vcpus = variant->nr_vcpus;				\
+	if (variant->backend != KS_EXTERNAL)				\
+		KS_NEEDS_CPUS((int)variant->nr_vcpus);			\
 } while (0)
 
 /* What a test needs of /dev/tdp_stress, see ks_lacks(). */

@@ -33,11 +33,11 @@ int ks_vm_make(struct ks *ks, struct td *vm, const struct td_config *cfg)
 	return ret ?: td_finalize(vm);
 }
 
-/* The VM of most tests: two vCPUs, three slots. */
+/* The VM of most tests: two vCPUs, unless the variant says otherwise, and three slots. */
 int ks_vm_start(struct ks *ks, struct td *vm)
 {
-	static const struct td_config cfg = {
-		.nr_vcpus = 2,
+	const struct td_config cfg = {
+		.nr_vcpus = ks->nr_vcpus,
 		.nr_pages = KS_PAGES,
 		.window_pages = KS_WINDOW,
 	};
