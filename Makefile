@@ -15,7 +15,7 @@ endif
 SCRIPT = $(Q)sh scripts/python.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help try run kunit kselftest selfcheck check matrix coverage bench kernel modules clean
+.PHONY: help try run kunit kselftest selfcheck check mutants matrix coverage bench kernel modules clean
 
 help: ## this text
 	@echo "Targets:"
@@ -42,6 +42,9 @@ kselftest: ## TAP programs on /dev/kvm and /dev/tdp_stress, in QEMU, on each bac
 
 selfcheck: ## planted violations and planted kernel bugs must be caught by name
 	$(SCRIPT) selfcheck
+
+mutants: ## each of scripts/mutants/ planted in turn: who finds it, after how long
+	$(SCRIPT) mutants
 
 check: ## the tester's own tests: a selection for every day, or all (FULL=1)
 	$(SCRIPT) check

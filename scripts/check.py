@@ -38,7 +38,7 @@ _QUICK_PROGRAMS = ("td_lifecycle", "mirror_map_zap", "busy_injection", "frozen_w
 _QUICK_SUITES = "tdp_mmu_[frl]*"
 _SYSTEM = cache.REPO / "selftests/system"
 #: test programs there that need nothing but Python
-_PROGRAMS = ("verdict", "qemu", "rebuild", "kunit", "syzlang")
+_PROGRAMS = ("verdict", "qemu", "rebuild", "kunit", "mutants", "syzlang")
 #: most memory that two guests take, one of them with 1G pages
 _LANE_MIB = 14 << 10
 

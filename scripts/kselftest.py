@@ -306,7 +306,8 @@ def kselftest():
     start = time.monotonic()
     values = Values()
     check(values)
-    packages.need(bochs=values.machine == "bochs", mutants=bool(values.variant))
+    packages.need(bochs=values.machine == "bochs",
+                  mutants=bool(values.variant or values.mutant))
     if values.variant:
         # one that does not exist is refused now
         mutant.variant(values.variant)

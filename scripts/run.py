@@ -4,6 +4,7 @@
 Knows the order of things; each of them is done elsewhere.
 """
 
+import shutil
 import sys
 import time
 
@@ -45,13 +46,15 @@ def job_params(values):
 def prepare(values, config_name=None):
     """Everything before the boot: packages, kernel, modules, driver."""
     packages.need(qemu=values.qemu, bochs=values.machine == "bochs",
-                  mutants=bool(values.variant), binary=values.kernel == "debian")
+                  mutants=bool(values.variant or values.mutant),
+                  binary=values.kernel == "debian")
     if values.qemu:
         # one that is no QEMU is refused now
         program.get(values.qemu)
-    if values.variant:
+    change = get_change(values)
+    if change:
         # one that does not exist is refused now; it says what it is about
-        values.ops = values.ops or mutant.variant(values.variant).ops or None
+        values.ops = values.ops or change.ops or None
     kernel = get_kernel(values, config_name)
     what = get_backend(values)
     built = ours.build(kernel, values.jobs, what.modules, what.programs)
@@ -59,11 +62,27 @@ def prepare(values, config_name=None):
     return kernel, built
 
 
-def get_variant(values, kernel):
-    """Modules of KVM to take instead of the kernel's own."""
-    if not values.variant:
+def get_change(values):
+    """The variant or mutant that is asked for, or None."""
+    if values.variant:
+        return mutant.variant(values.variant)
+    if not values.mutant:
         return None
-    return mutant.build_modules(kernel, mutant.variant(values.variant), values.jobs)
+    found = mutant.find(values.mutant)
+    if found.base and values.backend == "tdx":
+        raise usage("MUTANT=%s is one in VARIANT=%s, which goes with BACKEND=external" %
+                    (found.id, found.base))
+    if found.in_tdx and values.backend != "tdx":
+        raise usage("MUTANT=%s is one in tdx.c, which goes with BACKEND=tdx" % found.id)
+    return found
+
+
+def get_variant(values, kernel, keep=None):
+    """Modules of KVM to take instead of the kernel's own; @keep: a folder for them."""
+    change = get_change(values)
+    if not change:
+        return None
+    return mutant.build_modules(kernel, change, values.jobs, keep)
 
 
 def stress(guest, values, replace=None, on_text=lambda text: None, **more):
@@ -94,8 +113,6 @@ def say_machine(machine):
 def run():
     start = time.monotonic()
     values = Values()
-    if values.mutant and values.where != "uml":
-        raise usage("MUTANT=%s goes with WHERE=uml" % values.mutant)
     if values.where == "uml":
         return in_uml.run(values, get_tree(values))
     what = get_backend(values)
@@ -104,21 +121,24 @@ def run():
     kernel, built = prepare(values)
     say("  kernel: Linux %s, %s, %s (%.1f s)" % (kernel.release, kernel.config_name,
                                                 kernel.how, kernel.seconds))
-    replace = get_variant(values, kernel)
     machine = get_machine(values, kernel)
     say_machine(machine)
     folder = session.new_folder(values)
     say("  run folder: %s" % folder)
+    replace = get_variant(values, kernel, folder / "modules")
 
     prepared = time.monotonic()
     guest = session.Session(values, kernel, built, machine, folder)
-    outcome = stress(guest, values, replace, on_text=lambda text: say("  " + text))
+    outcome = stress(guest, values, replace, on_text=lambda text: say("  " + text),
+                     **({"STOP_EARLY": 1} if values.mutant else {}))
+    shutil.rmtree(folder / "modules", ignore_errors=True)
     verdict = judge.judge(outcome)
     timings = {"prepare": round(prepared - start, 1),
                "boot": outcome.boot_seconds and round(outcome.boot_seconds, 1),
                "guest": round(outcome.seconds, 1),
                "total": round(time.monotonic() - start, 1)}
     data = report.summary(values, kernel, machine, outcome, verdict, timings)
+    data["found_after_seconds"] = in_uml.found_after(verdict, outcome, folder)
     report.write_json(folder / "summary.json", data)
     if outcome.end != "finished":
         say("  the guest %s: %s; its last console lines:" % (outcome.end, outcome.why))

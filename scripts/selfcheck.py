@@ -168,18 +168,18 @@ def _bug(guest, values, results, bug, seconds):
 
 def mutants(guest, values, results):
     """A bug in a copy of KVM, one boot each."""
-    for bug in mutant.chosen(mutant.every(), values.full):
+    for bug in mutant.chosen(mutant.in_tdx(), values.full):
         _bug(guest, values, results, bug, _MUTANT_SECONDS)
 
 
 def variants(guest, values, results):
     """What KVM may become: each variant is stressed, each bug in it caught."""
-    for variant in mutant.chosen(mutant.variants(), values.full):
-        v = values.external(duration=_VARIANT_SECONDS, ops=variant.ops or None)
-        if variant.is_bug:
-            _bug(guest, v, results, variant, _VARIANT_BUG_SECONDS)
+    for change in mutant.chosen(mutant.variants() + mutant.in_variants(), values.full):
+        v = values.external(duration=_VARIANT_SECONDS, ops=change.ops or None)
+        if change.is_bug:
+            _bug(guest, v, results, change, _VARIANT_BUG_SECONDS)
         else:
-            _variant(guest, v, results, variant)
+            _variant(guest, v, results, change)
 
 
 def _variant(guest, values, results, variant):

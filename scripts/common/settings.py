@@ -16,6 +16,8 @@ from common import scenario
 from common.say import usage
 
 ALL = {}
+#: who looks for planted bugs, quickest first
+TIERS = ("kunit", "uml", "tdx", "external", "kselftest")
 
 
 class Setting:
@@ -99,6 +101,12 @@ def _glob(text):
     return text if re.fullmatch(r"[\w*?\[\]-]+(\.[\w*?\[\]-]+)?", text) else None
 
 
+def _tiers(text):
+    words = text.split(",")
+    known = all(w in TIERS for w in words) and len(set(words)) == len(words)
+    return [w for w in TIERS if w in words] if known else None
+
+
 def _name(text):
     return text if re.fullmatch(r"[a-z0-9][a-z0-9-]*", text) else None
 
@@ -116,7 +124,8 @@ Setting("VARIANT", None, _name,
         "build KVM with this change, one of scripts/variants/ (mirror-split, ...)",
         "a name from scripts/variants/")
 Setting("MUTANT", None, _name,
-        "WHERE=uml: plant this bug in the TDP MMU, one of scripts/mutants/ or its kunit/",
+        "plant this bug, one of scripts/mutants/: make run (tdx.c's: not WHERE=uml), make "
+        "kunit, make kselftest",
         "a name from scripts/mutants/")
 Setting("WHERE", None, lambda t: t if t in ("qemu", "uml") else None,
         "where it runs: qemu (make run: the default), or uml (make kunit: the default)",
@@ -174,6 +183,13 @@ _path("KDIR", "make modules: the build folder of the kernel they are for "
 _path("RUNDIR", "folder for the run's files (default: run/<date>-<seed>)")
 _flag("KEEP", "1: keep the intermediate files of a run (initramfs tree, channels)")
 _flag("FORCE", "1: use a KSRC of a version that tdp_stress was not tried on")
+Setting("ONLY", None, lambda t: t if re.fullmatch(r"(class:)?[a-z0-9*?\[\]-]+", t) else None,
+        "make mutants: only these, by id or as class:NAME, with * and ?",
+        "a pattern like split-* or class:flush")
+Setting("TIERS", None, _tiers, "make mutants: who looks for them, one after the other until one "
+        "finds it (default: all that apply)", "a list of: " + ",".join(TIERS))
+_number("TIME", "60", 5, 3600, "make mutants: how long a stress run looks, in seconds", "seconds")
+_flag("RESUME", "make mutants: 1: go on where the last one ended")
 _flag("FULL", "make check: 1: all there is; 0: the selection for every day, in 12 minutes")
 _flag("V", "1: show the commands")
 
@@ -259,6 +275,9 @@ class Values:
                         % (self.cpus, memory_mib(self)))
 
     def _check_where(self):
+        if self.mutant and self.variant:
+            raise usage("MUTANT=%s and VARIANT=%s: give one of them" % (self.mutant,
+                                                                        self.variant))
         if self.where != "uml":
             return
         if self.backend == "tdx":
@@ -267,9 +286,6 @@ class Values:
         if self.kernel == "debian" or self.kver == "6.12":
             raise usage("WHERE=uml: the TDP MMU is compiled into a kernel that is built here, of "
                         "7.2 or newer")
-        if self.mutant and self.variant:
-            raise usage("MUTANT=%s and VARIANT=%s: give one of them" % (self.mutant,
-                                                                        self.variant))
         for name in ("MACHINE", "ACCEL", "QEMU"):
             if name in self.given:
                 raise usage("%s: there is no machine with WHERE=uml" % name)

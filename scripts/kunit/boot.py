@@ -7,6 +7,7 @@ Knows UML's command line; must not know how results are read.
 import concurrent.futures
 import fnmatch
 import os
+import re
 import resource
 import shutil
 import time
@@ -27,6 +28,13 @@ STACK = (8 << 20) - resource.getpagesize()
 #: a case that prints nothing for so long hangs; KUnit itself gives one 300 s
 _SILENT = 400
 _LONGEST = 3600
+#: with a bug planted: it is here to do harm, and one failure is enough
+_PLANTED_SILENT = 120
+_PLANTED_LONGEST = 600
+_PLANTED_GRACE = 8
+#: why of a Boot that was ended then
+ENOUGH = "a case has failed"
+_FAILED = re.compile(r" {4,}not ok ")
 
 
 class Boot:
@@ -72,18 +80,35 @@ def parts(suites):
     return (None,)
 
 
-def run_parts(uml, folder, patterns):
-    """Boot @uml once for each pattern, all at the same time; a list of Boots."""
+def run_parts(uml, folder, patterns, planted=False):
+    """Boot @uml once for each pattern, all at the same time; a list of Boots.
+
+    @planted: there is a bug in it; not all has to be run once something has failed.
+    """
     step = Step("run the suites")
+    ending, halt = [] if planted else None, []
     with concurrent.futures.ThreadPoolExecutor(len(patterns)) as pool:
-        boots = list(pool.map(lambda n: run(uml, folder, folder / ("raw-%d.log" % n),
-                                            patterns[n], step=step), range(len(patterns))))
+        try:
+            boots = list(pool.map(lambda n: run(uml, folder, folder / ("raw-%d.log" % n),
+                                                patterns[n], step=step, ending=ending, halt=halt),
+                                  range(len(patterns))))
+        except BaseException:
+            # the pool waits for all of them: Ctrl-C has to reach them, too
+            halt.append(True)
+            raise
     step.done("; ".join(sorted({b.why or "exit code %d" % b.code for b in boots})))
     return boots
 
 
-def run(uml, folder, raw, pattern=None, more=(), what="run the suites", step=None):
-    """Boot @uml, its console into the file @raw; returns a Boot. @step: somebody else's."""
+def run(uml, folder, raw, pattern=None, more=(), what="run the suites", step=None, ending=None,
+        halt=()):
+    """Boot @uml, its console into the file @raw; returns a Boot.
+
+    @step: somebody else's. @ending: a list, with a bug planted: gets the time of the first
+    failure, by which all who share it end. @halt: not empty: nobody waits for this any more.
+    """
+    silent = _SILENT if ending is None else _PLANTED_SILENT
+    longest = _LONGEST if ending is None else _PLANTED_LONGEST
     shared = step
     step = shared or Step(what)
     start = time.monotonic()
@@ -93,25 +118,36 @@ def run(uml, folder, raw, pattern=None, more=(), what="run the suites", step=Non
         seen[0] = time.monotonic()
         if "# Subtest: " in text and text.startswith("    #"):
             seen[1] = text.split(": ", 1)[1]
+        if ending is not None and not ending and _FAILED.match(text):
+            ending.append(seen[0])
 
     class Silent(Exception):
         pass
 
+    class Enough(Exception):
+        pass
+
     def tick():
+        if halt:
+            raise KeyboardInterrupt
         step.progress(seen[1] or "booting")
-        if time.monotonic() - seen[0] > _SILENT:
+        if time.monotonic() - seen[0] > silent:
             raise Silent
+        if ending and time.monotonic() - ending[0] > _PLANTED_GRACE:
+            raise Enough
 
     raw.write_text("")
     why = ""
     try:
-        code = command.logged(command_line(uml, pattern, more), raw, line, tick, _LONGEST,
+        code = command.logged(command_line(uml, pattern, more), raw, line, tick, longest,
                               env=environment(folder), cwd=folder,
                               preexec_fn=limit_stack)
         if code == -1:
-            why = "not finished after %d s" % _LONGEST
+            why = "not finished after %d s" % longest
     except Silent:
-        code, why = -1, "nothing printed for %d s" % _SILENT
+        code, why = -1, "nothing printed for %d s" % silent
+    except Enough:
+        code, why = -1, ENOUGH
     seconds = time.monotonic() - start
     if not shared:
         step.done(why or "exit code %d" % code)

@@ -8,16 +8,8 @@ import hashlib
 import shutil
 
 from common import cache
-from common.say import Step, usage
+from common.say import Step
 from mutants import mutant
-
-
-def find(name):
-    """The variant or planted bug of that name, or bad usage."""
-    known = {m.id: m for m in mutant.variants() + mutant.every() + mutant.in_kunit()}
-    if name not in known:
-        raise usage("no variant '%s'; there are: %s" % (name, ", ".join(sorted(known))))
-    return known[name]
 
 
 def files(tree, change):

@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0
 """Changes made to a copy of the kernel's KVM, and the modules built from it.
 
-A change is a Coccinelle semantic patch with a header: a variant (scripts/variants,
-what a coming kernel might do) or a planted bug (scripts/mutants, and those in
-scripts/variants that have a base). Only arch/x86/kvm and virt/kvm are copied, and
-KVM is built from the copy as external modules against the kernel that is built
-already, so that a change costs a compilation of KVM once and of one file
-afterwards. Headers stay as they are: tdp_stress.ko fits whatever was changed.
+A change is a Coccinelle semantic patch (NAME.cocci), or an edit where that cannot
+say it (NAME.edit, mutants.edit), with a header: a variant (scripts/variants, what a
+coming kernel might do), a planted bug or a harmless edit (scripts/mutants). Only
+arch/x86/kvm and virt/kvm are copied, and KVM is built from the copy as external
+modules against the kernel that is built already, so that a change costs a
+compilation of KVM once and of one file afterwards. tdp_stress.ko is built from the
+tree's own headers: it fits whatever was changed, for what it shares with KVM is not.
 Knows patches and copies; must not know how a change is run or judged.
 """
 
+import difflib
 import filecmp
 import os
 import re
@@ -19,13 +21,19 @@ from pathlib import Path
 from common import cache, command
 from common.say import Step, build_failed, usage
 from kernel.failure import failure
+from mutants import edit
 
 HERE = Path(__file__).resolve().parent
 VARIANTS = HERE.parent / "variants"
-KUNIT = HERE / "kunit"
 _COPIED = ("arch/x86/kvm", "virt/kvm")
 MODULES = ("kvm", "kvm-intel", "kvm-amd")
-_LISTS = ("file", "expect", "other")
+_SUFFIXES = (".cocci", ".edit")
+_LISTS = ("file", "expect", "other", "case")
+_ROOTS = ("D", "M", "B")
+_HEAD = re.compile(r"// (Id|Title|Class|Root|Base|Kernel|Benign|Quick|File|Ops|Case|Expect|Other|"
+                   r"History|Reach|Equivalent): (.*)")
+#: headers that others than the copied files include
+_SHARED = "arch/x86/kvm/mmu/mmu_internal.h"
 
 
 class Mutant:
@@ -33,55 +41,119 @@ class Mutant:
 
     def __init__(self, path):
         self.path = path
-        self.id = self.title = self.base = ""
+        self.id = self.title = self.base = self.reach = self.history = ""
+        self.root = ""          # D: direct, M: mirror, B: both
+        self.kernel = ""        # 7.2 or 7.3, if it applies to one of them only
         self.ops = ""           # ops= of a run that is to meet it often, "" for any
-        self.quick = ""         # "yes": make check does it without FULL=1, too
+        self.quick = ""         # "yes": of make check; "full": of make check FULL=1
+        self.benign = ""        # "yes": nobody may report it
+        self.equivalent = ""    # why it is no bug after all; "" if it is one
+        self.kind = ""          # Class: what was broken
         self.file = []          # what it changes, paths in the tree
-        self.expect = []        # of a bug: any of these names it
+        self.case = []          # KUnit cases that fail by it
+        self.expect = []        # what a stress run calls it: any of these
         self.other = []         # and these may come with it
-        for line in path.read_text(encoding="utf-8").splitlines():
-            m = re.match(r"// (Id|Title|File|Base|Ops|Quick|Expect|Other): (.*)", line)
+        self._read(path.read_text(encoding="utf-8").splitlines())
+        self._check()
+
+    def _read(self, lines):
+        last = None
+        for line in lines:
+            m = _HEAD.match(line)
             if m:
-                key, value = m.group(1).lower(), m.group(2).strip()
-                setattr(self, key, value.split() if key in _LISTS else value)
-        for key in ("id", "title", "file") + (("expect",) if self.is_bug else ()):
+                last = m.group(1).lower()
+                last = "kind" if last == "class" else last
+                value = m.group(2).strip()
+                setattr(self, last, value.split() if last in _LISTS else value)
+            elif line.startswith("//   ") and last and last not in _LISTS:
+                setattr(self, last, getattr(self, last) + " " + line[5:].strip())
+            else:
+                last = None
+
+    def _check(self):
+        for key in ("id", "title", "file") + (("kind", "root", "reach") if self.is_bug else ()):
             if not getattr(self, key):
-                raise usage("%s: its header has no '%s:' line" % (path, key.capitalize()))
-        if self.quick not in ("", "yes"):
-            raise usage("%s: Quick: '%s' must be yes, or the line left out" % (path, self.quick))
-        if self.id != path.stem:
-            raise usage("%s: its Id is '%s', which is not the file's name" % (path, self.id))
+                raise usage("%s: its header has no '%s:' line" % (
+                    self.path, {"kind": "Class"}.get(key, key.capitalize())))
+        if self.is_bug and not self.case and not self.expect:
+            raise usage("%s: its header has neither 'Case:' nor 'Expect:'" % self.path)
+        if self.quick not in ("", "yes", "full"):
+            raise usage("%s: Quick: '%s' must be yes or full, or the line left out" % (
+                self.path, self.quick))
+        if self.benign not in ("", "yes"):
+            raise usage("%s: Benign: '%s' must be yes, or the line left out" % (
+                self.path, self.benign))
+        if self.root and self.root not in _ROOTS:
+            raise usage("%s: Root: '%s' must be D, M or B" % (self.path, self.root))
+        if self.kernel and self.kernel not in ("7.2", "7.3"):
+            raise usage("%s: Kernel: '%s' must be 7.2 or 7.3, or the line left out" % (
+                self.path, self.kernel))
+        if self.id != self.path.stem:
+            raise usage("%s: its Id is '%s', which is not the file's name" % (self.path, self.id))
         for name in self.file:
-            if not name.startswith(_COPIED) or not name.endswith(".c"):
-                raise usage("%s: File: '%s' is no .c file of KVM's" % (path, name))
+            if not name.startswith(_COPIED) or not name.endswith((".c", ".h")) or name == _SHARED:
+                raise usage("%s: File: '%s' is no file of KVM's own" % (self.path, name))
 
     @property
     def is_bug(self):
-        return bool(self.base) or self.path.parent in (HERE, KUNIT)
+        return VARIANTS not in self.path.parents and not self.benign
+
+    @property
+    def in_tdx(self):
+        """Only the real tdx.c shows it."""
+        return all(name.startswith("arch/x86/kvm/vmx/") for name in self.file)
+
+    def applies(self, release):
+        """Whether it is meant for a kernel of that release."""
+        return not self.kernel or release.startswith(self.kernel + ".")
 
     def chain(self):
         """What is applied, first to last."""
         return (variant(self.base).chain() if self.base else []) + [self]
 
 
+def _changes(folder):
+    found = [Mutant(p) for p in sorted(folder.glob("**/*")) if p.suffix in _SUFFIXES]
+    seen = {}
+    for m in found:
+        if m.id in seen:
+            raise usage("%s and %s have one Id" % (seen[m.id].path, m.path))
+        seen[m.id] = m
+    return found
+
+
 def every():
-    """Bugs planted in the kernel as it is, found by the main job."""
-    return [Mutant(p) for p in sorted(HERE.glob("*.cocci"))]
+    """All planted bugs and harmless edits, by folder and name."""
+    return _changes(HERE)
+
+
+def bugs():
+    return [m for m in every() if m.is_bug]
+
+
+def in_tdx():
+    """Bugs planted in tdx.c: found by the main job."""
+    return [m for m in bugs() if m.in_tdx]
 
 
 def in_kunit():
-    """Bugs planted in the TDP MMU, found by a case of the KUnit suites."""
-    return [Mutant(p) for p in sorted(KUNIT.glob("*.cocci"))]
+    """Bugs for which there is a case of the KUnit suites."""
+    return [m for m in bugs() if m.case]
+
+
+def in_variants():
+    """Bugs planted in a variant, which a run on the external backend finds."""
+    return [m for m in bugs() if m.base and m.expect]
 
 
 def variants():
-    """Variants, and the bugs planted in them."""
-    return [Mutant(p) for p in sorted(VARIANTS.glob("*.cocci"))]
+    """What a coming kernel might do."""
+    return _changes(VARIANTS)
 
 
 def chosen(changes, full):
-    """All of @changes, or those that are worth their time in every make check."""
-    return [c for c in changes if full or c.quick]
+    """Those of @changes that are worth their time in make check; @full: with FULL=1."""
+    return [c for c in changes if c.quick == "yes" or full and c.quick]
 
 
 def variant(name):
@@ -91,6 +163,16 @@ def variant(name):
         if v.id == name:
             return v
     raise usage("no variant '%s'; there are: %s" % (name, ", ".join(v.id for v in known)))
+
+
+def find(name):
+    """The variant, planted bug or harmless edit of that name, or bad usage."""
+    known = {m.id: m for m in variants() + every()}
+    if name not in known:
+        near = difflib.get_close_matches(name, known, 5, 0.4)
+        raise usage("no variant or mutant '%s'%s; scripts/variants/ and scripts/mutants/ have them"
+                    % (name, ", did you mean %s?" % " or ".join(near) if near else ""))
+    return known[name]
 
 
 def _refresh(tree, copy):
@@ -112,12 +194,13 @@ def _refresh(tree, copy):
                     (Path(folder) / name).unlink()
 
 
-def build_modules(kernel, mutant, jobs):
+def build_modules(kernel, mutant, jobs, keep=None):
     """Make the change @mutant (None: none); returns {name: path of the .ko}.
 
     One copy and one build folder serve all changes of a kernel, one after the
     other: what the last one changed is put back first, and make sees only the
-    files that differ.
+    files that differ. @keep: a folder for the modules, which the next change
+    would overwrite.
     """
     home = cache.folder("build", kernel.folder.name, "mutants")
     copy, out = home / "source", home / "out"
@@ -137,9 +220,12 @@ def build_modules(kernel, mutant, jobs):
             step.failed()
             raise failure(home, log, "%s does not build" % (mutant.id if mutant else "the copy"))
         step.done()
-        # the next one overwrites them: whoever runs these copies them first
         built = {name: mo / (name + ".ko") for name in MODULES}
-        return {name: path for name, path in built.items() if path.exists()}
+        built = {name: path for name, path in built.items() if path.exists()}
+        if not keep:
+            return built
+        keep.mkdir(parents=True, exist_ok=True)
+        return {name: Path(shutil.copy2(path, keep)) for name, path in built.items()}
 
 
 def apply(mutant, copy, log):
@@ -147,8 +233,12 @@ def apply(mutant, copy, log):
     for name in mutant.file:
         target = copy / name
         before = target.read_bytes()
-        code = command.logged(["spatch", "--very-quiet", "--in-place", "--sp-file", mutant.path,
-                               target], log)
+        if mutant.path.suffix == ".edit":
+            edit.apply(mutant.path, target)
+            code = 0
+        else:
+            code = command.logged(["spatch", "--very-quiet", "--in-place", "--sp-file",
+                                   mutant.path, target], log)
         if code or target.read_bytes() == before:
-            raise build_failed("%s: the semantic patch changes nothing in %s of this tree; log: %s"
-                               % (mutant.path.name, name, log))
+            raise build_failed("%s: it changes nothing in %s of this tree; log: %s" %
+                               (mutant.path.name, name, log))

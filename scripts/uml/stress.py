@@ -15,6 +15,7 @@ from common.say import say, usage
 from common.settings import memory_mib
 from kunit import boot, change
 from kunit import uml as build
+from mutants import mutant
 from qemu import judge, report, session, watch
 from uml import machine
 
@@ -37,7 +38,10 @@ def prepare(values, tree):
     name = values.mutant or values.variant
     replaced = None
     if name:
-        what = change.find(name)
+        what = mutant.find(name)
+        if what.in_tdx:
+            raise usage("MUTANT=%s: there is no tdx.c in User Mode Linux; it goes with WHERE=qemu"
+                        % name)
         replaced = change.files(tree, what)
         values.ops = values.ops or what.ops or None
     kernel = build.build(build.Uml(tree, _config_name(values)), values.jobs, replaced)
@@ -93,14 +97,16 @@ def verdict_of(outcome, folder):
     return verdict
 
 
-def found_after(outcome, folder):
+def found_after(verdict, outcome, folder):
     """Seconds from the beginning to the first sign of a bug; None: there was none."""
+    if verdict.word != judge.FAILURE:
+        return None
     begun = None
     for seconds, line in _TIME.findall(outcome.files.get("dmesg") or _console(folder)):
         if "watching KVM" in line:
             begun = float(seconds)
         elif begun is not None and _FOUND.search(line):
-            return float(seconds) - begun
+            return round(float(seconds) - begun, 2)
     return None
 
 
@@ -132,8 +138,7 @@ def run(values, tree):
                "guest": round(outcome.seconds, 1),
                "total": round(time.monotonic() - start_time, 1)}
     data = report.summary(values, kernel, here, outcome, verdict, timings)
-    found = found_after(outcome, folder) if verdict.word == judge.FAILURE else None
-    data["found_after_seconds"] = found and round(found, 2)
+    found = data["found_after_seconds"] = found_after(verdict, outcome, folder)
     report.write_json(folder / "summary.json", data)
     if outcome.end != "finished":
         say("  the kernel %s: %s; its last console lines:" % (outcome.end, outcome.why))

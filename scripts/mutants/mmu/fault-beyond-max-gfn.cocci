@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-2.0
+// Id: fault-beyond-max-gfn
+// Title: a fault at an address that cannot be mapped makes an SPTE for it
+// Class: boundary
+// Root: D
+// File: arch/x86/kvm/mmu/mmu.c
+// Expect: SPLAT
+// History: "Don't create SPTEs for addresses that aren't mappable", 2026-02, syzkaller
+// Reach: a prefault of a guest address beyond the host's MAXPHYADDR
+
+@@
+symbol fault;
+@@
+ kvm_handle_noslot_fault(...)
+ {
+	<...
+-	if (unlikely(fault->gfn > kvm_mmu_max_gfn()))
+-		return RET_PF_EMULATE;
+	...>
+ }
