@@ -1,20 +1,23 @@
 # SPDX-License-Identifier: GPL-2.0
-"""make bench: what the oracles cost, and what the debug kernel costs.
+"""make bench: what the oracles, tracing and the debug kernel cost.
 
 Knows which figures are compared; the guest measures them. Figures of one run
 are comparable with each other, those of two runs only if nothing else used
 the machine: each table says what it was measured on.
 """
 
+import copy
 import json
 import os
 
 from common.say import EXIT_FAILURE, EXIT_PASS, Step, main, say
 from common.settings import Values, memory_mib
-from qemu import session
+from qemu import judge, session
 import run as front
 
 FLAVOURS = ("plain", "lockdep")
+#: runs of the driver in one guest: 2 numbers of vCPUs, without oracles, with, traced
+_RUNS = 6
 _MEMORY_MIB = (64, 512)
 _TARGET_CYCLES = 8000
 _TARGET_RATIO = 2.0
@@ -29,8 +32,9 @@ def measure(values, flavour, machine):
     params = front.job_params(values)
     # nothing injected, no lock held longer than its work: what KVM and we cost
     params.update(STUB_PARAMS=values.stub or "", MEMORY_MIB=" ".join(map(str, _MEMORY_MIB)))
-    step = Step("measure with the %s kernel (about %d s)" % (flavour, 6 * values.duration))
-    outcome = guest.boot("bench", params, 6 * (values.duration + 10),
+    seconds = (_RUNS + len(_MEMORY_MIB)) * values.duration
+    step = Step("measure tdx.c with the %s kernel (about %d s)" % (flavour, seconds))
+    outcome = guest.boot("bench", params, seconds + 10 * _RUNS,
                          on_message=lambda word, rest: word in ("bench", "memory") and
                          step.progress(word + " " + rest))
     step.done(outcome.end)
@@ -67,15 +71,45 @@ def _ratio(a, b):
     return "%.2f" % (a / b) if a and b else "n/a"
 
 
+def measure_external(values, flavour):
+    """{oracles: operations per second} of the external backend, and what went wrong."""
+    values = values.external()
+    kernel, built = front.prepare(values, flavour)
+    folder = session.new_folder(values, "bench-external-%s-" % flavour)
+    rates, bad = {}, []
+    for oracles, parameter in (("off", "oracles=none"), ("on", "oracles=all")):
+        one = copy.copy(values)
+        one.stress = " ".join(filter(None, (values.stress, parameter)))
+        guest = session.Session(one, kernel, built, front.get_machine(one, kernel), folder)
+        step = Step("measure the external backend, %s kernel, oracles %s" % (flavour, oracles))
+        outcome = front.stress(guest, one)
+        step.done(outcome.end)
+        calls = sum(row.get("calls", 0) for row in judge.operations(outcome.files).values())
+        rates[oracles] = calls / one.duration
+        if outcome.end != "finished" or not calls:
+            bad.append("external backend, oracles %s: the guest %s (files: %s)" % (
+                oracles, outcome.end, folder))
+    return rates, bad
+
+
+def print_external(rates):
+    say("operations per second, external backend (all of them, weights as they are)")
+    say("  %-8s %12s %12s %10s" % ("kernel", "oracles off", "oracles on", "off / on"))
+    for flavour in FLAVOURS:
+        off, on = (rates[flavour].get(o) for o in ("off", "on"))
+        say("  %-8s %12s %12s %10s" % (flavour, _rate(off), _rate(on), _ratio(off, on)))
+
+
 def print_cycles(cycles):
-    say("private map+unmap cycles per second")
-    say("  %-8s %6s %12s %12s %10s" % ("kernel", "vCPUs", "oracles off", "oracles on", "off / on"))
+    say("private map+unmap cycles per second, tdx.c")
+    say("  %-8s %6s %12s %12s %10s %12s %12s" % (
+        "kernel", "vCPUs", "oracles off", "oracles on", "off / on", "and traced", "on / traced"))
     for flavour in FLAVOURS:
         for vcpus in (1, 2):
-            off = cycles[flavour].get(("off", vcpus))
-            on = cycles[flavour].get(("on", vcpus))
-            say("  %-8s %6d %12s %12s %10s" % (flavour, vcpus, _rate(off), _rate(on),
-                                               _ratio(off, on)))
+            off, on, traced = (cycles[flavour].get((o, vcpus)) for o in ("off", "on", "traced"))
+            say("  %-8s %6d %12s %12s %10s %12s %12s" % (
+                flavour, vcpus, _rate(off), _rate(on), _ratio(off, on), _rate(traced),
+                _ratio(on, traced)))
     for vcpus in (1, 2):
         say("  plain / lockdep, %d vCPU(s): oracles off %s, on %s" % (
             vcpus, *(_ratio(cycles["plain"].get((o, vcpus)), cycles["lockdep"].get((o, vcpus)))
@@ -100,14 +134,16 @@ def bench():
     if "DURATION" not in os.environ:
         values.duration = 10
     values.mem = max(values.mem, max(_MEMORY_MIB))
-    cycles, bad, machine = {}, [], None
+    cycles, external, bad, machine = {}, {}, [], None
     for flavour in FLAVOURS:
         cycles[flavour], memory, wrong, machine = measure(values, flavour, machine)
-        bad += ["%s: %s" % (flavour, w) for w in wrong]
+        external[flavour], wrong_too = measure_external(values, flavour)
+        bad += ["%s: %s" % (flavour, w) for w in wrong + wrong_too]
     say()
     say("measured on %d CPUs of %s, acceleration %s; %d s each; load of this machine now %.1f" %
         (values.cpus, machine.title, machine, values.duration, os.getloadavg()[0]))
     print_cycles(cycles)
+    print_external(external)
     print_memory(memory, memory_mib(values))
     plain = cycles["plain"]
     if plain.get(("off", 2)) and plain.get(("on", 2)):

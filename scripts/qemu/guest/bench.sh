@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-# The job behind make bench: map/unmap cycles with and without tdp_stress, and
-# what the modules' memory grows by when a TD grows.
+# The job behind make bench: map/unmap cycles without tdp_stress, with it, and with
+# KVM's tracepoints as well; what the modules' memory grows by when a TD grows.
 #
 #   @bench ORACLES VCPUS CODE     driver.json of it is file bench.ORACLES.VCPUS
 #   @memory MIB STUB STRESS       most bytes seen with a TD of MIB
@@ -15,6 +15,13 @@ bench()
 	send_file "bench.$1.$2" /tmp/driver.json
 	send_file "bench.$1.$2.log" /tmp/driver.log
 	send "@bench $1 $2 $bench_code"
+}
+
+# KVM's tracepoints of the MMU, as a user of trace-cmd has them
+tracing()
+{
+	[ -d /sys/kernel/tracing/events ] || mount -t tracefs tracefs /sys/kernel/tracing
+	echo "$1" > /sys/kernel/tracing/events/kvmmmu/enable
 }
 
 bytes_of()
@@ -51,6 +58,12 @@ if step "load kvm's dependencies" load_deps kvm &&
 		for vcpus in 1 2; do
 			bench on $vcpus
 		done
+		if step "enable kvmmmu's tracepoints" tracing 1; then
+			for vcpus in 1 2; do
+				bench traced $vcpus
+			done
+			tracing 0
+		fi
 		for mib in $MEMORY_MIB; do
 			memory $mib
 		done
