@@ -16,6 +16,9 @@ typedef __s64 s64;
 #ifndef __printf
 #define __printf(a, b)	__attribute__((__format__(printf, a, b)))
 #endif
+#ifndef __section
+#define __section(name)	__attribute__((__section__(name)))
+#endif
 #ifndef __aligned
 #define __aligned(x)	__attribute__((__aligned__(x)))
 #endif

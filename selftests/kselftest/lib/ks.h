@@ -17,6 +17,7 @@
 #include "../../lib/rng.h"
 #include "../../lib/td.h"
 #include "../../../tdp_stress/uapi/tdp_stress.h"
+#include "ks_guest.h"
 
 /* Who keeps the external page tables. */
 enum ks_backend {
@@ -192,10 +193,12 @@ struct ks_gates {
  * @vm: to what
  * @vcpu: the vCPU that is this thread's own
  * @activity: TD_ACT_* of the others, which say what errnos are legal
+ * @least: steps that must return 0, at the end; 0 means 1
  * @gates: where faults may meet no memslot at shared GFNs; else NULL
+ * @ctx: the test's own
  * @rng: this thread's random choices
  * @call: set by @step: the call that returned what it returns
- * @ok: steps that returned 0; at the end at least one must have
+ * @ok: steps that returned 0
  * @steps: all of them
  * @failure: what was wrong first
  */
@@ -205,7 +208,9 @@ struct ks_racer {
 	struct td *vm;
 	unsigned int vcpu;
 	u32 activity;
+	u64 least;
 	struct ks_gates *gates;
+	void *ctx;
 	struct rng rng;
 	enum td_call call;
 	atomic_ullong ok;
@@ -229,5 +234,58 @@ int ks_step_mobile(struct ks_racer *r);
 int ks_step_map_mobile(struct ks_racer *r);
 int ks_step_discard(struct ks_racer *r);
 int ks_step_run(struct ks_racer *r);
+
+/* --- a guest of a real CPU's --- */
+
+/**
+ * struct ks_guest_cpu - one of its vCPUs
+ * @guest: it
+ * @index: which vCPU
+ * @thread: is in KVM_RUN most of the time
+ * @started: @thread is to be waited for
+ * @ended: @thread has done what it had to
+ * @refused: KVM_RUN found no memory behind a page
+ */
+struct ks_guest_cpu {
+	struct ks_guest *guest;
+	unsigned int index;
+	pthread_t thread;
+	bool started;
+	atomic_bool ended;
+	atomic_ullong refused;
+};
+
+/**
+ * struct ks_guest - the small guest, see ks_guest.h
+ * @vm: its VM
+ * @home: its own memory, as the host has it
+ * @nr: vCPUs that run it
+ * @cpu: these
+ * @offs: how often it was kept off its moving pages, or let go on
+ * @over: its vCPUs are to be entered no more
+ * @lock: @wrong
+ * @wrong: what was wrong first
+ */
+struct ks_guest {
+	struct td *vm;
+	struct ks_home *home;
+	unsigned int nr;
+	struct ks_guest_cpu cpu[KS_GUEST_CPUS];
+	u64 offs;
+	atomic_bool over;
+	pthread_mutex_t lock;
+	char wrong[200];
+};
+
+int ks_guest_make(struct ks *ks, struct ks_guest *g, struct td *vm, unsigned int nr_cpus,
+		  bool huge);
+int ks_guest_start(struct ks_guest *g);
+void ks_guest_stop(struct ks_guest *g);
+bool ks_guest_keep_off(struct ks_guest *g, bool off);
+void ks_guest_blame(struct ks_guest *g, const char *fmt, ...) __printf(2, 3);
+const char *ks_guest_wrong(struct ks_guest *g);
+char *ks_guest_page(const struct ks_guest *g, u64 page);
+u64 ks_guest_word(const struct ks_guest *g, u64 page);
+u64 ks_guest_gfn(const struct ks_guest *g, u64 page);
 
 #endif
