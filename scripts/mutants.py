@@ -119,6 +119,9 @@ def mutants():
     if not applying:
         raise usage("TIERS=%s: none of them can show any of ONLY=%s" % (",".join(wanted),
                                                                        values.only))
+    others = len(chosen)
+    chosen = [m for m in chosen if any(tiers.applies(t, m) for t in applying)]
+    others -= len(chosen)
     packages.need(boot=any(t not in ("kunit", "uml") for t in applying), mutants=True)
     folder = Path(values.rundir).expanduser().absolute() if values.rundir else \
         cache.REPO / "run/mutants"
@@ -126,6 +129,8 @@ def mutants():
     bugs = sum(m.is_bug for m in chosen)
     say("tdp_stress: mutants: %d bugs and %d harmless edits, Linux %s, SEED=%d, %s, %d at a time" %
         (bugs, len(chosen) - bugs, tree.release, values.seed, ",".join(applying), values.jobs))
+    if others:
+        say("  %d more are for other tiers" % others)
     book = records.Book(folder, values, tree, applying)
     runner = tiers.Runner(values, folder, applying)
     clean = _baseline(runner, book, "before", applying)
