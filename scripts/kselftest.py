@@ -16,7 +16,7 @@ from common.say import EXIT_FAILURE, EXIT_PASS, main, say, usage
 from common.settings import Values
 from kernel import ours
 from mutants import mutant
-from qemu import dmesg, judge, report, session
+from qemu import dmesg, judge, report, session, stale
 import run as front
 
 _FOLDER = cache.REPO / "selftests/kselftest"
@@ -37,8 +37,8 @@ _WISHES = ("TDP_STRESS_FUZZ_CALLS", "TDP_STRESS_KILLS", "TDP_STRESS_RACE_MS",
 _VARIANTS = {"tdx": "emulated", "external": "external"}
 #: what a program takes, roughly
 _SECONDS_EACH = 60
-#: for huge_1g: one page, and room for it to be aligned
-_GIANT_PAGE, _GIANT_MIB = " hugepagesz=1G hugepages=1", 1536
+#: for huge_1g: a page, and more than one whole GiB for it that neither initrd nor kernel is in
+_GIANT_PAGE, _GIANT_MIB = " hugepagesz=1G hugepages=1", 4096
 #: unless CPUS= says otherwise: a held thread, one that spins for it, one that looks, one more
 _CPUS = 4
 
@@ -296,7 +296,7 @@ def everything(values, kernel, results, folder_of, on_text=say, took=None, only=
         results += found
         report.write_json(folder / "summary.json", {
             "backend": one.backend, "seed": one.seed, "kernel": kernel.release, "end": outcome.end,
-            "variant": one.variant, "seconds": seconds,
+            "variant": one.variant, "seconds": seconds, "stale_int3s": stale.healed(outcome),
             "results": [{"title": r.title, "result": r.word, "reason": r.reason}
                         for r in found]})
     return folders

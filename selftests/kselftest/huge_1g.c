@@ -117,19 +117,7 @@ static int piece(struct ks *ks, struct td *vm, u32 nr, u64 page, u64 pages, u32 
 	}								\
 } while (0)
 
-/* All of it: a quarter of a million leafs, and back. */
-TEST_KS(huge_1g, logged_at_once)
-{
-	struct td *vm = &self->vm;
-
-	START_DIRECT();
-	ASSERT_CALL(td_slot_set_flags(vm, TD_SLOT_MOBILE, KVM_MEM_LOG_DIRTY_PAGES));
-	EXPECT_SIZES(0, 0, GIANT);
-	ASSERT_CALL(td_slot_set_flags(vm, TD_SLOT_MOBILE, 0));
-	EXPECT_SIZES(1, 0, 0);
-}
-
-/* Only what is cleared becomes small. */
+/* Only what is cleared becomes small; all of it would be a quarter of a million leafs. */
 TEST_KS(huge_1g, logged_when_cleared)
 {
 	struct td *vm = &self->vm;

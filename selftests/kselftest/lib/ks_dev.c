@@ -16,7 +16,8 @@ int ks_dev(struct ks *ks, unsigned long command, void *arg)
 }
 
 static const char * const feature_names[] = {
-	"mirror roots", "adoption of VMs", "huge mirror leafs", "their split", "1G mirror leafs",
+	"mirror roots", "adoption of VMs", "huge mirror leafs", "split of huge mirror leafs",
+	"1G mirror leafs",
 	"NX huge pages", "lockdep", "CONFIG_KVM_PROVE_MMU", "CONFIG_PREEMPT", "fail-nth",
 	"external entries", "checks", "torture",
 };
