@@ -221,6 +221,7 @@ struct ks_racer {
 	pthread_t thread;
 };
 
+u64 ks_now_ms(void);
 void ks_gates_init(struct ks_gates *gates);
 unsigned int ks_racers(struct ks *ks, struct td *vm, struct ks_racer *racers,
 		       const struct ks_racer *like);

@@ -343,17 +343,17 @@ static bool answered(const struct ks_guest *g, u64 off)
  */
 bool ks_guest_keep_off(struct ks_guest *g, bool off)
 {
-	u64 number = ++g->offs * 2 + off;
-	unsigned int i, waited;
+	u64 number = ++g->offs * 2 + off, start = ks_now_ms();
+	unsigned int i;
 
 	if (!off)
 		say_where(g);
 	for (i = 0; i < g->nr; i++)
 		KS_SET(g->home->box[i].keep_off, number);
-	for (waited = 0; off && !answered(g, number); waited++) {
-		if (g->wrong[0])
+	while (off && !answered(g, number)) {
+		if (ks_guest_wrong(g))
 			return false;
-		if (waited >= ANSWER_MS * 10) {
+		if (ks_now_ms() - start >= ANSWER_MS) {
 			ks_guest_blame(g, "a vCPU has not answered for %u ms", ANSWER_MS);
 			return false;
 		}

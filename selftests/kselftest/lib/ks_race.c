@@ -64,17 +64,29 @@ static bool all_got_anywhere(const struct ks_racer *racers, unsigned int nr)
 	return true;
 }
 
+/**
+ * ks_now_ms() - a clock that only goes forward, in ms
+ */
+u64 ks_now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000ULL + ts.tv_nsec / 1000000;
+}
+
 /* For @ms; on a slow machine until each racer has done something, within limits. */
 static void wait_ms(struct ks_race *race, const struct ks_racer *racers, unsigned int nr,
 		    unsigned int ms)
 {
 	struct timespec ts = { .tv_nsec = 10 * 1000000L };
-	unsigned int waited;
+	u64 start = ks_now_ms(), waited = 0;
 
-	for (waited = 0; waited < ms + MORE_MS && !race->over; waited += 10) {
+	while (waited < (u64)ms + MORE_MS && !race->over) {
 		if (waited >= ms && all_got_anywhere(racers, nr))
 			break;
 		nanosleep(&ts, NULL);
+		waited = ks_now_ms() - start;
 	}
 }
 
