@@ -99,6 +99,7 @@ static int fail_or_answer(struct kvm *kvm, const struct tdps_extop *x,
 
 	if (!err)
 		return answer_set(kvm, x->where.gfn, x->old_spte, x->new_spte, x->where.level);
+	tdps_say_injected("an external operation", err);
 	if (!can_take_back(at, x->old_spte, x->new_spte)) {
 		tdps_excuse(x->where.vm);
 		tdps_external_break(kvm);

@@ -4,6 +4,8 @@
  * statuses that SEAMCALLs return because of it. What follows is no violation. Knows
  * what was injected, not by whom.
  */
+#include <linux/printk.h>
+#include <linux/sched.h>
 #include <linux/timekeeping.h>
 
 #include "oracle.h"
@@ -25,8 +27,14 @@ static struct injected {
 	u64 until;	/* monotonic ns; U64_MAX: still being injected */
 } injected[TDPS_NR_CALLS];
 
+/* The thread whose call was made to fail last, for good, and its VM. */
+static struct task_struct *failed_task;
+static u64 failed_vm;
+
 void tdps_excuse_init(void)
 {
+	failed_task = NULL;
+	failed_vm = 0;
 	memset(vms, 0, sizeof(vms));
 	memset(injected, 0, sizeof(injected));
 	too_many = false;
@@ -63,6 +71,7 @@ void tdps_excuse_gone(u64 vm)
 
 	for (i = 0; i < ARRAY_SIZE(vms); i++)
 		cmpxchg64(&vms[i], vm, 0);
+	cmpxchg64(&failed_vm, vm, 0);
 }
 
 /**
@@ -95,25 +104,62 @@ void tdps_injecting(enum tdps_call call, u64 status)
 }
 
 /**
- * tdps_was_injected() - was a SEAMCALL made to fail?
- * @c: a call that has failed, and that KVM does not just repeat
+ * tdps_excused_here() - the VM for which a call of this thread was made to fail
  *
- * Excuses its VM.
+ * A splat may come where no operation of a VM's is under way that it could belong to.
  *
  * Context: any.
  *
- * Return: true: its status is nobody's fault.
+ * Return: its number, or 0.
  */
-bool tdps_was_injected(const struct tdps_seamcall *c)
+u64 tdps_excused_here(void)
+{
+	return READ_ONCE(failed_task) == current ? READ_ONCE(failed_vm) : 0;
+}
+
+/**
+ * tdps_say_injected() - tell how a failure on purpose came about, if that is wanted
+ * @what: that fails
+ * @status: what it answers
+ *
+ * Context: any where printk() may be called.
+ */
+void tdps_say_injected(const char *what, u64 status)
+{
+	if (!READ_ONCE(tdps_verbose))
+		return;
+	pr_info("tdp_stress: injected: %s answers 0x%llx\n", what, status);
+	dump_stack_lvl(KERN_INFO);
+}
+
+/**
+ * tdps_was_injected() - was a SEAMCALL made to fail?
+ * @c: a call that has failed
+ * @repeated: KVM just repeats it: nothing follows from it
+ *
+ * Excuses its VM, if not.
+ *
+ * Context: any.
+ *
+ * Return: true: its status is nobody's fault, and is not to be looked at.
+ */
+bool tdps_was_injected(const struct tdps_seamcall *c, bool repeated)
 {
 	const struct injected *i = &injected[c->call];
 	struct tdps_frame *f;
+	u64 vm;
 
 	/* of BUSY the module fills in which operand */
 	if (!READ_ONCE(i->status) || c->status >> 32 != READ_ONCE(i->status) >> 32 ||
 	    ktime_get_mono_fast_ns() > READ_ONCE(i->until))
 		return false;
+	tdps_say_injected(tdps_call_name(c->call), c->status);
+	if (repeated)
+		return false;
 	f = tdps_ctx_frame(tdps_ctx_current());
-	tdps_excuse(c->where.vm ?: f ? f->vm : 0);
+	vm = c->where.vm ?: f ? f->vm : 0;
+	tdps_excuse(vm);
+	WRITE_ONCE(failed_vm, vm);
+	WRITE_ONCE(failed_task, current);
 	return true;
 }

@@ -313,12 +313,12 @@ static bool is_legitimate(const struct tdps_seamcall *c)
 	}
 }
 
-/* Does KVM just call again, as often as it takes? */
+/* Does KVM just call again, as often as it takes, or let its caller do that? */
 static bool is_repeated(const struct tdps_seamcall *c)
 {
 	switch (STATUS(c->status)) {
 	case TDX_OPERAND_BUSY:
-		return true;
+		return c->call <= TDPS_LAST_CALL_MEM || c->call == TDPS_CALL_MR_FINALIZE;
 	case TDX_INTERRUPTED_RESUMABLE:
 		return c->call == TDPS_CALL_PHYMEM_CACHE_WB;
 	case TDX_INTERRUPTED_RESTARTABLE:
@@ -333,7 +333,7 @@ static void check_status(const struct tdps_seamcall *c)
 {
 	u64 status = c->status;
 
-	if (status && !is_repeated(c) && tdps_was_injected(c))
+	if (status && tdps_was_injected(c, is_repeated(c)))
 		return;
 	if (!tdps_checking(TDPS_X3))
 		return;

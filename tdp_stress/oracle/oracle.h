@@ -349,6 +349,7 @@ enum tdps_call {
 	TDPS_CALL_MEM_PAGE_DEMOTE,
 	TDPS_CALL_MEM_PAGE_PROMOTE,
 	TDPS_CALL_MEM_SEPT_REMOVE,
+	TDPS_LAST_CALL_MEM = TDPS_CALL_MEM_SEPT_REMOVE,
 	TDPS_CALL_PHYMEM_PAGE_RECLAIM,
 	TDPS_CALL_PHYMEM_PAGE_WBINVD,
 	TDPS_CALL_PHYMEM_CACHE_WB,
@@ -820,7 +821,9 @@ bool tdps_excused(enum tdps_check id, const struct tdps_where *w);
 void tdps_excuse_gone(u64 vm);
 /* From now on @call returns @status on purpose; 0: not any more. May sleep. */
 void tdps_injecting(enum tdps_call call, u64 status);
-bool tdps_was_injected(const struct tdps_seamcall *c);
+bool tdps_was_injected(const struct tdps_seamcall *c, bool repeated);
+u64 tdps_excused_here(void);
+void tdps_say_injected(const char *what, u64 status);
 void tdps_excuse_init(void);
 
 /* --- the emulated TDX module, if it is there --- */

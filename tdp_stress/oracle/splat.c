@@ -116,6 +116,8 @@ void tdps_console(const char *text, size_t len)
 		w.gfn = ctx->win.gfn;
 		w.level = ctx->win.level;
 	}
+	if (!w.vm)
+		w.vm = tdps_excused_here();
 	if (len && text[len - 1] == '\n')
 		len--;
 	len = min(len, sizeof(line) - 1);

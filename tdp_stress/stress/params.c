@@ -149,7 +149,7 @@ MODULE_PARM_DESC(flight,
 
 module_param_named(verbose, tdps_verbose, bool, 0644);
 MODULE_PARM_DESC(verbose,
-		 "print every violation in full, not only the first five of a kind (default N)");
+		 "print every violation in full, not only the first five of a kind, and the stack of every failure that is injected (default N)");
 
 module_param_cb(vms, &int_ops, (void *)&int_params[VMS], 0444);
 MODULE_PARM_DESC(vms,
