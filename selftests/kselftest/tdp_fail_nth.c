@@ -357,9 +357,9 @@ FIXTURE_VARIANT_ADD(tdp_fail_nth, real) { .backend = KS_REAL };
 
 FIXTURE_SETUP(tdp_fail_nth)
 {
-	self->fault = (struct ks_fault) { .nth_fd = -1, .kmsg_fd = -1, .guard_fd = -1 };
+	self->fault = (struct ks_fault) { .nth_fd = -1, .kmsg_fd = -1 };
 	KS_SETUP();
-	self->no_fault = ks_fault_open(&self->ks, &self->fault);
+	self->no_fault = ks_fault_open(&self->fault);
 	self->sweep = (struct sweep) {
 		.ks = &self->ks, .vm = &self->vm, .fault = &self->fault,
 	};
@@ -369,7 +369,7 @@ FIXTURE_TEARDOWN(tdp_fail_nth)
 {
 	EXPECT_SOUND(ks_check(&self->ks));
 	td_destroy(&self->vm);
-	EXPECT_SOUND(ks_fault_close(&self->ks, &self->fault));
+	EXPECT_SOUND(ks_fault_close(&self->fault));
 	EXPECT_SOUND(ks_close(&self->ks));
 }
 

@@ -2,128 +2,49 @@
 /*
  * fail-nth, the settings of failslab and fail_page_alloc that it needs, and /dev/kmsg.
  * Knows their files; what an allocation that fails means is the tests' business.
- *
- * The settings are the whole machine's. A process of its own puts them back when the
- * test has closed its end of a pipe, or was killed.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 
 #include "ks_fault.h"
 
 #define DEBUGFS		"/sys/kernel/debug/"
+#define FAILSLAB	DEBUGFS "failslab/"
+#define FAIL_PAGE	DEBUGFS "fail_page_alloc/"
+#define VERBOSE		"/sys/module/tdp_stress/parameters/verbose"
 #define HEAP		BIT(20)	/* more than a test takes from malloc() at once */
 #define STACK		BIT(18)
-#define VALUE		24		/* bytes of one */
-#define RECORD		2048		/* of /dev/kmsg */
+#define RECORD		2048	/* of /dev/kmsg */
 
 /* Every allocation may fail that says it may, and the log has no room for each. */
-static const struct {
-	const char *name;
-	const char *value;	/* NULL: it is only put back */
-} settings[] = {
-	{ "failslab/ignore-gfp-wait", "N" },
-	{ "failslab/cache-filter", "N" },
-	{ "failslab/verbose", "0" },
-	{ "failslab/times", NULL },
-	{ "fail_page_alloc/ignore-gfp-wait", "N" },
-	{ "fail_page_alloc/ignore-gfp-highmem", "N" },
-	{ "fail_page_alloc/min-order", "0" },
-	{ "fail_page_alloc/verbose", "0" },
-	{ "fail_page_alloc/times", NULL },
+static struct ks_param settings[] = {
+	{ .path = FAILSLAB "ignore-gfp-wait", .value = "N" },
+	{ .path = FAILSLAB "cache-filter", .value = "N" },
+	{ .path = FAILSLAB "verbose", .value = "0" },
+	{ .path = FAILSLAB "times", .value = "-1" },
+	{ .path = FAIL_PAGE "ignore-gfp-wait", .value = "N" },
+	{ .path = FAIL_PAGE "ignore-gfp-highmem", .value = "N" },
+	{ .path = FAIL_PAGE "min-order", .value = "0" },
+	{ .path = FAIL_PAGE "verbose", .value = "0" },
+	{ .path = FAIL_PAGE "times", .value = "-1" },
 };
 
-static char before[ARRAY_SIZE(settings)][VALUE];
-
-static int open_setting(const char *name, int mode)
+static void set(const char *path, const char *value)
 {
-	char path[96];
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
 
-	snprintf(path, sizeof(path), DEBUGFS "%s", name);
-	return open(path, mode | O_CLOEXEC);
-}
-
-static bool set(const char *name, const char *value)
-{
-	int fd = open_setting(name, O_WRONLY);
-	bool ok = fd >= 0 && write(fd, value, strlen(value)) > 0;
-
+	if (fd < 0 || write(fd, value, strlen(value)) < 0)
+		printf("# cannot write %s\n", path);
 	if (fd >= 0)
 		close(fd);
-	return ok;
-}
-
-static bool get(const char *name, char *value)
-{
-	int fd = open_setting(name, O_RDONLY);
-	ssize_t n = fd < 0 ? -1 : read(fd, value, VALUE - 1);
-
-	if (fd >= 0)
-		close(fd);
-	if (n <= 0)
-		return false;
-	value[n] = '\0';
-	value[strcspn(value, "\n")] = '\0';
-	return true;
-}
-
-static bool put_back(void)
-{
-	bool ok = true;
-	size_t i;
-
-	for (i = 0; i < ARRAY_SIZE(settings); i++)
-		ok &= set(settings[i].name, before[i]);
-	return ok;
-}
-
-/* Waits for the end of its parent, or of the test; keeps nothing else open. */
-static void guard(int fd)
-{
-	char byte;
-
-	setsid();
-	signal(SIGINT, SIG_IGN);
-	signal(SIGTERM, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
-	dup2(fd, STDERR_FILENO + 1);
-	close_range(STDERR_FILENO + 2, ~0U, 0);
-	close(STDIN_FILENO);
-	close(STDOUT_FILENO);
-	close(STDERR_FILENO);
-	while (read(STDERR_FILENO + 1, &byte, 1) < 0 && errno == EINTR)
-		;
-	_exit(!put_back());
-}
-
-static const char *start_guard(struct ks_fault *f)
-{
-	int fds[2];
-
-	if (pipe2(fds, O_CLOEXEC))
-		return "no pipe";
-	f->guard = fork();
-	if (!f->guard) {
-		close(fds[1]);
-		guard(fds[0]);
-	}
-	close(fds[0]);
-	f->guard_fd = fds[1];
-	if (f->guard > 0)
-		return NULL;
-	f->guard = 0;
-	close(fds[1]);
-	return "no process";
 }
 
 static void touch_stack(void)
@@ -156,32 +77,26 @@ static bool settle(void)
 
 /**
  * ks_fault_open() - can the calling thread's allocations be made to fail?
- * @ks: the test
  * @f: filled in; ks_fault_close() it whatever is returned
  *
  * Nothing is changed before ks_fault_begin().
  *
  * Return: NULL, or why not
  */
-const char *ks_fault_open(struct ks *ks, struct ks_fault *f)
+const char *ks_fault_open(struct ks_fault *f)
 {
 	char path[64];
 	size_t i;
 
-	*f = (struct ks_fault) { .nth_fd = -1, .guard_fd = -1 };
+	*f = (struct ks_fault) { .params = { .list = settings, .nr = ARRAY_SIZE(settings) } };
 	f->kmsg_fd = open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	snprintf(path, sizeof(path), "/proc/self/task/%ld/fail-nth", syscall(SYS_gettid));
 	f->nth_fd = open(path, O_RDWR | O_CLOEXEC);
 	if (f->nth_fd < 0)
-		return "no fault injection in this kernel (CONFIG_FAULT_INJECTION): no fail-nth";
-	for (i = 0; i < ARRAY_SIZE(settings); i++) {
-		if (get(settings[i].name, before[i]))
-			continue;
-		snprintf(ks->text, sizeof(ks->text),
-			 "no " DEBUGFS "%s (CONFIG_FAULT_INJECTION_DEBUG_FS and others)",
-			 settings[i].name);
-		return ks->text;
-	}
+		return "no fault injection in this kernel: no fail-nth (CONFIG_FAULT_INJECTION)";
+	for (i = 0; i < ARRAY_SIZE(settings); i++)
+		if (access(settings[i].path, R_OK | W_OK))
+			return "CONFIG_FAILSLAB, FAIL_PAGE_ALLOC or FAULT_INJECTION_DEBUG_FS lacks";
 	return NULL;
 }
 
@@ -194,40 +109,22 @@ const char *ks_fault_open(struct ks *ks, struct ks_fault *f)
  */
 const char *ks_fault_begin(struct ks *ks, struct ks_fault *f)
 {
-	const char *wrong = start_guard(f);
-	size_t i;
+	const char *wrong = ks_params_set(&f->params, ks);
 
-	for (i = 0; !wrong && i < ARRAY_SIZE(settings); i++) {
-		if (!settings[i].value || set(settings[i].name, settings[i].value))
-			continue;
-		snprintf(ks->text, sizeof(ks->text), "cannot write " DEBUGFS "%s",
-			 settings[i].name);
-		wrong = ks->text;
-	}
-	/* after fork(), which makes all pages of both copies of each other */
-	if (!wrong && !settle())
-		wrong = "mlockall() failed";
-	return wrong;
+	/* after the fork() in there, which makes all pages of both copies of each other */
+	return wrong ?: settle() ? NULL : "mlockall() failed";
 }
 
-const char *ks_fault_close(struct ks *ks, struct ks_fault *f)
+const char *ks_fault_close(struct ks_fault *f)
 {
-	int status = 0;
-
 	if (f->nth_fd >= 0)
 		close(f->nth_fd);
 	if (f->kmsg_fd >= 0)
 		close(f->kmsg_fd);
 	f->nth_fd = -1;
 	f->kmsg_fd = -1;
-	if (!f->guard)
-		return NULL;
-	munlockall();
-	close(f->guard_fd);
-	if (waitpid(f->guard, &status, 0) != f->guard || status)
-		return "the settings of fault injection were not put back";
-	f->guard = 0;
-	return NULL;
+	return ks_params_put_back(&f->params) ? NULL :
+	       "the settings of fault injection were not put back";
 }
 
 /* The @n-th allocation of this thread from now fails; 0 or -errno. */
@@ -254,8 +151,12 @@ int ks_fault_disarm(struct ks_fault *f)
 /* Each failure from now is told in the kernel log, with the way to it. */
 void ks_fault_loud(bool loud)
 {
-	set("failslab/verbose", loud ? "2" : "0");
-	set("fail_page_alloc/verbose", loud ? "2" : "0");
+	set(VERBOSE, loud ? "Y" : "N");
+	/* where there is no fault injection none is told */
+	if (access(FAILSLAB "verbose", W_OK))
+		return;
+	set(FAILSLAB "verbose", loud ? "2" : "0");
+	set(FAIL_PAGE "verbose", loud ? "2" : "0");
 }
 
 /* --- the kernel log --- */

@@ -12,18 +12,16 @@
  * struct ks_fault - fault injection of the calling thread
  * @nth_fd: /proc/self/task/<tid>/fail-nth, or -1
  * @kmsg_fd: /dev/kmsg, to be read, or -1
- * @guard: process that puts the settings back, or 0
- * @guard_fd: as long as this is open it waits
+ * @params: the settings of the kernel's that it needs
  */
 struct ks_fault {
 	int nth_fd;
 	int kmsg_fd;
-	int guard;
-	int guard_fd;
+	struct ks_params params;
 };
 
-const char *ks_fault_open(struct ks *ks, struct ks_fault *f);
-const char *ks_fault_close(struct ks *ks, struct ks_fault *f);
+const char *ks_fault_open(struct ks_fault *f);
+const char *ks_fault_close(struct ks_fault *f);
 const char *ks_fault_begin(struct ks *ks, struct ks_fault *f);
 int ks_fault_arm(struct ks_fault *f, unsigned int n);
 int ks_fault_disarm(struct ks_fault *f);

@@ -5,7 +5,6 @@
  * failures; what the scenario is about is its own.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <string.h>
 #include <time.h>
@@ -17,7 +16,6 @@
 #define SEAMCALL	TDP_STRESS_INJECT_SEAMCALL
 #define EXTOP		TDP_STRESS_INJECT_EXTOP
 #define MAX_N		2000		/* points; there are a few hundred */
-#define VERBOSE		"/sys/module/tdp_stress/parameters/verbose"
 
 /* asm/shared/tdx_errno.h is no header for user space. */
 #define STATUS_BUSY			0x8000020000000000ULL
@@ -287,22 +285,16 @@ static const char *aftermath(struct sweep *s, const struct point *p, int ret, bo
 /* The same once more, told in the kernel log with the way to the point that failed. */
 static void say_where(struct sweep *s, const struct point *p)
 {
-	int fd = open(VERBOSE, O_WRONLY | O_CLOEXEC);
-
 	destroy(s);
 	if (prepare(s))
 		return;
 	ks_fault_loud(true);
-	if (fd >= 0 && write(fd, "1", 1) != 1)
-		printf("# cannot write " VERBOSE "\n");
 	ks_log_mark(s->fault);
 	if (!arm(s, p)) {
 		s->sc->run(s);
 		disarm(s, p);
 	}
 	ks_fault_loud(false);
-	if (fd >= 0 && write(fd, "0", 1) == 1)
-		close(fd);
 	printf("# the way there, when it is repeated:\n");
 	ks_log_print(s->fault);
 }
