@@ -181,7 +181,7 @@ TEST_KS(huge_1g, mirror)
 	DO(SPLIT, 0, GIANT, mirror, 2, 0);
 	EXPECT_SIZES(0, HUGE_LEAFS, 0);
 	EXPECT_SOUND(wrong_leafs(&self->ks, vm, mirror, HUGE_LEAFS));
-	DO(SPLIT, AT, PIECE, mirror, 1, TDP_STRESS_OP_FLAG_SHARED);
+	DO(SPLIT, AT, PIECE, mirror, 1, TDP_STRESS_OP_FLAG_YIELD);
 	EXPECT_SIZES(0, HUGE_LEAFS - 1, KS_HUGE_PAGES);
 	EXPECT_SOUND(wrong_leafs(&self->ks, vm, mirror, HUGE_LEAFS - 1 + KS_HUGE_PAGES));
 	EXPECT_PRIVATE(&self->ks, GIANT);

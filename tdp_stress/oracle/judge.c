@@ -77,10 +77,11 @@ struct tdps_ctx *tdps_op_begin(enum tdps_op op, const struct tdps_where *w, u64 
 		ctx->gone.level = 0;
 		ctx->merged_level = 0;
 	}
-	ctx->depth++;
-	f = tdps_ctx_frame(ctx);
-	if (!f)
+	if (ctx->depth >= TDPS_DEPTH) {
+		ctx->depth++;
 		return ctx;
+	}
+	f = &ctx->frame[ctx->depth];
 	*f = (struct tdps_frame) {
 		.op = op,
 		.roots = roots,
@@ -95,6 +96,8 @@ struct tdps_ctx *tdps_op_begin(enum tdps_op op, const struct tdps_where *w, u64 
 	};
 	ctx->active_ns = f->ns;
 	ctx->ext_repeats = 0;
+	/* the watchdog and whoever meets it look at what is there by now */
+	smp_store_release(&ctx->depth, ctx->depth + 1);
 	meet_op_begin(ctx, f);
 	return ctx;
 }

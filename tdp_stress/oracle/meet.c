@@ -204,7 +204,7 @@ void meet_op_begin(struct tdps_ctx *ctx, struct tdps_frame *f)
 static void look_at_op(struct tdps_ctx *other, void *arg)
 {
 	struct tdps_ctx *me = arg;
-	u32 depth = READ_ONCE(other->depth);
+	u32 depth = smp_load_acquire(&other->depth);	/* pairs with tdps_op_begin() */
 	struct tdps_frame *f;
 
 	if (other == me || !depth || depth > TDPS_DEPTH)

@@ -95,7 +95,7 @@ void progress_op_end(struct tdps_ctx *ctx, struct tdps_frame *f, enum tdps_op op
 /* The watchdog's look at another thread: everything may change meanwhile. */
 void progress_watch(struct tdps_ctx *ctx, u64 now)
 {
-	u32 depth = READ_ONCE(ctx->depth);
+	u32 depth = smp_load_acquire(&ctx->depth);	/* pairs with tdps_op_begin() */
 	struct tdps_frame *f = &ctx->frame[depth ? min(depth, TDPS_DEPTH) - 1 : 0];
 	u64 active = READ_ONCE(ctx->active_ns);
 	struct tdps_who who = { .pid = ctx->pid };
