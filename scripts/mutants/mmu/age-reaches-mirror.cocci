@@ -4,6 +4,7 @@
 // Class: root
 // Root: M
 // File: arch/x86/kvm/mmu/tdp_mmu.c
+// Case: tdp_mmu_frozen.age_keeps_off_mirror
 // Expect: SPLAT
 // Other: T1 F3
 // Reach: the host asks whether a page was used

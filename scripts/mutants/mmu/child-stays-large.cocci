@@ -4,6 +4,7 @@
 // Class: level
 // Root: B
 // File: arch/x86/kvm/mmu/spte.c
+// Case: tdp_mmu_split.split_makes_children
 // Expect: S1
 // Other: SPLAT D1 A1 T1 X3 X1
 // Reach: any split to 4K

@@ -4,6 +4,7 @@
 // Class: dirty
 // Root: D
 // File: arch/x86/kvm/mmu/tdp_iter.h
+// Case: tdp_mmu_frozen.frozen_stays_frozen
 // Expect: D1
 // Other: SPLAT
 // Reach: clearing a dirty log in chunks

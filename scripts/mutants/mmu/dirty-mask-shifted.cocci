@@ -4,6 +4,7 @@
 // Class: boundary
 // Root: D
 // File: arch/x86/kvm/mmu/tdp_mmu.c
+// Case: tdp_mmu_seed.b_clear_dirty_pt_masked_is_not_told
 // Expect: D1
 // Other: SPLAT
 // Reach: clearing a dirty log in chunks

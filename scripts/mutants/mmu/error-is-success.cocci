@@ -4,6 +4,7 @@
 // Class: retry
 // Root: M
 // File: arch/x86/kvm/mmu/tdp_mmu.c
+// Case: tdp_mmu_frozen.error_restores_none
 // Expect: F4
 // Other: X1 X2 X3 A1 Z1 SPLAT P1 R1
 // Reach: any fault that meets BUSY of the external page table

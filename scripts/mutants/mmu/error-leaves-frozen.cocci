@@ -4,6 +4,7 @@
 // Class: restore
 // Root: M
 // File: arch/x86/kvm/mmu/tdp_mmu.c
+// Case: tdp_mmu_frozen.error_restores_none
 // Expect: F1 F4 P1
 // Other: X1 X3 A1 Z1 T1 F2 F3 SPLAT
 // Reach: any fault that meets BUSY, or an error, of the external page table
