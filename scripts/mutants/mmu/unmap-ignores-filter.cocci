@@ -3,7 +3,6 @@
 // Title: the host's notifier unmaps private memory, too
 // Class: root
 // Root: M
-// Quick: yes
 // File: arch/x86/kvm/mmu/tdp_mmu.c
 // Case: tdp_mmu_zap.unmap_filters
 // Expect: Z1

@@ -3,7 +3,6 @@
 // Title: zapped leaves are not said to need a flush
 // Class: flush
 // Root: B
-// Quick: yes
 // File: arch/x86/kvm/mmu/tdp_mmu.c
 // Case: tdp_mmu_zap.zap_tells_of_flush
 // Expect: L1
