@@ -20,8 +20,8 @@
 #define MODULE		"tdp_stress"
 #define PARAMETERS	"/sys/module/" MODULE "/parameters/"
 /* Reloads: enough for a quick run; TDP_STRESS_RELOADS for more. */
-#define RELOADS		5
-#define KILLS		5
+#define RELOADS		3
+#define KILLS		3
 #define MAX_WAIT_US	200000
 #define UNLOAD_TRIES	2000
 #define BETWEEN_US	150000
@@ -376,5 +376,5 @@ TEST_F_TIMEOUT(module_unload, killed, 3600)
 
 KS_TEST_MAIN("module_unload: tdp_stress.ko goes and comes at every moment.\n"
 	     "  TDP_STRESS_MODULE=F   the module's file\n"
-	     "  TDP_STRESS_RELOADS=N  times that it goes while VMs live (default 5)\n"
-	     "  TDP_STRESS_KILLS=N    times that who unloads it is killed (default 5)");
+	     "  TDP_STRESS_RELOADS=N  times that it goes while VMs live (default 3)\n"
+	     "  TDP_STRESS_KILLS=N    times that who unloads it is killed (default 3)");
