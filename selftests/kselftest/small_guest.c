@@ -23,8 +23,9 @@
 #define MOVING_BYTES	(KS_MOVING << TD_PAGE_SHIFT)
 #define LEAST		10	/* steps of each racer, */
 #define LEAST_SLOTS	3	/* of those that change memslots, which takes KVM longer */
-#define WRITES		16	/* of each vCPU, between two steps of a racer */
-#define REST_MS		50	/* but no longer than that */
+#define WRITES		8	/* of each vCPU, between two steps of a racer, */
+#define REST_MS		2000	/* if they get there by then */
+#define SHORT_REST_MS	20
 #define WAIT_MS		60000
 
 /* What is done to the guest; 1: the log is cleared by KVM_CLEAR_DIRTY_LOG. */
@@ -224,8 +225,8 @@ static bool got_on(const struct ks_guest *g, const u64 *since)
 	return true;
 }
 
-/* Time for the guest, which may come to nothing else than faults; but not for ever. */
-static void rest(struct ks_racer *r)
+/* Time for the guest, which else may come to nothing but faults on a busy machine. */
+static void rest_for(struct ks_racer *r, u64 ms)
 {
 	struct host *h = r->ctx;
 	u64 since[KS_GUEST_CPUS], start = ks_now_ms();
@@ -233,7 +234,12 @@ static void rest(struct ks_racer *r)
 	writes_of(h->guest, since);
 	do {
 		usleep(rng_below(&r->rng, 1000));
-	} while (!got_on(h->guest, since) && ks_now_ms() - start < REST_MS);
+	} while (!got_on(h->guest, since) && ks_now_ms() - start < ms);
+}
+
+static void rest(struct ks_racer *r)
+{
+	rest_for(r, REST_MS);
 }
 
 /* --- steps --- */
@@ -314,7 +320,8 @@ static int step_protect(struct ks_racer *r)
 	ret = mprotect(at, bytes(&range), PROT_READ);
 	keep(&k, at, &range);
 	pthread_rwlock_unlock(&h->zaps);
-	rest(r);
+	/* vCPUs that want to write there do not get on */
+	rest_for(r, SHORT_REST_MS);
 	check_protected(h, &k, taken);
 	pthread_rwlock_rdlock(&h->zaps);
 	if (!ret)

@@ -16,7 +16,7 @@
 #include "ks.h"
 
 /* What a vCPU may take to answer, on a busy machine. */
-#define ANSWER_MS	60000
+#define ANSWER_MS	30000
 
 #define PTE_PRESENT	BIT(0)
 #define PTE_WRITE	BIT(1)
