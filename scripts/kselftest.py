@@ -285,7 +285,8 @@ def everything(values, kernel, results, folder_of, on_text=say, took=None, only=
         say("  BACKEND=%s: %d program(s) on %s with %d CPUs, acceleration %s" % (
             one.backend, len(chosen), machine.kind, machine.cpus, machine))
         guest = session.Session(one, kernel, ours.Ours(modules, {
-            "kselftest/" + name: built[name] for name in chosen}), machine, folder)
+            # all of them: teardown kills any
+            "kselftest/" + name: path for name, path in built.items()}), machine, folder)
         found, outcome = boot(guest, one, chosen, on_text, front.get_variant(one, kernel))
         seconds = {name: float(s) for name, _, s in ended(outcome)}
         if took is not None:
