@@ -230,6 +230,9 @@ def _host_lane(values, kernel, results, folder):
     for name in _PROGRAMS:
         _program(results, name, [sys.executable, "-B", _SYSTEM / (name + ".py")])
     _program(results, "host", [sys.executable, "-B", _SYSTEM / "host.py", kernel.tree.path])
+    if values.full:
+        _program(results, "run_tests", [sys.executable, "-B", _SYSTEM / "run_tests.py",
+                                        kernel.tree.path, kernel.headers])
     job.part(values, results, "uml")
     job.part(values, results, "qemu", None if values.full else _QUICK_SUITES)
     job.mutants(values, results)
