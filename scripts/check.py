@@ -223,7 +223,7 @@ def _cases(guest, job, params, results, modules=None, extra=""):
                   outcome.end == "finished" and bool(outcome.words("case")), outcome.why)
 
 
-def _host_lane(values, kernel, results, folder):
+def _host_lane(values, kernel, results):
     """What mostly computes: user space, User Mode Linux, builds."""
     core(values, kernel, results)
     driver(kernel, results)
@@ -237,8 +237,6 @@ def _host_lane(values, kernel, results, folder):
     job.part(values, results, "qemu", None if values.full else _QUICK_SUITES)
     job.mutants(values, results)
     uml_stress(values, results)
-    for kver in _DEBIAN if values.full else _DEBIAN[:1]:
-        debian(values, results, folder, kver)
 
 
 def _guest_lane(guest, values, results):
@@ -256,6 +254,8 @@ def _guest_lane(guest, values, results):
     selfcheck.external_plants(external, values, results)
     refuses_to_split(external, values, results)
     selfcheck.variants(external, values, results)
+    for kver in _DEBIAN if values.full else _DEBIAN[:1]:
+        debian(values, results, guest.folder, kver)
     operations(external, values, results)
 
 
@@ -272,7 +272,7 @@ def check():
     folder = session.new_folder(values, "check-")
     guest = session.Session(values, kernel, built, machine, _sub_folder(folder, "guests"))
     work = functools.partial(_guest_lane, guest, values)
-    host = functools.partial(_host_lane, values, kernel, results, _sub_folder(folder, "debian"))
+    host = functools.partial(_host_lane, values, kernel, results)
 
     if lane.room_for_two(_LANE_MIB):
         with lane.Lane("the guests", work, results) as guests:
