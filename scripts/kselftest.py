@@ -39,6 +39,10 @@ _VARIANTS = {"tdx": "emulated", "external": "external"}
 _SECONDS_EACH = 60
 #: for huge_1g: a page, and more than one whole GiB for it that neither initrd nor kernel is in
 _GIANT_PAGE, _GIANT_MIB = " hugepagesz=1G hugepages=1", 4096
+#: a thread is held until the test lets it go, however long this machine is elsewhere:
+#: neither F1 and P1 nor the kernel's watchdogs are to end that
+_PATIENT = " frozen_max_ms=60000 progress_ms=60000"
+_PATIENT_KERNEL = " rcupdate.rcu_cpu_stall_timeout=120 watchdog_thresh=60"
 #: unless CPUS= says otherwise: a held thread, one that spins for it, one that looks, one more
 _CPUS = 4
 
@@ -173,6 +177,7 @@ def boot(guest, values, chosen, on_text, replace=None):
     params = what.params(values)
     if what.name == "external":
         params["STRESS_PARAMS"] += " vms=0 duration=0 huge_1g=1"
+    params["STRESS_PARAMS"] += _PATIENT
     # who asks for a thousand times as much has the time
     limit = timeout() * (_PATIENCE if wishes() else 1)
     params.update({"ARGS_" + name: not_here(guest.ours.programs["kselftest/" + name], what.name) +
@@ -181,7 +186,7 @@ def boot(guest, values, chosen, on_text, replace=None):
                   WISHES=wishes())
     outcome = guest.boot("kselftest", params, _SECONDS_EACH * len(chosen) + limit,
                          on_text=on_text, replace=replace,
-                         extra=what.kernel_args(values) + _GIANT_PAGE)
+                         extra=what.kernel_args(values) + _GIANT_PAGE + _PATIENT_KERNEL)
     results = []
     codes = {name: int(code) for name, code, _ in ended(outcome)}
     for name in chosen:

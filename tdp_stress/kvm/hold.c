@@ -138,8 +138,8 @@ static bool come(struct hold *h, u32 point, u32 kind, const struct tdps_where *w
  * @w: where
  * @end: GFN after the last at hand
  *
- * Context: any but NMI; spins, for TDPS_MAX_HOLD_MS at most. Interrupts, and threads
- * that have them off, are never held.
+ * Context: any but NMI; spins, for the time given to tdps_hold_arm() at most. Interrupts,
+ * and threads that have them off, are never held.
  */
 void __tdps_hold(enum tdp_stress_point point, u32 kind, const struct tdps_where *w, u64 end)
 {
@@ -218,7 +218,7 @@ static struct hold *find_room(const void *owner)
  * tdps_hold_arm() - arm a holding point
  * @owner: the open file
  * @vm: VM
- * @h: what for, checked; @id is filled in
+ * @h: what for, and how long, checked; @id is filled in
  *
  * Context: may sleep.
  *

@@ -30,8 +30,6 @@ static inline void tdps_hold(enum tdp_stress_point point, u32 kind, const struct
 void tdps_hold_vm_gone(u64 vm);
 
 #define TDPS_MAX_HOLDS		16	/* of one file */
-/* less than frozen_max_ms, progress_ms, and what the watchdogs of the kernel allow */
-#define TDPS_MAX_HOLD_MS	8000
 
 /* user.c's; @owner is the open file. */
 int tdps_hold_arm(const void *owner, u64 vm, struct tdp_stress_hold *h);

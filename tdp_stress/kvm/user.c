@@ -5,6 +5,7 @@
  */
 #define pr_fmt(fmt) "tdp_stress: " fmt
 
+#include <linux/math64.h>
 #include <linux/mutex.h>
 #include <linux/ratelimit.h>
 #include <linux/sched/signal.h>
@@ -342,6 +343,17 @@ static u64 possible_points(void)
 	return TDPS_MIRROR_ROOTS ? all : all & ~ext;
 }
 
+/*
+ * A thread that is held is no violation of F1 and P1. What the kernel's own watchdogs
+ * allow, 20 s by default, is for those to widen who widen these.
+ */
+static u32 max_hold_ms(void)
+{
+	u64 ns = min(tdps_limits.frozen_max_ns, tdps_limits.progress_ns);
+
+	return max(1, div_u64(ns * 4 / 5, NSEC_PER_MSEC));
+}
+
 static int check_hold(const struct tdp_stress_hold *h)
 {
 	u32 kinds;
@@ -353,10 +365,10 @@ static int check_hold(const struct tdp_stress_hold *h)
 	}
 	kinds = kinds_of(h->point);
 	if (h->kinds & ~kinds || h->level > PT64_ROOT_MAX_LEVEL || !h->hold_ms ||
-	    h->hold_ms > TDPS_MAX_HOLD_MS) {
+	    h->hold_ms > max_hold_ms()) {
 		tdps_user_err("hold: kinds 0x%x must be of 0x%x, level %u at most %u, hold_ms %u 1 to %u",
 			      h->kinds, kinds, h->level, PT64_ROOT_MAX_LEVEL, h->hold_ms,
-			      TDPS_MAX_HOLD_MS);
+			      max_hold_ms());
 		return -EINVAL;
 	}
 	if (h->point == TDP_STRESS_POINT_FLUSH && (h->gfn || h->nr || h->level)) {
@@ -482,7 +494,7 @@ void tdps_user_query(struct tdp_stress_query *q)
 	}
 	q->injects |= BIT_ULL(TDP_STRESS_INJECT_RESET);
 	q->max_holds = TDPS_MAX_HOLDS;
-	q->max_hold_ms = TDPS_MAX_HOLD_MS;
+	q->max_hold_ms = max_hold_ms();
 	q->max_walk = USER_MAX_WALK;
 	q->live_holds = tdps_holds_live();
 	q->live_injects = tdps_fails_live() + atomic_read(&seamcalls_live);

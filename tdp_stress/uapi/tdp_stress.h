@@ -142,7 +142,8 @@ enum tdp_stress_backend {
  * @nr_ops: out: operations the kernel knows are numbered below this
  * @nr_points: out: likewise, holding points
  * @max_holds: out: holding points that one open file may have armed at once
- * @max_hold_ms: out: longest time for which a thread is held, milliseconds
+ * @max_hold_ms: out: longest time for which a thread is held, milliseconds: four fifths of
+ *	the lesser of the module's parameters frozen_max_ms and progress_ms
  * @max_walk: out: most entries that one TDP_STRESS_WALK returns
  * @live_holds: out: holding points armed at the moment, by anybody
  * @live_injects: out: injections in force at the moment, by anybody

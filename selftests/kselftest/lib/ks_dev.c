@@ -129,11 +129,18 @@ int ks_walk(struct ks *ks, struct td *vm, u32 roots, u64 gfn, u64 nr, u32 flags,
 	return ret ?: (int)walk.total;
 }
 
-/* Arm a holding point; returns its ID, or -errno. */
+/* Arm a holding point, without @hold_ms for as long as may be; returns its ID, or -errno. */
 int ks_hold(struct ks *ks, struct td *vm, struct tdp_stress_hold *hold)
 {
+	struct tdp_stress_query q = { .size = sizeof(q) };
 	int ret;
 
+	if (!hold->hold_ms) {
+		ret = ks_dev(ks, TDP_STRESS_QUERY, &q);
+		if (ret)
+			return ret;
+		hold->hold_ms = q.max_hold_ms;
+	}
 	hold->size = sizeof(*hold);
 	hold->vm_fd = vm->vm_fd;
 	ret = ks_dev(ks, TDP_STRESS_HOLD, hold);
