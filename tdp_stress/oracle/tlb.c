@@ -17,7 +17,10 @@ const struct tdxm_view *tdps_view;
  */
 static void on_finding(void *unused, const struct tdxm_finding *f)
 {
+	struct tdps_frame *frame = tdps_ctx_frame(tdps_ctx_current());
 	struct tdps_where w = {
+		/* whose it is: what was made to fail there may have led to it */
+		.vm = frame ? frame->vm : 0,
 		.gfn = f->gpa == U64_MAX ? TDPS_NO_GFN : f->gpa >> PAGE_SHIFT,
 		.level = f->level < 0 ? 0 : f->level + 1,
 	};
