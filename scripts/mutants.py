@@ -29,8 +29,9 @@ def choose(values, release):
     if not values.only:
         return known
     key, colon, name = values.only.partition(":")
-    chosen = [m for m in known if fnmatch.fnmatchcase(m.kind if colon else m.id,
-                                                      name if colon else key)]
+    patterns = (name if colon else key).split(",")
+    chosen = [m for m in known if any(fnmatch.fnmatchcase(m.kind if colon else m.id, p)
+                                      for p in patterns)]
     if not chosen:
         raise usage("ONLY=%s: no such mutant; %s" % (values.only, "classes: " + ", ".join(
             sorted({m.kind for m in known})) if colon else "scripts/mutants/ has them"))

@@ -27,6 +27,7 @@ class Setting:
         self.parse = parse
         self.what = what
         self.rule = rule
+        assert name not in ALL, name
         ALL[name] = self
 
     def value(self):
@@ -165,8 +166,6 @@ Setting("STRESS", None, _parameters, "more parameters of tdp_stress.ko, like aud
 Setting("SCENARIO", None, lambda t: t if re.fullmatch(r"[A-Z0-9][A-Z0-9-]*", t) else None,
         "make run: as one of scripts/scenarios/ has it: variables, kernel configuration, boot "
         "parameters", "one of: " + ", ".join(s.name for s in scenario.every()))
-Setting("ONLY", None, lambda t: t if re.fullmatch(r"[\w*?\[\]:-]+(,[\w*?\[\]:-]+)*", t) else None,
-        "make matrix: only these scenarios", "names with * and ?, separated by commas")
 _path("AGAIN", "make matrix: boot the guests of that earlier matrix again, nothing is built")
 _choice("FLAVOUR", "lockdep", ("lockdep", "plain"), "kernel: lockdep (every check) or plain")
 _flag("KASAN", "1: KASAN on top of FLAVOUR=lockdep (slow)")
@@ -183,9 +182,10 @@ _path("KDIR", "make modules: the build folder of the kernel they are for "
 _path("RUNDIR", "folder for the run's files (default: run/<date>-<seed>)")
 _flag("KEEP", "1: keep the intermediate files of a run (initramfs tree, channels)")
 _flag("FORCE", "1: use a KSRC of a version that tdp_stress was not tried on")
-Setting("ONLY", None, lambda t: t if re.fullmatch(r"(class:)?[a-z0-9*?\[\]-]+", t) else None,
-        "make mutants: only these, by id or as class:NAME, with * and ?",
-        "a pattern like split-* or class:flush")
+Setting("ONLY", None, lambda t: t if re.fullmatch(r"(class:)?[\w*?\[\]-]+(,[\w*?\[\]-]+)*", t)
+        else None,
+        "make mutants: only these, by id or as class:NAME; make matrix: only these scenarios",
+        "names with * and ?, separated by commas, like split-* or TDX73*,DEB*")
 Setting("TIERS", None, _tiers, "make mutants: who looks for them, one after the other until one "
         "finds it (default: all that apply)", "a list of: " + ",".join(TIERS))
 _number("TIME", "60", 5, 3600, "make mutants: how long a stress run looks, in seconds", "seconds")
