@@ -188,11 +188,13 @@ def _html(counts, folder):
 
 def _run_job(name, values, folder):
     """Run one job; True if it has come to its end."""
-    script, variables = _JOBS[name]
+    script, own = _JOBS[name]
     (folder / name).mkdir()
     step = Step("count: %s" % name)
-    code = command.script(script, folder / name / "log", step, GCOV=1, RUNDIR=folder / name,
-                          SEED=values.seed, DURATION=values.duration, ONLY=None, **variables)
+    variables = dict(values.said(), GCOV=1, RUNDIR=folder / name, SEED=values.seed,
+                     DURATION=values.duration)
+    variables.update(own)
+    code = command.script(script, folder / name / "log", variables, step)
     step.done("exit code %d" % code)
     return code in _COUNTED
 

@@ -6,7 +6,6 @@ or booted does not end the others. Knows scenarios and exit codes; must not know
 is run. AGAIN=FOLDER boots the guests of an earlier matrix again, without a build.
 """
 
-import fnmatch
 import json
 import time
 from pathlib import Path
@@ -14,7 +13,7 @@ from pathlib import Path
 from common import command, packages, scenario
 from common.say import (EXIT_BUILD, EXIT_CONFIG, EXIT_ENVIRONMENT, EXIT_FAILURE, EXIT_PASS,
                         EXIT_USAGE, Step, main, say, usage)
-from common.settings import Values
+from common.settings import Values, matches
 from qemu import again, judge, session, watch
 
 #: what a run's exit code means, and how bad that is
@@ -62,14 +61,11 @@ class Line:
 
 def _chosen(values):
     every = scenario.every()
-    if values.only:
-        chosen = [s for s in every if any(fnmatch.fnmatchcase(s.name, p)
-                                          for p in values.only.split(","))]
-        if not chosen:
-            raise usage("ONLY=%s: no such scenario; there are: %s" %
-                        (values.only, ", ".join(s.name for s in every)))
-        return chosen
-    return every
+    chosen = [s for s in every if matches(values.only, s.name)]
+    if not chosen:
+        raise usage("ONLY=%s: no such scenario; there are: %s" %
+                    (values.only, ", ".join(s.name for s in every)))
+    return chosen
 
 
 def _last_said(log):
@@ -83,15 +79,17 @@ def _run(values, one, folder):
     folder.mkdir()
     log = folder / "log"
     step = Step("%s (%s)" % (one.name, one.about))
-    # a tree of the user's stands for the newest of Debian's
-    code = command.script("run", log, step, SCENARIO=one.name, RUNDIR=folder, SEED=values.seed,
-                          DURATION=values.duration, ONLY=None, AGAIN=None, KVER=None)
+    variables = dict(values.said(), SCENARIO=one.name, RUNDIR=folder, SEED=values.seed,
+                     DURATION=values.duration)
+    # what is said wins over the scenario, which has a version of its own
+    variables.pop("KVER", None)
+    code = command.script("run", log, variables, step)
     line = Line(one.name, code, step.done(_WORDS.get(code, "exit code %d" % code)), folder,
                 _last_said(log))
     return line
 
 
-def _again(values, folder):
+def _again(folder):
     """The guest of an earlier run once more; the kernel, the modules, the seed are as they were."""
     step = Step("%s, again" % folder.name)
     start = time.monotonic()
@@ -113,10 +111,7 @@ def _again_all(values):
     if not folders:
         raise usage("AGAIN=%s: must be the folder of an earlier make matrix, with the guests "
                     "it has run" % values.again)
-    if values.only:
-        folders = [f for f in folders if any(fnmatch.fnmatchcase(f.name, p)
-                                             for p in values.only.split(","))]
-    return [_again(values, folder) for folder in folders]
+    return [_again(folder) for folder in folders if matches(values.only, folder.name)]
 
 
 def _first_run_all(values):

@@ -8,7 +8,6 @@ is shown are elsewhere (mutants/).
 """
 
 import concurrent.futures
-import fnmatch
 import sys
 import threading
 import time
@@ -16,7 +15,7 @@ from pathlib import Path
 
 from common import cache, packages
 from common.say import EXIT_BUILD, EXIT_FAILURE, EXIT_PASS, main, say, usage
-from common.settings import TIERS, Values
+from common.settings import TIERS, Values, matches
 from mutants import mutant, records, tiers
 import run as front
 
@@ -29,9 +28,7 @@ def choose(values, release):
     if not values.only:
         return known
     key, colon, name = values.only.partition(":")
-    patterns = (name if colon else key).split(",")
-    chosen = [m for m in known if any(fnmatch.fnmatchcase(m.kind if colon else m.id, p)
-                                      for p in patterns)]
+    chosen = [m for m in known if matches(name if colon else key, m.kind if colon else m.id)]
     if not chosen:
         raise usage("ONLY=%s: no such mutant; %s" % (values.only, "classes: " + ", ".join(
             sorted({m.kind for m in known})) if colon else "scripts/mutants/ has them"))

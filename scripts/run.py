@@ -138,7 +138,7 @@ def run():
                "guest": round(outcome.seconds, 1),
                "total": round(time.monotonic() - start, 1)}
     data = report.summary(values, kernel, machine, outcome, verdict, timings)
-    data["found_after_seconds"] = in_uml.found_after(verdict, outcome, folder)
+    data["found_after_seconds"] = judge.found_after(verdict, outcome, folder)
     report.write_json(folder / "summary.json", data)
     if outcome.end != "finished":
         say("  the guest %s: %s; its last console lines:" % (outcome.end, outcome.why))

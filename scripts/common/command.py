@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 
-from common import say, settings
+from common import cache, say, settings
 
 #: shown with V=1, and kept at the head of every log
 def shown(argv, cwd=None):
@@ -112,22 +112,28 @@ def logged(argv, log, on_line=None, tick=None, timeout=None, **kwargs):
             out.flush()
 
 
-def script(name, log, step, **variables):
-    """Run scripts/@name.py as make would, with @variables (None: not set); its exit code.
+def script(name, log, variables, step=None, tick=None, timeout=None):
+    """Run scripts/@name.py as make would with @variables and no others; its exit code.
 
-    Its last line is the progress of @step.
+    The command at the head of the log repeats it. Its last line is the progress of
+    @step, if there is one.
     """
     last = [""]
 
     def on_line(line):
         last[0] = line.strip()[:60] or last[0]
 
-    here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    env = dict(os.environ, TDP_STRESS_MAKE_OVERRIDES="")
-    for variable, value in variables.items():
-        env[variable] = "" if value is None else str(value)
-    return logged([sys.executable, "-B", os.path.join(here, name + ".py")], log, on_line,
-                  lambda: step.progress(last[0]), env=env)
+    argv = ["env"] + ["%s=%s" % pair for pair in sorted(variables.items())]
+    argv += [sys.executable, "-B", cache.REPO / "scripts" / (name + ".py")]
+    if step:
+        tick = lambda: step.progress(last[0])
+    return logged(argv, log, on_line, tick, timeout)
+
+
+def revision():
+    """Of this project, or "unknown"."""
+    code, said, _ = output(["git", "-C", cache.REPO, "describe", "--always", "--dirty"])
+    return said.strip() if code == 0 and said.strip() else "unknown"
 
 
 def out_of_space(directory, log=None, need_mib=16):

@@ -7,6 +7,7 @@ is checked here, before anything is fetched, built or booted.
 
 import copy
 import difflib
+import fnmatch
 import os
 import re
 import secrets
@@ -165,7 +166,7 @@ Setting("STRESS", None, _parameters, "more parameters of tdp_stress.ko, like aud
         "a list like name=value name=value")
 Setting("SCENARIO", None, lambda t: t if re.fullmatch(r"[A-Z0-9][A-Z0-9-]*", t) else None,
         "make run: as one of scripts/scenarios/ has it: variables, kernel configuration, boot "
-        "parameters", "one of: " + ", ".join(s.name for s in scenario.every()))
+        "parameters", "the name of a file in scripts/scenarios/")
 _path("AGAIN", "make matrix: boot the guests of that earlier matrix again, nothing is built")
 _choice("FLAVOUR", "lockdep", ("lockdep", "plain"), "kernel: lockdep (every check) or plain")
 _flag("KASAN", "1: KASAN on top of FLAVOUR=lockdep (slow)")
@@ -297,10 +298,19 @@ class Values:
         vars(values).update(others)
         return values
 
+    def said(self):
+        """What the user has said, as variables for another of the scripts."""
+        return {name: os.environ[name] for name in self.given}
+
     def config_name(self):
         if self.gcov:
             return "gcov"
         return ("kasan" if self.kasan else self.flavour) + self._overlay
+
+
+def matches(only, name):
+    """Whether ONLY= names @name: patterns, separated by commas; without it everything."""
+    return not only or any(fnmatch.fnmatchcase(name, p) for p in only.split(","))
 
 
 def _take_scenario(name):

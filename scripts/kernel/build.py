@@ -129,7 +129,8 @@ def _build(kernel, jobs, state, now, changed, digest, complete):
     only_kvm = complete and not reconfigure and \
         all(_KVM_FILES.match(n) and n in now for n in changed)
     if not complete:
-        cache.need_space(kernel.folder, _NEED_MIB[kernel.config_name.partition("+")[0]], "a kernel build")
+        flavour = kernel.config_name.partition("+")[0]
+        cache.need_space(kernel.folder, _NEED_MIB[flavour], "a kernel build")
     _rotate(kernel.log)
     if complete:
         _drop_stale_objects(kernel, state, now, changed)

@@ -12,7 +12,7 @@ import platform
 import re
 import statistics
 
-from common import cache, command
+from common import command
 from common.say import say
 from common.settings import TIERS
 from mutants import mutant, tiers
@@ -65,11 +65,6 @@ def _read(path):
         return f.read()
 
 
-def _revision():
-    code, said, _ = command.output(["git", "-C", cache.REPO, "describe", "--always", "--dirty"])
-    return said.strip() if code == 0 else "unknown"
-
-
 def _digest(change, data):
     """What a result depends on, but for the project itself."""
     digest = hashlib.sha256(repr(data).encode())
@@ -91,7 +86,7 @@ class Book:
             old = old if old.get("format") == _FORMAT else {}
         self.data = {
             "format": _FORMAT, "date": datetime.date.today().isoformat(),
-            "machine": _machine(), "kernel": tree.release, "revision": _revision(),
+            "machine": _machine(), "kernel": tree.release, "revision": command.revision(),
             "tiers": wanted, "seconds": values.time, "at_a_time": values.jobs,
             "seed": values.seed, "baseline": {}, "mutants": old.get("mutants", {}),
         }
@@ -221,7 +216,8 @@ class Tables:
                           self._of_class())
         yield from _table("Kill rate by tier", ("tier", "looked for", "found", "rate",
                                                 "median, s", "worst, s"), self._of_tier())
-        yield from _table("Each bug", ("bug", "what is wrong", "class", "found by", "as", "after, s"),
+        yield from _table("Each bug",
+                          ("bug", "what is wrong", "class", "found by", "as", "after, s"),
                           [self._row(m) for m in self._list("killed")])
         yield from _table("Not found", ("bug", "what is wrong", "class", "reached by"),
                           [("``%s``" % m.id, m.title, m.kind, m.reach)

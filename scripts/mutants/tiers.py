@@ -9,10 +9,9 @@ Knows the doors, their variables and summaries; must not know what is made of it
 import json
 import re
 import shutil
-import sys
 import threading
 
-from common import cache, command
+from common import command
 from common.say import EXIT_BUILD, EXIT_ENVIRONMENT, EXIT_FAILURE, EXIT_PASS, EXIT_USAGE
 from common.say import lacking, usage
 
@@ -147,9 +146,7 @@ class Runner:
         env.update(more)
         door = {"kunit": "kunit", "kselftest": "kselftest"}.get(tier, "run")
         env = {k: str(value) for k, value in env.items() if str(value)}
-        argv = ["env"] + ["%s=%s" % pair for pair in sorted(env.items())] + \
-            [sys.executable, "-B", cache.REPO / "scripts" / (door + ".py")]
-        code = command.logged(argv, folder / "log", tick=self._tick,
+        code = command.script(door, folder / "log", env, tick=self._tick,
                               timeout=_BESIDE[tier] + v.time)
         return self._read(tier, folder, code)
 

@@ -21,6 +21,11 @@ _LEAK_KIB = 4 << 10
 #: how insmod and tdp_stress say that a parameter's value is wrong
 _BAD_PARAMETER = re.compile(r"Invalid argument: (tdp_stress: [a-z0-9_]+(?:=\S*)?: .*)")
 
+_TIME = re.compile(r"^(?:<\d+>)?\[\s*([\d.]+)\]\S* (.*)", re.M)
+#: a violation; what says that something was found
+_VIOLATION = re.compile(r"tdp_stress: ((?:[FXSZTRLADHP]\d|SPLAT): .*, by .*)")
+_FOUND = re.compile(_VIOLATION.pattern + r"|^WARNING: |^BUG: |Kernel panic")
+
 
 class Verdict:
     """@word and, best first, the @reasons for it."""
@@ -206,3 +211,26 @@ def judge(outcome):
     elif outcome.end == "finished":
         verdict.reasons.append("the kernel log did not arrive")
     return verdict
+
+
+def console(folder):
+    """What a machine's console said."""
+    return (folder / "console.log").read_text(errors="replace").replace("\r", "")
+
+
+def violations(text):
+    """The violations that a kernel log names."""
+    return _VIOLATION.findall(text)
+
+
+def found_after(verdict, outcome, folder):
+    """Seconds from the beginning to the first sign of a bug; None: there was none."""
+    if verdict.word != FAILURE:
+        return None
+    begun = None
+    for seconds, line in _TIME.findall(outcome.files.get("dmesg") or console(folder)):
+        if "watching KVM" in line:
+            begun = float(seconds)
+        elif begun is not None and _FOUND.search(line):
+            return round(float(seconds) - begun, 2)
+    return None

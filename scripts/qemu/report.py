@@ -5,23 +5,12 @@ Knows names of counters worth a line; must not know how they came about.
 """
 
 import json
-import subprocess
 
-from common import cache
+from common import command
 from common.say import say
 from qemu import judge, stale
 
 _FORMAT = 2
-
-
-def _revision():
-    try:
-        p = subprocess.run(["git", "-C", str(cache.REPO), "describe", "--always", "--dirty"],
-                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-                           check=False)
-        return p.stdout.strip() or "unknown"
-    except OSError:
-        return "unknown"
 
 
 def repeat_command(values):
@@ -68,7 +57,7 @@ def summary(values, kernel, machine, outcome, verdict, timings):
         "repeat": repeat_command(values),
         "parameters": {k: v for k, v in sorted(vars(values).items())},
         "versions": {"kernel": kernel.release, "kernel_config": kernel.config_name,
-                     "machine": machine.version(), "tdp_stress": _revision()},
+                     "machine": machine.version(), "tdp_stress": command.revision()},
         "machine": {"kind": machine.kind, "acceleration": machine.name,
                     "reason": machine.reason},
         "seconds": timings,

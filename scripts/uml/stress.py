@@ -21,10 +21,6 @@ from uml import machine
 
 #: seconds, as for a virtual machine: a busy machine is no hang
 _BOOT, _SILENCE, _GRACE, _POWER_OFF = 90, 60, 200, 20
-_TIME = re.compile(r"^(?:<\d+>)?\[\s*([\d.]+)\]\S* (.*)", re.M)
-#: a violation; what says that something was found
-_VIOLATION = re.compile(r"tdp_stress: ((?:[FXSZTRLADHP]\d|SPLAT): .*, by .*)")
-_FOUND = re.compile(_VIOLATION.pattern + r"|^WARNING: |^BUG: |Kernel panic")
 
 
 def _config_name(values):
@@ -81,33 +77,16 @@ def start(values, kernel, folder, on_text=lambda text: None, stop_early=False):
     return outcome
 
 
-def _console(folder):
-    return (folder / "console.log").read_text(errors="replace").replace("\r", "")
-
-
 def verdict_of(outcome, folder):
     """The judge's, and what a kernel that died had to say before that."""
     verdict = judge.judge(outcome)
     if outcome.end != "finished" and "stress.violations" not in outcome.files:
-        lines = _VIOLATION.findall(_console(folder))
+        lines = judge.violations(judge.console(folder))
         verdict.ids = sorted({line.partition(":")[0] for line in lines})
         outcome.files["stress.violations"] = "\n".join(lines)
         if lines:
             verdict.reasons.insert(0, "violated: %s (%s)" % (", ".join(verdict.ids), lines[0]))
     return verdict
-
-
-def found_after(verdict, outcome, folder):
-    """Seconds from the beginning to the first sign of a bug; None: there was none."""
-    if verdict.word != judge.FAILURE:
-        return None
-    begun = None
-    for seconds, line in _TIME.findall(outcome.files.get("dmesg") or _console(folder)):
-        if "watching KVM" in line:
-            begun = float(seconds)
-        elif begun is not None and _FOUND.search(line):
-            return round(float(seconds) - begun, 2)
-    return None
 
 
 def one(values, tree, folder):
@@ -138,7 +117,7 @@ def run(values, tree):
                "guest": round(outcome.seconds, 1),
                "total": round(time.monotonic() - start_time, 1)}
     data = report.summary(values, kernel, here, outcome, verdict, timings)
-    found = data["found_after_seconds"] = found_after(verdict, outcome, folder)
+    found = data["found_after_seconds"] = judge.found_after(verdict, outcome, folder)
     report.write_json(folder / "summary.json", data)
     if outcome.end != "finished":
         say("  the kernel %s: %s; its last console lines:" % (outcome.end, outcome.why))

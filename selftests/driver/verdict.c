@@ -59,21 +59,12 @@ void verdict_idle(struct stress *s)
 void verdict_modules(struct stress *s)
 {
 	struct modules *m = &s->modules;
+	struct module_violation v = {};
 	char line[192];
-	size_t i;
-	int id;
 
 	modules_read(m);
-	for (id = 0; id < NR_MODULES; id++) {
-		for (i = 0; i < m->now[id].nr; i++) {
-			const char *name = m->now[id].list[i].name;
-			u64 n = modules_delta(m, id, name);
-
-			if (n && !strncmp(name, "violation.", 10))
-				stress_fail(s, "%s: %llu of %s, see dmesg", module_name(id), n,
-					    name);
-		}
-	}
+	while (modules_next_violation(m, &v))
+		stress_fail(s, "%s: %llu of %s, see dmesg", module_name(v.id), v.nr, v.name);
 	if (modules_verdict(m, line, sizeof(line)) && !strncmp(line, "FAILURE", 7))
 		stress_fail(s, "%s: %s", module_name(MODULE_STRESS), line);
 }

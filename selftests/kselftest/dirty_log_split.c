@@ -222,11 +222,7 @@ static int harvest(struct ks_racer *r)
 
 static int fault(struct ks_racer *r)
 {
-	u64 page = rng_below(&r->rng, KS_WINDOW - 64);
-
-	r->call = TD_CALL_PREFAULT;
-	return td_prefault(&r->vm->vcpus[r->vcpu], r->vm->slots[TD_SLOT_MOBILE].gfn + page, 64,
-			   NULL);
+	return ks_fault_mobile(r, 64);
 }
 
 TEST_KS(dirty_log_split, races_with_faults)

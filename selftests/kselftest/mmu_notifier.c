@@ -135,11 +135,7 @@ TEST_KS(mmu_notifier, forked)
 
 static int map_shared(struct ks_racer *r)
 {
-	u64 page = rng_below(&r->rng, KS_WINDOW - 16);
-
-	r->call = TD_CALL_PREFAULT;
-	return td_prefault(&r->vm->vcpus[r->vcpu], r->vm->slots[TD_SLOT_MOBILE].gfn + page, 16,
-			   NULL);
+	return ks_fault_mobile(r, 16);
 }
 
 TEST_KS(mmu_notifier, races_with_faults)

@@ -141,6 +141,24 @@ static bool has_suffix(const char *name, const char *suffix)
 	return n >= s && !strcmp(name + n - s, suffix);
 }
 
+/* The next one in the latest reading, from @v, which is all zeroes at first. */
+bool modules_next_violation(const struct modules *m, struct module_violation *v)
+{
+	for (; v->id < NR_MODULES; v->id++, v->next = 0) {
+		const struct counters *c = &m->now[v->id];
+
+		while (v->next < c->nr) {
+			v->name = c->list[v->next++].name;
+			v->nr = modules_delta(m, v->id, v->name);
+			/* an external backend has a TDX module inside, which counts for itself */
+			if (v->nr && (has_prefix(v->name, "violation.") ||
+				      has_prefix(v->name, "tdx.violation.")))
+				return true;
+		}
+	}
+	return false;
+}
+
 /* "calls" that ended neither BUSY nor with an error. */
 static u64 leaf_ok(const struct modules *m, const char *leaf)
 {

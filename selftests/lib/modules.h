@@ -54,6 +54,20 @@ struct module_sums {
 	u64 busy, aug, removed, frozen, audits, violations;
 };
 
+/**
+ * struct module_violation - an invariant that was violated since the run began
+ * @id: the module that says so
+ * @name: its counter
+ * @nr: how often; 0: none has been looked for yet
+ * @next: the counter to look at next
+ */
+struct module_violation {
+	enum module_id id;
+	const char *name;
+	u64 nr;
+	size_t next;
+};
+
 void modules_open(struct modules *m, bool enabled);
 void modules_restart(struct modules *m, enum module_id id);
 void modules_close(struct modules *m);
@@ -64,6 +78,7 @@ bool modules_have(const struct modules *m, enum module_id id);
 bool modules_value(const struct modules *m, enum module_id id, const char *name, u64 *value);
 bool modules_tdx_value(const struct modules *m, const char *name, u64 *value);
 u64 modules_delta(const struct modules *m, enum module_id id, const char *name);
+bool modules_next_violation(const struct modules *m, struct module_violation *v);
 int modules_audit(struct modules *m);
 bool modules_verdict(struct modules *m, char *line, size_t size);
 bool modules_idle(struct modules *m, char *why, size_t size);

@@ -194,25 +194,14 @@ static const char *violated(struct ks *ks, u64 times)
 /* The emulated TDX module counts for itself what its guest has seen. */
 static const char *module_violated(struct ks *ks)
 {
-	struct modules *m = &ks->modules;
-	size_t i;
-	int id;
+	struct module_violation v = {};
 
-	modules_read(m);
-	for (id = 0; id < NR_MODULES; id++) {
-		for (i = 0; i < m->now[id].nr; i++) {
-			const char *name = m->now[id].list[i].name;
-			u64 n = modules_delta(m, id, name);
-
-			if (!n || (strncmp(name, "violation.", 10) &&
-				   strncmp(name, "tdx.violation.", 14)))
-				continue;
-			snprintf(ks->text, sizeof(ks->text), "%s: %s grew by %llu",
-				 module_name(id), name, n);
-			return ks->text;
-		}
-	}
-	return NULL;
+	modules_read(&ks->modules);
+	if (!modules_next_violation(&ks->modules, &v))
+		return NULL;
+	snprintf(ks->text, sizeof(ks->text), "%s: %s grew by %llu", module_name(v.id), v.name,
+		 v.nr);
+	return ks->text;
 }
 
 /**

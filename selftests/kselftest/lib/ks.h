@@ -227,6 +227,7 @@ unsigned int ks_racers(struct ks *ks, struct td *vm, struct ks_racer *racers,
 		       const struct ks_racer *like);
 const char *ks_race(struct ks *ks, struct ks_racer *racers, unsigned int nr);
 
+int ks_fault_mobile(struct ks_racer *r, u64 nr);
 int ks_step_map(struct ks_racer *r);
 int ks_step_punch(struct ks_racer *r);
 int ks_step_convert(struct ks_racer *r);

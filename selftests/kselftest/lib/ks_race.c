@@ -245,6 +245,16 @@ int ks_step_map_mobile(struct ks_racer *r)
 				 NULL));
 }
 
+/* A fault at @nr pages in a row, somewhere in the mobile slot, which stays where it is. */
+int ks_fault_mobile(struct ks_racer *r, u64 nr)
+{
+	const struct td_slot *slot = &r->vm->slots[TD_SLOT_MOBILE];
+
+	r->call = TD_CALL_PREFAULT;
+	return td_prefault(&r->vm->vcpus[r->vcpu],
+			   slot->gfn + rng_below(&r->rng, KS_WINDOW - nr), nr, NULL);
+}
+
 int ks_step_punch(struct ks_racer *r)
 {
 	struct range range = pick(r);
