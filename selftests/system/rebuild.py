@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
-"""How much of a kernel is built again after which change.
+"""How much of a kernel, and of our own programs, is built again after which change.
 
-A tree of a few files and a `make` that only notes what it was asked for.
-Prints TAP. Knows the promises of scripts/kernel/build.py, not its ways.
+The kernel is a tree of a few files and a `make` that only notes what it was
+asked for.  Prints TAP. Knows the promises of scripts/kernel/build.py, not its ways.
 """
 
 import os
+import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -70,6 +72,21 @@ class World:
 FULL = "headers bzImage modules"
 
 
+def _header_gone(folder):
+    """selftests/Makefile builds a file, and again after its header was moved away."""
+    (folder / "lib").mkdir(parents=True)
+    shutil.copy(REPO / "selftests/Makefile", folder)
+    source_file, header = folder / "lib/gone.c", folder / "lib/gone.h"
+    source_file.write_text('#include "gone.h"\nint gone = GONE;\n')
+    header.write_text("#define GONE 1\n")
+    make = ["make", "-C", str(folder), "O=%s" % (folder / "out"), "LIB=gone", "DRIVER=",
+            str(folder / "out/lib/gone.o")]
+    subprocess.run(make, check=True, capture_output=True)
+    header.unlink()
+    source_file.write_text("int gone = 2;\n")
+    return subprocess.run(make, check=False, capture_output=True, text=True)
+
+
 def main():
     stdout, silent = sys.stdout, open(os.devnull, "w", encoding="utf-8")
 
@@ -79,6 +96,11 @@ def main():
         sys.stdout = silent
 
     sys.stdout = silent     # the steps' own lines
+    with tempfile.TemporaryDirectory() as folder:
+        done = _header_gone(Path(folder))
+        check(done.returncode == 0 and "CC" in done.stdout,
+              "a header of ours is gone: what included it is built again", done.stderr)
+
     with tempfile.TemporaryDirectory() as folder:
         w = World(folder)
         got, kernel = w.targets()
