@@ -1293,6 +1293,23 @@ static void ranges_are_given_back(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, module.given_size, 512 << PAGE_SHIFT);
 }
 
+/* What the TDX module finds in a VM into which a failure was injected is no violation. */
+static void found_in_an_excused_vm(struct kunit *test)
+{
+	struct tdps_ctx *ctx = begin(TDPS_OP_UNMAP, MIRROR, WLOCK);
+
+	tdps_excuse(vm);
+	module_finds("X1", "private page written to by the host");
+	KUNIT_EXPECT_EQ(test, all_caught(), 0);
+	END(ctx, TDPS_OP_UNMAP);
+
+	vm++;
+	ctx = begin(TDPS_OP_UNMAP, MIRROR, WLOCK);
+	module_finds("X1", "private page written to by the host");
+	KUNIT_EXPECT_EQ(test, all_caught(), 1);
+	END(ctx, TDPS_OP_UNMAP);
+}
+
 /* As it is in use: into the log, with what the thread and others did, and into debugfs. */
 static void violation_in_the_log(struct kunit *test)
 {
@@ -1405,6 +1422,7 @@ static struct kunit_case oracle_cases[] = {
 	KUNIT_CASE(mapped_while_a_zap_yields),
 	KUNIT_CASE(mapped_and_forgotten),
 	KUNIT_CASE(ranges_are_given_back),
+	KUNIT_CASE(found_in_an_excused_vm),
 	KUNIT_CASE(violation_in_the_log),
 	KUNIT_CASE_PARAM(event_in_words, event_gen_params),
 	KUNIT_CASE(everything_has_a_name),
