@@ -15,7 +15,7 @@ endif
 SCRIPT = $(Q)sh scripts/python.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help try run kunit kselftest selfcheck check mutants matrix coverage bench kernel modules clean
+.PHONY: help try run kunit kselftest selfcheck check mutants matrix coverage bench kernel modules docs clean
 
 help: ## this text
 	@echo "Targets:"
@@ -63,6 +63,9 @@ kernel: ## only get and build the kernel, the modules and the driver
 
 modules: ## for an installed kernel: make modules KDIR=<its headers> KSRC=<its source>
 	$(SCRIPT) modules
+
+docs: ## this documentation as HTML and man pages, in build/docs
+	$(SCRIPT) docs
 
 clean: ## remove run/ and build/; the cache of kernels stays (its folder is printed)
 	$(SCRIPT) clean

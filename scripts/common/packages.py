@@ -23,6 +23,7 @@ _BOOT = {"qemu-system-x86": "qemu-system-x86_64", "busybox-static": "/bin/busybo
 _BINARY = {"dwarves": "pahole"}
 _MUTANTS = {"coccinelle": "spatch"}
 _COVERAGE = {"lcov": "genhtml"}
+_DOCS = {"python3-sphinx": "sphinx-build", "graphviz": "dot"}
 _BOCHS = {
     "bochs": "bochs", "bochsbios": "/usr/share/bochs/BIOS-bochs-latest",
     "vgabios": "/usr/share/vgabios/vgabios.bin",
@@ -39,12 +40,13 @@ def _missing(wanted):
 
 
 def need(boot=True, qemu=None, bochs=False, mutants=False, binary=False, coverage=False,
-         install=True):
+         docs=False, build=True, install=True):
     """Have everything installed that building and booting take.
 
-    @qemu: the user's own, if there is one. Not @install: only say what is missing.
+    @qemu: the user's own, if there is one. Not @build: nothing is compiled. Not
+    @install: only say what is missing.
     """
-    wanted = {**_BUILD, **(_BOOT if boot else {})}
+    wanted = {**(_BUILD if build else {}), **(_BOOT if boot else {})}
     if qemu:
         wanted.pop("qemu-system-x86", None)
     if binary:
@@ -55,6 +57,8 @@ def need(boot=True, qemu=None, bochs=False, mutants=False, binary=False, coverag
         wanted.update(_MUTANTS)
     if coverage:
         wanted.update(_COVERAGE)
+    if docs:
+        wanted.update(_DOCS)
     missing = _missing(wanted)
     if not missing:
         return

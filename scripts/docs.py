@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-2.0
+"""make docs: Documentation/ as HTML and as man pages, in build/docs.
+
+Knows Sphinx's command line; what is generated from the source is docs/. The files
+that people write are copied, so that what is generated never lies among them. A
+warning is a failure.
+"""
+
+import shutil
+
+from common import cache, command, packages
+from common.say import Step, build_failed, main, say
+from common.settings import Values
+
+_SOURCE = cache.REPO / "Documentation"
+OUT = cache.REPO / "build/docs"
+
+
+def _copy(out):
+    """What Sphinx reads: the files that people write; what is generated comes on top."""
+    source = out / "source"
+    shutil.rmtree(source, ignore_errors=True)
+    shutil.copytree(_SOURCE, source, ignore=shutil.ignore_patterns("__pycache__", ".*"))
+    shutil.copy(cache.REPO / "dkms.conf", source)
+    return source
+
+
+def build(out):
+    """Make @out/html; a Problem if Sphinx has a warning."""
+    log = out / "sphinx.log"
+    log.write_text("")
+    source = _copy(out)
+    for builder in ("html",):
+        step = Step("sphinx: " + builder)
+        shutil.rmtree(out / builder, ignore_errors=True)
+        if command.logged(["sphinx-build", "-W", "--keep-going", "-n", "-q", "-b", builder,
+                           "-d", out / "doctrees", source, out / builder], log, cwd=source,
+                          tick=lambda: step.progress("reading and writing")):
+            step.failed()
+            raise build_failed("the documentation does not build without warnings; log: %s" % log,
+                               *command.tail(log, 10).splitlines())
+        step.done()
+
+
+def docs():
+    Values()
+    packages.need(boot=False, build=False, docs=True)
+    OUT.mkdir(parents=True, exist_ok=True)
+    with cache.lock(OUT):
+        build(OUT)
+    say("built: %s" % (OUT / "html/index.html"))
+
+
+if __name__ == "__main__":
+    main(docs)
