@@ -99,13 +99,21 @@ int stress_debugfs_init(void)
 	dir = debugfs_create_dir("tdp_stress", NULL);
 	if (IS_ERR(dir))
 		return PTR_ERR(dir);
+	/* lines "name value": events, checks made, violations, times, meetings */
 	debugfs_create_file("stats", 0444, dir, NULL, &stats_fops);
+	/* what was found, a line each, as in the kernel log */
 	debugfs_create_file("violations", 0444, dir, NULL, &violations_fops);
+	/* the last events of each CPU, oldest first */
 	debugfs_create_file("flight", 0444, dir, NULL, &flight_fops);
+	/* one line: "SUCCESS", "FAILURE: <ids>" or "UNSUPPORTED: why" */
 	debugfs_create_file("verdict", 0444, dir, NULL, &verdict_fops);
+	/* the checks that cannot be made here, one line; empty if all can */
 	debugfs_create_file("not_checked", 0444, dir, NULL, &not_checked_fops);
+	/* of the workers: "watching" (there are none), "running SECONDS" or "done SECONDS" */
 	debugfs_create_file("state", 0444, dir, NULL, &state_fops);
+	/* a line for each operation: root, level, how often, how it went, or why not */
 	debugfs_create_file("ops", 0444, dir, NULL, &ops_fops);
+	/* write 1: all tables are audited now; the write returns when that is done */
 	debugfs_create_file("audit", 0200, dir, NULL, &audit_fops);
 	return 0;
 }

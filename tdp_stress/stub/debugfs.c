@@ -99,8 +99,11 @@ static const struct file_operations stub_inject_fops = {
 void stub_debugfs_init(void)
 {
 	stub_dir = debugfs_create_dir("tdx_stub", NULL);
+	/* lines "name value", as tdxm_for_each_counter() has them: leaves, status, locks, pages */
 	debugfs_create_file("stats", 0444, stub_dir, NULL, &stats_fops);
+	/* TDs and vCPUs that live, a line each */
 	debugfs_create_file("state", 0444, stub_dir, NULL, &state_fops);
+	/* rules, also to write: LEAF STATUS MODE VALUE, as in TDH.MEM.PAGE.AUG busy nth 20 */
 	debugfs_create_file("inject", 0644, stub_dir, NULL, &stub_inject_fops);
 }
 
