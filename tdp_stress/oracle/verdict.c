@@ -157,7 +157,7 @@ static void print_events(pid_t pid, const struct tdps_where *others_at, int max)
 static void report(enum tdps_check id, const struct tdps_where *w, const struct tdps_who *who,
 		   struct va_format *vaf)
 {
-	char line[sizeof(lines->line)], at[48] = "";
+	char line[sizeof(lines->line)], in[32] = "", at[48] = "";
 	int slot;
 	u64 n;
 
@@ -177,12 +177,14 @@ static void report(enum tdps_check id, const struct tdps_where *w, const struct 
 			pr_err("%s: seen %llu times by now\n", names[id], n);
 		return;
 	}
+	if (who->op != TDPS_OP_NONE)
+		scnprintf(in, sizeof(in), ", in %s", tdps_op_name(who->op));
 	if (w->gfn != TDPS_NO_GFN && w->level)
 		scnprintf(at, sizeof(at), ", gfn 0x%llx level %d", w->gfn, w->level);
 	else if (w->gfn != TDPS_NO_GFN)
 		scnprintf(at, sizeof(at), ", gfn 0x%llx", w->gfn);
-	scnprintf(line, sizeof(line), "%s: %pV%s, by %s/%d (mmu_lock %s)", names[id], vaf, at,
-		  who->comm, who->pid, lock_names[w->lock]);
+	scnprintf(line, sizeof(line), "%s: %pV%s%s, by %s/%d (mmu_lock %s)", names[id], vaf, in,
+		  at, who->comm, who->pid, lock_names[w->lock]);
 	if (tdps_violation_to) {
 		tdps_violation_to(id, line);
 		return;
@@ -276,11 +278,7 @@ static void report_deferred(struct irq_work *unused)
 		/* pairs with tdps_violation_deferred() */
 		if (smp_load_acquire(&d->state) != READY)
 			continue;
-		if (d->who.op == TDPS_OP_NONE)
-			tdps_violation_by(d->id, &d->where, &d->who, "%s", d->text);
-		else
-			tdps_violation_by(d->id, &d->where, &d->who, "%s, in %s", d->text,
-					  tdps_op_name(d->who.op));
+		tdps_violation_by(d->id, &d->where, &d->who, "%s", d->text);
 		/* read before it is given up */
 		smp_store_release(&d->state, FREE);
 	}

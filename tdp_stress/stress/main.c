@@ -207,6 +207,11 @@ static void last_word(void)
 		pr_info("not checked: %s\n", text);
 	stress_params_str(text, sizeof(text));
 	pr_info("parameters: %s\n", text);
+	/* built in, it is the host that knows the command */
+	if (IS_ENABLED(MODULE) && tdps_violations_total()) {
+		stress_again_str(text, sizeof(text));
+		pr_info("again: %s\n", text);
+	}
 	pr_alert("--- End of test: %s\n", verdict);
 }
 

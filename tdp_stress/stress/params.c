@@ -316,7 +316,7 @@ static const struct kernel_param_ops seed_ops = { .set = set_seed, .get = get_se
 module_param_cb(seed, &seed_ops, NULL, 0444);
 MODULE_PARM_DESC(seed, "seed of all random choices, 0 to 2^64-1; 0: choose one (default 0)");
 
-static char ops_text[256];
+static char ops_text[STRESS_OPS_LEN];
 
 static int set_ops(const char *text, const struct kernel_param *kp)
 {
@@ -341,7 +341,7 @@ static const struct kernel_param_ops ops_ops = { .set = set_ops, .get = get_ops 
 
 module_param_cb(ops, &ops_ops, NULL, 0444);
 MODULE_PARM_DESC(ops,
-		 "weights of operations, name=weight,..., weight 0 to 1000, 0: never (default: all, by their own weights)");
+		 "weights of operations, name=weight,..., weight 0 to 1000, 0: never; all=0 first: those only that follow (default: all, by their own weights)");
 
 /* --- oracles= --- */
 
@@ -492,7 +492,7 @@ void stress_params_settle(enum tdps_backend backend)
 		p->seed = get_random_u64();
 }
 
-void stress_params_str(char *buf, size_t len)
+static size_t settings_str(char *buf, size_t len)
 {
 	size_t n = 0;
 	int i;
@@ -505,8 +505,36 @@ void stress_params_str(char *buf, size_t len)
 	for (i = 0; i < NR_INTS; i++)
 		n += scnprintf(buf + n, len - n, " %s=%d", int_params[i].name,
 			       *int_params[i].value);
-	scnprintf(buf + n, len - n, " seed=%llu ops=%s plant=%s verbose=%d", stress_params.seed,
+	return n + scnprintf(buf + n, len - n, " seed=%llu", stress_params.seed);
+}
+
+/**
+ * stress_params_str() - all parameters, for people
+ * @buf: where to
+ * @len: its size
+ */
+void stress_params_str(char *buf, size_t len)
+{
+	size_t n = settings_str(buf, len);
+
+	scnprintf(buf + n, len - n, " ops=%s plant=%s verbose=%d",
 		  *ops_text ? ops_text : "all",
 		  tdps_plant == TDPS_NO_CHECK ? "none" : tdps_check_name(tdps_plant),
 		  tdps_verbose);
+}
+
+/**
+ * stress_again_str() - the command that does the same again
+ * @buf: where to
+ * @len: its size
+ */
+void stress_again_str(char *buf, size_t len)
+{
+	size_t n = scnprintf(buf, len, "insmod tdp_stress.ko ");
+
+	n += settings_str(buf + n, len - n);
+	if (*ops_text)
+		n += scnprintf(buf + n, len - n, " ops=%s", ops_text);
+	if (tdps_plant != TDPS_NO_CHECK)
+		scnprintf(buf + n, len - n, " plant=%s", tdps_check_name(tdps_plant));
 }

@@ -72,11 +72,13 @@ extern bool stress_live;	/* hooked: parameters take effect at once */
 
 /* "name=value name=value ..." of all parameters */
 #define STRESS_PARAMS_LEN	1024
+#define STRESS_OPS_LEN		512	/* of ops=; printk() cuts at 1024, with all the others */
 
 int stress_plant_start(void);
 /* Put a number in the place of each -1 and of seed=0. */
 void stress_params_settle(enum tdps_backend backend);
 void stress_params_str(char *buf, size_t len);
+void stress_again_str(char *buf, size_t len);
 
 int stress_audit_now(void);
 /* All counters of all rooms, in a stable order. */

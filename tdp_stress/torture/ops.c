@@ -222,10 +222,18 @@ void torture_ops_check(const struct tdps_vm *vm)
 
 /* --- ops= --- */
 
+/* In a list, for all of them. */
+static bool is_all(const char *name, size_t len)
+{
+	return len == 3 && !strncmp(name, "all", len);
+}
+
 static bool known(const char *name, size_t len)
 {
 	int i;
 
+	if (is_all(name, len))
+		return true;
 	for (i = 0; i < torture_nr_ops; i++)
 		if (torture_ops[i].fn && strlen(torture_ops[i].name) == len &&
 		    !strncmp(torture_ops[i].name, name, len))
@@ -261,7 +269,8 @@ static void set_weight(const char *name, size_t len, u32 weight)
 	int i;
 
 	for (i = 0; i < torture_nr_ops; i++)
-		if (strlen(torture_ops[i].name) == len && !strncmp(torture_ops[i].name, name, len))
+		if (is_all(name, len) || (strlen(torture_ops[i].name) == len &&
+					  !strncmp(torture_ops[i].name, name, len)))
 			torture_ops[i].weight = weight;
 }
 
@@ -293,7 +302,8 @@ static int take_one(const char *at, size_t len, bool apply)
 
 /**
  * torture_set_ops() - take weights of operations
- * @text: "name=weight,..."; operations that are not named keep theirs
+ * @text: "name=weight,...", in this order; "all" names every operation, those that
+ *	  are not named keep theirs
  *
  * Return: 0, or -EINVAL with nothing changed and a line that says why.
  */

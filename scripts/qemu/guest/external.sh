@@ -15,6 +15,7 @@ follow()
 		case "$line" in
 		*";tdp_stress run: begin"*) begun=1 ;;
 		*";tdp_stress: "[-\ ]* | *";tdp_stress: not checked"* | *";tdp_stress: parameters"* | \
+		*";tdp_stress: again: "* | \
 		*";tdp_stress: loading "* | *";tdp_stress: module verification"*) ;;
 		*";tdp_stress: "*) [ -z "$begun" ] || tell "${line#*;tdp_stress: }" ;;
 		esac
