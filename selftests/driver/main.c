@@ -161,6 +161,8 @@ static int finish(struct stress *s)
 		stress_fail(s, "--json '%s': %s", s->opt.json, strerror(errno));
 		snprintf(verdict, sizeof(verdict), "FAILURE: %s", s->failure);
 	}
+	if (s->failed)
+		options_again(&s->opt);
 	printf("tdp-stress: %s\n", verdict);
 	fflush(stdout);
 	return s->failed ? EXIT_FAIL : EXIT_PASS;

@@ -15,6 +15,7 @@
 #define MIB	(1024 * KIB)
 #define GIB	(1024 * MIB)
 #define WEEK	(7 * 24 * 3600)
+#define GRACE	20	/* seconds */
 
 enum opt_kind { NUMBER, SIZE, STRING, FLAG, OPS };
 
@@ -180,8 +181,10 @@ static bool parse_value(struct options *opt, const struct opt_def *d, char *text
 		bad(d->name, text, "must be a file name");
 		return false;
 	case OPS:
-		if (!ops_parse(text, opt->weight, why, sizeof(why)))
+		if (!ops_parse(text, opt->weight, why, sizeof(why))) {
+			opt->ops = text;
 			return true;
+		}
 		bad(d->name, text, why);
 		return false;
 	case FLAG:
@@ -235,7 +238,7 @@ enum options_result options_parse(struct options *opt, int argc, char **argv)
 	memset(opt, 0, sizeof(*opt));
 	*opt = (struct options) {
 		.seed = 1, .duration = 60, .tds = 1, .workers = 2, .mem = 16 * MIB,
-		.interval = 5, .grace = 20, .modules = true,
+		.interval = 5, .grace = GRACE, .modules = true,
 		.vcpus = sysconf(_SC_NPROCESSORS_CONF) > 1 ? 2 : 1,
 	};
 	ops_default(opt->weight);
@@ -282,4 +285,22 @@ enum options_result options_parse(struct options *opt, int argc, char **argv)
 	if (!check_together(opt, seen & BIT(OPT_WORKERS), seen & BIT(OPT_COUNT)))
 		return OPTIONS_BAD;
 	return OPTIONS_RUN;
+}
+
+/**
+ * options_again() - say which command does the same again
+ * @opt: of this run
+ */
+void options_again(const struct options *opt)
+{
+	printf("tdp-stress: again: tdp-stress --seed %llu --duration %llu --vcpus %llu",
+	       opt->seed, opt->duration, opt->vcpus);
+	printf(" --mem %lluK --tds %llu --workers %llu", opt->mem / KIB, opt->tds, opt->workers);
+	if (opt->ops)
+		printf(" --ops %s", opt->ops);
+	if (opt->count)
+		printf(" --count %llu", opt->count);
+	if (opt->grace != GRACE)
+		printf(" --grace %llu", opt->grace);
+	puts(opt->modules ? "" : " --no-modules");
 }

@@ -25,6 +25,7 @@ enum exit_code { EXIT_PASS = 0, EXIT_FAIL = 1, EXIT_USAGE = 2, EXIT_ENVIRONMENT 
  * @modules: read the two modules' debugfs files
  * @verbose: operations of each thread, too
  * @weight: of each operation
+ * @ops: the list they are from, or NULL: by default
  */
 struct options {
 	u64 seed;
@@ -41,10 +42,12 @@ struct options {
 	bool modules;
 	bool verbose;
 	u32 weight[NR_OPS];
+	const char *ops;
 };
 
 enum options_result { OPTIONS_RUN, OPTIONS_DONE, OPTIONS_BAD };
 
 enum options_result options_parse(struct options *opt, int argc, char **argv);
+void options_again(const struct options *opt);
 
 #endif
