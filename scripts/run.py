@@ -12,7 +12,7 @@ import backend
 from common import packages
 from common.say import main, say, usage
 from common.settings import Values
-from kernel import binary, build, debian, ours, source
+from kernel import binary, build, debian, kit, ours, source
 from mutants import mutant
 from qemu import accel, judge, program, report, session
 from qemu.bochs import Bochs
@@ -47,7 +47,7 @@ def prepare(values, config_name=None):
     """Everything before the boot: packages, kernel, modules, driver."""
     packages.need(qemu=values.qemu, bochs=values.machine == "bochs",
                   mutants=bool(values.variant or values.mutant),
-                  binary=values.kernel == "debian")
+                  binary=values.kernel == "debian", build=not values.kit)
     if values.qemu:
         # one that is no QEMU is refused now
         program.get(values.qemu)
@@ -55,9 +55,12 @@ def prepare(values, config_name=None):
     if change:
         # one that does not exist is refused now; it says what it is about
         values.ops = values.ops or change.ops or None
-    kernel = get_kernel(values, config_name)
     what = get_backend(values)
-    built = ours.build(kernel, values.jobs, what.modules, what.programs)
+    if values.kit:
+        kernel, built = kit.take(values.kit)
+    else:
+        kernel = get_kernel(values, config_name)
+        built = ours.build(kernel, values.jobs, what.modules, what.programs)
     what.check(values, built)
     return kernel, built
 
@@ -82,6 +85,8 @@ def get_variant(values, kernel, keep=None):
     change = get_change(values)
     if not change:
         return None
+    if values.kit:
+        return kernel.replaced
     return mutant.build_modules(kernel, change, values.jobs, keep)
 
 
@@ -114,7 +119,7 @@ def run():
     start = time.monotonic()
     values = Values()
     if values.where == "uml":
-        return in_uml.run(values, get_tree(values))
+        return in_uml.run(values, None if values.kit else get_tree(values))
     what = get_backend(values)
     say("tdp_stress: SEED=%d, %d s, BACKEND=%s, %s" %
         (values.seed, values.duration, what.name, what.title(values)))

@@ -18,7 +18,8 @@ _BUILD = {
     "findutils": "find", "diffutils": "cmp",
     "libc6-dev": "/usr/include/stdio.h", "libelf-dev": "/usr/include/libelf.h",
 }
-_BOOT = {"qemu-system-x86": "qemu-system-x86_64", "busybox-static": "/bin/busybox"}
+_BOOT = {"qemu-system-x86": "qemu-system-x86_64", "busybox-static": "/bin/busybox",
+         "kmod": "modinfo"}
 #: kconfig drops BTF, and with it members of structures, where there is no pahole
 _BINARY = {"dwarves": "pahole"}
 _MUTANTS = {"coccinelle": "spatch"}
@@ -49,16 +50,21 @@ def need(boot=True, qemu=None, bochs=False, mutants=False, binary=False, coverag
     wanted = {**(_BUILD if build else {}), **(_BOOT if boot else {})}
     if qemu:
         wanted.pop("qemu-system-x86", None)
-    if binary:
+    if binary and build:
         wanted.update(_BINARY)
     if bochs:
         wanted.update(_BOCHS)
-    if mutants:
+    if mutants and build:
         wanted.update(_MUTANTS)
     if coverage:
         wanted.update(_COVERAGE)
     if docs:
         wanted.update(_DOCS)
+    have(wanted, install)
+
+
+def have(wanted, install=True):
+    """Have the packages @wanted installed, {package: a program or file of it}."""
     missing = _missing(wanted)
     if not missing:
         return

@@ -109,6 +109,10 @@ def _tiers(text):
     return [w for w in TIERS if w in words] if known else None
 
 
+#: [slots/][user@]host, as GNU parallel's --sshlogin has it, or : for this machine
+_HOST = r"(?:[0-9]{1,4}/)?(?::|(?:[\w.-]+@)?[\w.-]+)"
+
+
 def _name(text):
     return text if re.fullmatch(r"[a-z0-9][a-z0-9-]*", text) else None
 
@@ -181,11 +185,32 @@ _number("JOBS", lambda: str(len(os.sched_getaffinity(0))), 1, 512, "parallel bui
 _path("KDIR", "make modules: the build folder of the kernel they are for "
       "(default: /lib/modules/`uname -r`/build)")
 _path("RUNDIR", "folder for the run's files (default: run/<date>-<seed>)")
+_path("KIT", "make kernel: leave there all that a run takes; make run: take it from there, "
+      "nothing is built")
+_path("CAMPAIGN", "make campaign: its folder (default: run/campaign-<what it is>)")
+_number("SEEDS", "10", 1, 100000, "make campaign: how many seeds, from SEED on (there: 1)")
+Setting("KERNELS", None, lambda t: None if re.search(r"[\s:]", t) or "" in t.split(",") else
+        t.split(","), "make campaign: versions of Debian's kernel, and trees (default: each "
+        "scenario's own)", "versions and paths, separated by commas, like 7.2,7.3,../linux")
+Setting("HOSTS", ":", lambda t: t if re.fullmatch(_HOST + "(," + _HOST + ")*", t) else None,
+        "make campaign: where: : (this machine), ssh hosts, or slurm; N/ before one: N jobs at a "
+        "time", "names separated by commas, like 2/:,8/alice,root@bob, or slurm, or 20/slurm")
+_number("TRIES", "3", 1, 100, "make campaign: how often a job that dies is tried")
+_number("LIMIT", None, 1, 864000, "make campaign: a job that takes longer is ended and tried "
+        "again, in seconds (default: DURATION and 15 minutes)", "seconds")
+Setting("SLURM", None, lambda t: t if re.fullmatch(r"(--?[\w-]+(=[\w.,:/@%+-]+)?)( +--?[\w-]+"
+        r"(=[\w.,:/@%+-]+)?)*", t) else None,
+        "make campaign HOSTS=slurm: more options of sbatch, like '--partition=long --mem=4G'",
+        "options like --partition=long --mem=4G")
+Setting("PROGRAM", None, _program, "make campaign: run this instead of make run; it finds "
+        "SCENARIO, SEED, DURATION in its environment and leaves summary.json in RUNDIR",
+        "a program that exists")
 _flag("KEEP", "1: keep the intermediate files of a run (initramfs tree, channels)")
 _flag("FORCE", "1: use a KSRC of a version that tdp_stress was not tried on")
 Setting("ONLY", None, lambda t: t if re.fullmatch(r"(class:)?[\w*?\[\]-]+(,[\w*?\[\]-]+)*", t)
         else None,
-        "make mutants: only these, by id or as class:NAME; make matrix: only these scenarios",
+        "make mutants: only these, by id or as class:NAME; make matrix, make campaign: only these "
+        "scenarios",
         "names with * and ?, separated by commas, like split-* or TDX73*,DEB*")
 Setting("TIERS", None, _tiers, "make mutants: who looks for them, one after the other until one "
         "finds it (default: all that apply)", "a list of: " + ",".join(TIERS))

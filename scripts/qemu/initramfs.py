@@ -55,12 +55,8 @@ def _dependencies(kernel, path, seen=()):
     return names
 
 
-def write(path, kernel, modules, programs, job, params, replace=None):
-    """Write the initramfs at @path.
-
-    @modules, @programs: ours, {name: path}; @replace: kernel modules to take from
-    elsewhere (a mutant's), {name: path}; @params: the job's shell variables.
-    """
+def kernel_modules(kernel, replace=None):
+    """{name: path} of KVM's modules and what they depend on; @replace: as in write()."""
     kos = {name: kernel.module(name) for name in _KVM}
     kos.update(replace or {})
     needed = []
@@ -70,6 +66,16 @@ def write(path, kernel, modules, programs, job, params, replace=None):
                 needed.append(name)
     for name in needed:
         kos[name] = kernel.module(name)
+    return kos
+
+
+def write(path, kernel, modules, programs, job, params, replace=None):
+    """Write the initramfs at @path.
+
+    @modules, @programs: ours, {name: path}; @replace: kernel modules to take from
+    elsewhere (a mutant's), {name: path}; @params: the job's shell variables.
+    """
+    kos = kernel_modules(kernel, replace)
     kos.update(modules)
 
     archive = Archive()

@@ -8,7 +8,7 @@ guest/tcg/tdp_tcg.c.
 import shutil
 
 from common import cache
-from kernel import ours
+from kernel import kit, ours
 
 _NAME = "tdp_tcg"
 _PART = ours.Part("tcg", ("scripts/qemu/guest/tcg",), _NAME + " does not build")
@@ -19,6 +19,13 @@ def modules(machine, kernel, jobs):
     # KVM and Bochs run what is in memory
     if machine.name != "tcg":
         return {}
+    if isinstance(kernel, kit.Kernel):
+        return kernel.tcg
+    return build(kernel, jobs)
+
+
+def build(kernel, jobs):
+    """{name: path} of the same, for whatever machine it is booted on."""
     return _PART.build(kernel, _NAME, {_NAME: _NAME + ".ko"},
                        lambda out: ["make", "-C", kernel.out, "M=%s" % _copied(out),
                                     *kernel.make_args, "-j%d" % jobs, "modules"])

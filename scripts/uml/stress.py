@@ -13,6 +13,7 @@ import backend
 from common import packages
 from common.say import say, usage
 from common.settings import memory_mib
+from kernel import kit
 from kunit import boot, change
 from kunit import uml as build
 from mutants import mutant
@@ -28,9 +29,13 @@ def _config_name(values):
         values.config_name()]
 
 
-def prepare(values, tree):
-    """A kernel with the tester in it; with values.mutant or values.variant planted."""
-    packages.need(mutants=bool(values.variant or values.mutant))
+def prepare(values, tree, folder=None):
+    """A kernel with the tester in it; with values.mutant or values.variant planted.
+
+    @folder: where to put a copy of it.
+    """
+    packages.need(boot=not values.kit, mutants=bool(values.variant or values.mutant),
+                  build=not values.kit)
     name = values.mutant or values.variant
     replaced = None
     if name:
@@ -38,9 +43,12 @@ def prepare(values, tree):
         if what.in_tdx:
             raise usage("MUTANT=%s: there is no tdx.c in User Mode Linux; it goes with WHERE=qemu"
                         % name)
-        replaced = change.files(tree, what)
+        replaced = None if values.kit else change.files(tree, what)
         values.ops = values.ops or what.ops or None
-    kernel = build.build(build.Uml(tree, _config_name(values)), values.jobs, replaced)
+    if values.kit:
+        kernel = kit.take(values.kit)[0]
+    else:
+        kernel = build.build(build.Uml(tree, _config_name(values)), values.jobs, replaced, folder)
     _check_parameters(values.stress, kernel)
     return kernel
 
