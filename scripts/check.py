@@ -27,6 +27,8 @@ _OPERATIONS_SECONDS = 60
 _SPLIT_SECONDS = 10
 _DEBIAN_SECONDS = 10
 _UML_SECONDS = 10
+#: every command of the documentation, some of which build kernels
+_DOCS_SECONDS = 6 * 3600
 #: one that is named before KVM comes to harm by it
 _UML_BUG = "zap-without-rcu"
 #: newest first: without FULL=1 it is the only one
@@ -38,7 +40,7 @@ _QUICK_PROGRAMS = ("td_lifecycle", "mirror_map_zap", "busy_injection", "frozen_w
 _QUICK_SUITES = "tdp_mmu_[frl]*"
 _SYSTEM = cache.REPO / "selftests/system"
 #: test programs there that need nothing but Python
-_PROGRAMS = ("verdict", "qemu", "rebuild", "kunit", "mutants", "syzlang")
+_PROGRAMS = ("verdict", "qemu", "rebuild", "kunit", "mutants", "syzlang", "docs")
 #: most memory that two guests take, one of them with 1G pages
 _LANE_MIB = 14 << 10
 
@@ -66,12 +68,13 @@ def uml_stress(values, results):
                           "nobody met in %d s" % v.duration)
 
 
-def _program(results, name, argv, **kwargs):
+def _program(results, name, argv, timeout=1800, **kwargs):
     """A test program that prints TAP."""
     log = cache.folder("log") / ("check-%s.log" % re.sub(r"\W+", "-", name).strip("-"))
     log.write_text("")
     step = Step(name)
-    code = command.logged(argv, log, tick=lambda: step.progress("running"), timeout=1800, **kwargs)
+    code = command.logged(argv, log, tick=lambda: step.progress("running"),
+                          timeout=timeout, **kwargs)
     step.done("exit code %d" % code)
     lines = log.read_text(errors="replace").splitlines()
     results.take(name, code, "\n".join(l for l in lines if not l.startswith("+ ")))
@@ -231,6 +234,8 @@ def _host_lane(values, kernel, results):
         _program(results, name, [sys.executable, "-B", _SYSTEM / (name + ".py")])
     _program(results, "host", [sys.executable, "-B", _SYSTEM / "host.py", kernel.tree.path])
     if values.full:
+        _program(results, "documented commands", [sys.executable, "-B", _SYSTEM / "docs.py", "--run",
+                                                  cache.folder("docs")], timeout=_DOCS_SECONDS)
         _program(results, "run_tests", [sys.executable, "-B", _SYSTEM / "run_tests.py",
                                         kernel.tree.path, kernel.headers])
     job.part(values, results, "uml")

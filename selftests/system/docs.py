@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The documentation: it builds without a warning, and its commands are right.
+
+docs.py [--run SCRATCH]: without --run, seconds: Sphinx, and whether all that the
+commands and literals name exists. With it every command is also run, in a clone of the
+project below SCRATCH, as docs-commands says. Prints TAP.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+REPO = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(REPO / "scripts"))
+
+from common.say import Problem                  # noqa: E402
+from docs import commands                       # noqa: E402
+import documented                               # noqa: E402
+import run_documented                           # noqa: E402
+from said import plan, result, skip             # noqa: E402
+
+#: commands that are wrong, and a word of what is said about each
+_WRONG = (
+    ("make runn", "no such target"),
+    ("make run DURATON=5", "no such variable"),
+    ("make run DURATION=5m", "must be a number"),
+    ("make run BUSY=1", "must be 0, or"),
+    ("make run SPLIT=strict BACKEND=tdx", "goes with BACKEND=external"),
+    ("make run OPS=punsh=3", "is no operation"),
+    ("make run BACKEND=external OPS=punch=3,madvise=1", "is no operation"),
+    ("make run STRESS=audit=5", "no parameter 'audit'"),
+    ("make run STUB=busi=5", "no parameter 'busi'"),
+    ("make run MUTANT=zap-without-rcus", "did you mean"),
+    ("make run VARIANT=mirror-splitt", "no variant"),
+    ("make run SCENARIO=TDX99", "no such scenario"),
+    ("make kunit FILTER=frosen.*", "no such suite"),
+    ("make kunit FILTER=frozen.nonsense", "no such case"),
+    ("make kselftest FILTER=teardowns", "no such program"),
+    ("make kselftest FILTER=teardown.by_kil", "no such test"),
+    ("make matrix ONLY=TDX99*", "names nothing"),
+    ("make mutants ONLY=class:nonsense", "names nothing"),
+    ("make -C selftests KSRC=~/linux run_testz", "no such target"),
+    ("make -C selftest run_tests", "no Makefile"),
+    ("TDP_STRESS_KILL=20 make kselftest", "no such variable"),
+    ("insmod tdp_stress.ko audit=5", "no parameter 'audit'"),
+    ("insmod tdp_stress.ko plant=Q9", "is no invariant"),
+    ("insmod tdpstress.ko", "no module"),
+    ("tdp-stress --durations 60", "no option"),
+    ("tdp-stress --duration 60 --ops punsh=1", "is no operation"),
+    ("cat /sys/kernel/debug/tdp_stress/verdicts", "no such file"),
+    ("dkms add tdp_stress/0.0", "the version is"),
+    ("sh selftests/system/nonsense.sh", "no such file"),
+    ("tools/testing/kunit/kunit.py run --kunitconfig=lib/tdp_stress/kunits", "not there"),
+)
+_WRONG_LITERALS = (
+    ("DURATON=", "no such variable"),
+    ("torture/opps.c", "no such file"),
+    ("nonsense.rst", "no such file"),
+    ("/sys/kernel/debug/tdx_stub/stat", "no such file"),
+)
+
+
+def _is_caught():
+    """These checks can fail."""
+    for text, words in _WRONG:
+        said = documented.wrong(commands.Command("here", 1, text, False))
+        result(any(words in s for s in said), "refused: %s" % text,
+               "wanted: %s; said: %s" % (words, said))
+    for text, words in _WRONG_LITERALS:
+        said = documented.wrong_literal(text)
+        result(any(words in s for s in said), "refused: ``%s``" % text,
+               "wanted: %s; said: %s" % (words, said))
+    with tempfile.TemporaryDirectory(dir=REPO / "build") as folder:
+        page = Path(folder) / "page.rst"
+        page.write_text("Do::\n\n  make help   # a comment\n  mkae run\n\n"
+                        "and ``make run DURATION=5``::\n\n  a picture\n  make nothing of it\n")
+        read = commands.Page(page)
+        result([c.text for c in read.commands] == ["make help", "make run DURATION=5"] and
+               read.bad == [(4, "mkae run")], "commands are found, and what is none among them",
+               read.commands, read.bad)
+
+
+def _builds():
+    """Sphinx, by make's own command: a warning fails."""
+    env = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "XDG_CACHE_HOME")}
+    p = subprocess.run(["make", "-C", str(REPO), "docs"], env=env, text=True, timeout=600,
+                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                       stderr=subprocess.STDOUT, check=False)
+    if p.returncode == 3:
+        skip("make docs, without a warning", p.stdout.splitlines()[-2])
+    else:
+        result(p.returncode == 0, "make docs, without a warning", *p.stdout.splitlines()[-12:])
+
+
+def _pages(pages):
+    """One result for each page."""
+    for page in pages:
+        said = ["%s:%d: no command, among commands: %s" % (page.name, n, t) for n, t in page.bad]
+        for command in page.commands:
+            said += ["%s:%d: %s: %s" % (page.name, command.line, command.text, w)
+                     for w in documented.wrong(command)]
+        for number, text in page.literals:
+            said += ["%s:%d: ``%s``: %s" % (page.name, number, text, w)
+                     for w in documented.wrong_literal(text)]
+        result(not said, "%s: %d commands, %d literals name what there is" % (
+            page.name, len(page.commands), len(page.literals)), *said)
+
+
+def _table(pages):
+    """Every command is run, or the table says why not; every line is about some command."""
+    rows = run_documented.rows()
+    todo = run_documented.todo(rows, pages)
+    lost = ["%s:%d: %s" % (c.path, c.line, c.text) for c, row in todo if row is None]
+    result(not lost, "docs-commands says how each command is run", *lost)
+    used = {row for _, row in todo}
+    idle = ["line %d: %s" % (r.number, r.pattern) for r in rows if r not in used]
+    result(not idle, "docs-commands has no line for what is not there any more", *idle)
+    wrong = [w for w in map(run_documented.wrong, rows) if w]
+    result(not wrong, "docs-commands names tests, variables and reasons that there are", *wrong)
+    return [(c, row) for c, row in todo if row]
+
+
+def main():
+    if sys.argv[1:] and (sys.argv[1] != "--run" or len(sys.argv) != 3):
+        print("usage: docs.py [--run SCRATCH]")
+        return 2
+    (REPO / "build").mkdir(exist_ok=True)
+    try:
+        _is_caught()
+        pages = commands.pages()
+        _pages(pages)
+        todo = _table(pages)
+        _builds()
+        if sys.argv[1:]:
+            run_documented.every(todo, Path(sys.argv[2]))
+    except Problem as problem:
+        result(False, "what the source says can be read", problem.line)
+    plan()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

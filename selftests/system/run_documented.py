@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: GPL-2.0
+"""The commands of the documentation, run: each once, in a clone of the project.
+
+Knows the table docs-commands and how to make a home folder as the documentation
+supposes one. What is right about a command before it runs is documented.py's.
+"""
+
+import fnmatch
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import time
+from collections import namedtuple
+from pathlib import Path
+
+from common import cache, settings
+from common.say import Problem
+from kernel import binary
+from said import result, skip
+
+REPO = cache.REPO
+TABLE = Path(__file__).resolve().with_name("docs-commands")
+#: a kernel that is built, a guest that is slow, on a machine that is busy
+_LIMIT = 5400
+
+Row = namedtuple("Row", "number how pattern more")
+
+
+def rows():
+    found = []
+    for number, line in enumerate(TABLE.read_text(encoding="utf-8").splitlines(), 1):
+        if not line or line.startswith("#"):
+            continue
+        parts = [p.strip() for p in line.split("|", 2)]
+        parts += [""] * (3 - len(parts))
+        if "||" in line or parts[0] not in ("run", "by", "not") or not parts[1]:
+            raise Problem(1, "%s:%d: must be run, by or not | COMMAND | MORE" % (TABLE, number))
+        found.append(Row(number, *parts))
+    return found
+
+
+def _fits(pattern, text):
+    # * alone: a command may have brackets
+    return fnmatch.fnmatchcase(text, re.sub(r"([\[?])", r"[\1]", pattern))
+
+
+def todo(table, pages):
+    """[(command, row or None)] of all that stand in blocks."""
+    return [(c, next((r for r in table if _fits(r.pattern, c.text)), None))
+            for page in pages for c in page.commands if not c.inline]
+
+
+def _options(row):
+    """What MORE of a "run" row says: {name: value}."""
+    if row.more.startswith("as="):
+        return {"as": row.more[3:]}
+    return dict(word.partition("=")[::2] for word in shlex.split(row.more))
+
+
+def wrong(row):
+    """What is wrong with a row, or nothing."""
+    if row.how == "not" and len(row.more.split()) < 3:
+        return "line %d: why not?" % row.number
+    if row.how == "by":
+        name, _, word = row.more.partition(" ")
+        path = REPO / name
+        if not path.is_file() or not word or word not in path.read_text(encoding="utf-8"):
+            return "line %d: there is no '%s' in %s" % (row.number, word, name)
+    if row.how == "run":
+        bad = [n for n in _options(row) if n not in settings.NAMES and
+               n not in ("exit", "in", "as", "INSTALL_PATH")]
+        if bad:
+            return "line %d: %s: no such variable" % (row.number, " ".join(bad))
+    return None
+
+
+class Home:
+    """A home folder as the documentation supposes one."""
+
+    def __init__(self, scratch):
+        shutil.rmtree(scratch, ignore_errors=True)
+        scratch.mkdir(parents=True)
+        self.folder = scratch.resolve()
+        self.clone = self.folder / "tdp_stress"
+        subprocess.run(["git", "clone", "-q", REPO, self.clone], check=True)
+        self.debian = binary.get()
+        self.tree = self.debian.tree.path.resolve()
+        for name in ("linux", "linux-" + re.match(r"[\d.]+", self.debian.release).group()):
+            (self.folder / name).symlink_to(self.tree)
+        self.kernel = self.folder / "kernel"
+        self.env = {k: v for k, v in os.environ.items() if k in ("PATH", "TMPDIR", "APT_CONFIG")}
+        self.env.update(HOME=str(self.folder), XDG_CACHE_HOME=str(cache.root().parent),
+                        EDITOR="true", LC_ALL="C.UTF-8")
+
+    def copy(self):
+        """The folder of a kernel tree that may be written to."""
+        if not self.kernel.exists():
+            shutil.copytree(self.tree, self.kernel, symlinks=True)
+        return self.kernel
+
+    def line(self, command, row):
+        """(what the shell is given, its folder, exit code that is right)."""
+        options = _options(row)
+        code = int(options.pop("exit", "0"))
+        folder = self.copy() if options.pop("in", "") == "linux" else self.clone
+        # in brackets: what may be left out
+        text = options.pop("as", None) or re.sub(r"\[([^\]]*=[^\]]*)\]", "", command.text)
+        for name, value in options.items():
+            value = value.replace("@debian", str(self.debian.out))
+            text = re.sub(r"\s%s=('[^']*'|\S+)" % name, "", text) + \
+                " %s=%s" % (name, shlex.quote(value))
+        return text, folder, code
+
+
+def every(commands_, scratch):
+    """Run what is to be run; say what is not, and why."""
+    home = Home(scratch)
+    done = set()
+    for command, row in commands_:
+        if row.how != "run":
+            title = "%s:%d: %s" % (command.path, command.line, command.text)
+            skip(title, row.more if row.how == "not" else "is done by " + row.more.split()[0])
+            continue
+        text, folder, code = home.line(command, row)
+        if text in done:
+            continue
+        done.add(text)
+        _one(home, command, text, folder, code)
+    shutil.rmtree(home.folder, ignore_errors=True)
+
+
+def _one(home, command, text, folder, code):
+    start = time.monotonic()
+    try:
+        p = subprocess.run(["bash", "-c", text], cwd=folder, env=home.env, text=True,
+                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, errors="replace",
+                           stderr=subprocess.STDOUT, timeout=_LIMIT, check=False)
+        got, said = p.returncode, p.stdout
+    except subprocess.TimeoutExpired as e:
+        got, said = "none after %d s" % _LIMIT, str(e.output or "")
+    # make has a code of its own; the script's is in its last line
+    failed = re.search(r"Error (\d+)\n*$", said)
+    if failed and got == 2:
+        got = int(failed.group(1))
+    result(got == code, "%s:%d: %s (%.0f s)" % (command.path, command.line, text,
+                                                time.monotonic() - start),
+           "exit code %s, wanted %d" % (got, code), *said.splitlines()[-15:])
