@@ -70,14 +70,15 @@ void torture_ops_show(struct seq_file *m)
 {
 	int i;
 
-	seq_puts(m, "# name root level calls ok retry yield other\n");
+	seq_puts(m, "# name root level calls ok retry yield other weight\n");
 	for (i = 0; i < torture_nr_ops; i++) {
 		const struct torture_op *op = &torture_ops[i];
 
-		seq_printf(m, "%s %s %s %llu %llu %llu %llu %llu\n", op->name, op->root, op->level,
+		seq_printf(m, "%s %s %s %llu %llu %llu %llu %llu %u\n", op->name, op->root, op->level,
 			   read(&op->calls), read(&op->result[TDPS_DID]),
 			   read(&op->result[TDPS_RETRY]), read(&op->yields),
-			   read(&op->result[TDPS_NOTHING]) + read(&op->result[TDPS_REFUSED]));
+			   read(&op->result[TDPS_NOTHING]) + read(&op->result[TDPS_REFUSED]),
+			   op->weight);
 	}
 	for (i = 0; i < torture_nr_ops; i++)
 		if (torture_ops[i].not_run)
