@@ -81,6 +81,7 @@ static const char * const point_names[BED_NR_POINTS] = {
 	[BED_BEFORE_FREEZE] = "before_freeze",
 	[BED_AFTER_FREEZE] = "after_freeze",
 	[BED_BEFORE_CMPXCHG] = "before_cmpxchg",
+	[BED_BEFORE_WRITE] = "before_write",
 	[BED_IN_EXTERNAL] = "in_external",
 	[BED_AFTER_EXTERNAL] = "after_external",
 	[BED_IN_FREE] = "in_free",

@@ -21,6 +21,7 @@ enum bed_point {
 	BED_BEFORE_FREEZE,	/* about to exchange an SPTE for FROZEN_SPTE */
 	BED_AFTER_FREEZE,	/* has done so */
 	BED_BEFORE_CMPXCHG,	/* about to exchange an SPTE for another value */
+	BED_BEFORE_WRITE,	/* about to write an SPTE, mmu_lock held for write */
 	BED_IN_EXTERNAL,	/* set_external_spte has been called */
 	BED_AFTER_EXTERNAL,	/* ... is about to return */
 	BED_IN_FREE,		/* free_external_spt has been called */

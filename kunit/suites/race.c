@@ -111,6 +111,15 @@ static long do_clear_dirty(struct bed *b, void *arg)
 	return 0;
 }
 
+/* What a dirty log that was read has of a page is cleared, under mmu_lock held for write. */
+static long do_clear_dirty_masked(struct bed *b, void *arg)
+{
+	bed_write_lock(b);
+	kvm_tdp_mmu_clear_dirty_pt_masked(b->kvm, b->slot, GFN, BIT(0), false);
+	bed_write_unlock(b);
+	return 0;
+}
+
 static long do_wrprot(struct bed *b, void *arg)
 {
 	bool flush;
@@ -1032,16 +1041,16 @@ static long do_fast_fault(struct bed *b, void *arg)
 }
 
 /* The dirty bit goes, the writable bit that came meanwhile stays. */
-static void clear_dirty_and_fast_fault(struct kunit *test)
+static void clear_beside_fast_fault(struct kunit *test, bed_fn clear, enum bed_point before)
 {
-	static const struct bed_step steps[] = {
-		BED_RUN_AT('A', BED_BEFORE_CMPXCHG, PG_LEVEL_4K),
+	const struct bed_step steps[] = {
+		BED_RUN_AT('A', before, PG_LEVEL_4K),
 		BED_RUN('B', BED_DONE),
 		BED_RUN('A', BED_DONE),
 		BED_END
 	};
 	struct bed *b = bed_of(test);
-	struct bed_actor actors[] = { { do_clear_dirty }, { do_fast_fault } };
+	struct bed_actor actors[] = { { clear }, { do_fast_fault } };
 	u64 spte;
 
 	bed_map(b, BED_DIRECT, GFN, PG_LEVEL_4K);
@@ -1054,6 +1063,16 @@ static void clear_dirty_and_fast_fault(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, bed_spte(b, BED_DIRECT, GFN, PG_LEVEL_4K),
 			(spte | PT_WRITABLE_MASK) & ~shadow_dirty_mask);
 	expect_sound(b);
+}
+
+static void clear_dirty_and_fast_fault(struct kunit *test)
+{
+	clear_beside_fast_fault(test, do_clear_dirty, BED_BEFORE_CMPXCHG);
+}
+
+static void clear_masked_and_fast_fault(struct kunit *test)
+{
+	clear_beside_fast_fault(test, do_clear_dirty_masked, BED_BEFORE_WRITE);
 }
 
 /* What a CPU does when the guest writes; @arg is the leaf's SPTE. */
@@ -1134,6 +1153,34 @@ static void clear_dirty_and_split(struct kunit *test)
 	expect_sound(b);
 }
 
+/*
+ * The same where dirty pages are found by write protection, as for an L2 guest with PML:
+ * what is cleared is W, and a table has that, too.
+ */
+static void protect_dirty_and_split(struct kunit *test)
+{
+	static const struct bed_step steps[] = {
+		BED_RUN_AT('A', BED_BEFORE_CMPXCHG, PG_LEVEL_2M),
+		BED_RUN('B', BED_DONE),
+		BED_RUN('A', BED_DONE),
+		BED_END
+	};
+	struct bed *b = bed_of(test);
+	struct bed_actor actors[] = { { do_clear_dirty }, { do_split } };
+	u64 huge;
+
+	b->kvm->arch.cpu_dirty_log_size = 512;
+	b->root[BED_DIRECT]->role.guest_mode = true;
+	bed_map(b, BED_DIRECT, GFN, PG_LEVEL_2M);
+	huge = bed_spte(b, BED_DIRECT, GFN, PG_LEVEL_2M);
+	KUNIT_ASSERT_TRUE(test, is_writable_pte(huge));
+	bed_follow(b, steps, actors, ARRAY_SIZE(actors));
+	KUNIT_EXPECT_TRUE(test, is_writable_pte(bed_spte(b, BED_DIRECT, GFN, PG_LEVEL_2M)));
+	BED_EXPECT_OK(b, bed_children_of(b, BED_DIRECT, GFN, PG_LEVEL_2M,
+					 huge & ~PT_WRITABLE_MASK));
+	expect_sound(b);
+}
+
 /* ... nor is the table overwritten by the leaf that it came from. */
 static void wrprot_and_split(struct kunit *test)
 {
@@ -1191,9 +1238,11 @@ static struct kunit_case race_cases[] = {
 	KUNIT_CASE(age_loses_to_zap),
 	KUNIT_CASE(age_in_removed_table),
 	KUNIT_CASE(clear_dirty_and_fast_fault),
+	KUNIT_CASE(clear_masked_and_fast_fault),
 	KUNIT_CASE(wrprot_and_guest_write),
 	KUNIT_CASE(split_and_guest_write),
 	KUNIT_CASE(clear_dirty_and_split),
+	KUNIT_CASE(protect_dirty_and_split),
 	KUNIT_CASE(wrprot_and_split),
 	{}
 };

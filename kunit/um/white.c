@@ -89,6 +89,19 @@ static void white_write_spte(tdp_ptep_t sptep, u64 new)
 		um_point(BED_AFTER_WRITE, sptep);
 }
 
+/* These two are for mmu_lock held for write: the CPU and fast page faults take none. */
+static u64 white_write_spte_locked(tdp_ptep_t sptep, u64 old, u64 new, int level)
+{
+	um_point(BED_BEFORE_WRITE, sptep);
+	return kvm_tdp_mmu_write_spte(sptep, old, new, level);
+}
+
+static u64 white_clear_spte_bits(tdp_ptep_t sptep, u64 old, u64 mask, int level)
+{
+	um_point(BED_BEFORE_WRITE, sptep);
+	return tdp_mmu_clear_spte_bits(sptep, old, mask, level);
+}
+
 /*
  * The last that is done for a change but leafs' counts. In a frozen window the SPTE
  * is still to be written: that write tells.
@@ -183,6 +196,8 @@ static unsigned long white_get_free_page(gfp_t gfp)
 #define try_cmpxchg64(sptep, old, new)		white_try_cmpxchg64(sptep, old, new)
 #define kvm_tdp_mmu_write_spte_atomic(s, new)	white_write_spte_atomic(s, new)
 #define __kvm_tdp_mmu_write_spte(s, new)	white_write_spte(s, new)
+#define kvm_tdp_mmu_write_spte(s, old, new, l)	white_write_spte_locked(s, old, new, l)
+#define tdp_mmu_clear_spte_bits(s, old, m, l)	white_clear_spte_bits(s, old, m, l)
 #define kvm_tdp_mmu_read_spte(s)		um_read_spte(s)
 #define trace_kvm_tdp_mmu_spte_changed(as_id, gfn, level, old, new)		\
 do {										\
