@@ -217,8 +217,8 @@ static void x1_damaged_page(bool bad)
 
 /* --- X2 --- */
 
-/* Block, track, kick, remove: all of it, or without one step. */
-static void removal(bool block, bool track, bool kick)
+/* Block, track, kick, remove, write @back: all of it, or without one step. */
+static void removal(bool block, bool track, bool kick, u64 back)
 {
 	struct tdps_extop x = ext(TDPS_EXT_REMOVE, WLOCK);
 	struct tdps_ctx *ctx = tdps_extop_begin(&x);
@@ -231,22 +231,37 @@ static void removal(bool block, bool track, bool kick)
 	if (kick)
 		tdps_kick(vm);
 	seamcall(TDPS_CALL_MEM_PAGE_REMOVE, 0, WLOCK);
+	if (back) {
+		struct tdps_seamcall c = { .call = TDPS_CALL_PHYMEM_PAGE_WBINVD, .pa = back };
+
+		tdps_seamcall(&c);
+	}
 	tdps_extop_end(ctx, &x, 0);
 }
 
 static void x2_not_blocked(bool bad)
 {
-	removal(!bad, true, true);
+	removal(!bad, true, true, PAGE_A);
 }
 
 static void x2_not_tracked(bool bad)
 {
-	removal(true, !bad, true);
+	removal(true, !bad, true, PAGE_A);
 }
 
 static void x2_not_kicked(bool bad)
 {
-	removal(true, true, !bad);
+	removal(true, true, !bad, PAGE_A);
+}
+
+static void x2_not_written_back(bool bad)
+{
+	removal(true, true, true, bad ? 0 : PAGE_A);
+}
+
+static void x2_another_written_back(bool bad)
+{
+	removal(true, true, true, bad ? PAGE_B : PAGE_A);
 }
 
 static void x2_leaf_before_its_parent(bool bad)
@@ -709,6 +724,15 @@ static void a1_at_the_end(bool bad)
 	END(ctx, TDPS_OP_UNINIT, .tables_left = bad ? 2 : 0);
 }
 
+static void a1_external_page_not_freed(bool bad)
+{
+	struct tdps_extop x = ext(TDPS_EXT_FREE, WLOCK);
+	struct tdps_ctx *ctx = tdps_extop_begin(&x);
+
+	x.kept = bad;
+	tdps_extop_end(ctx, &x, 0);
+}
+
 /* --- D1 --- */
 
 static void d1_dirty_bit_lost(bool bad)
@@ -904,6 +928,8 @@ static const struct scenario scenarios[] = {
 	S(X2, x2_not_blocked, "page removed that was not blocked"),
 	S_PLANT(X2, x2_not_tracked, "page removed without TLB tracking since it was blocked"),
 	S(X2, x2_not_kicked, "no vCPU was kicked after TLB tracking"),
+	S(X2, x2_not_written_back, "page 0x77000 removed whose cache lines were not written back"),
+	S(X2, x2_another_written_back, "page 0x77000 removed, but the cache lines of 0x78000"),
 	S(X2, x2_leaf_before_its_parent, "leaf mapped before its parent was"),
 	S(X2, x2_table_before_its_parent, "table linked before its parent was"),
 	S(X2, x2_table_without_a_page, "table linked without an external page"),
@@ -954,6 +980,7 @@ static const struct scenario scenarios[] = {
 	S_SILENT(L1, l1_stale_translation, "TDX module: shared access through a translation"),
 	S_PLANT(A1, a1_leafs, "KVM counts 5 4K pages, a walk finds 4"),
 	S_PLANT(A1, a1_tables, "KVM counts 5 page tables, a walk finds 6"),
+	S(A1, a1_external_page_not_freed, "external page 0x77000 of a table was not freed"),
 	S(A1, a1_at_the_end, "2 page tables still counted at the end of the VM"),
 	S(D1, d1_dirty_bit_lost, "dirty bit set by the guest's CPU was lost: 0x800077 -> 0x0"),
 	S_PLANT(D1, d1_log_lacks_a_page, "lacks 1 pages that the guest wrote"),

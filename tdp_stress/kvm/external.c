@@ -290,13 +290,16 @@ u64 ext_seamcall(struct tdxm_regs *regs)
 /* A call that names no GPA; what KVM's wrappers report, likewise. */
 u64 ext_td_call(struct ext_vm *vm, enum tdps_call call, struct tdxm_regs *regs)
 {
-	u64 status = ext_seamcall(regs);
+	u64 operand = regs->rcx, status = ext_seamcall(regs);
 	struct tdps_seamcall c = {
 		.where = { .vm = tdps_vm_id(vm->kvm), .gfn = TDPS_NO_GFN },
 		.call = call,
 		.status = status,
 	};
 
+	/* without the HKID */
+	if (call == TDPS_CALL_PHYMEM_PAGE_WBINVD)
+		c.pa = operand & GENMASK_ULL(ext_phys_bits() - 1, 0);
 	if (call == TDPS_CALL_MEM_TRACK) {
 		c.where.lock = tdps_lock_of(vm->kvm);
 		c.runnable = vm->runnable;
@@ -568,7 +571,7 @@ int tdps_external_start(const struct tdps_external_config *cfg)
 		.max_vcpus = cfg->max_vcpus,
 		.keyid_start = EXT_KEYID_START,
 		.nr_keyids = EXT_NR_KEYIDS,
-		.phys_bits = clamp(boot_cpu_data.x86_phys_bits, 32, 52),
+		.phys_bits = ext_phys_bits(),
 		.hold_ns = cfg->hold_ns,
 		.seed = cfg->seed,
 		.shared_bit = ext_shared_bit(),

@@ -66,6 +66,8 @@ static void look_at_extop(struct kvm *kvm, struct tdps_extop *x, struct tdps_pla
 	if ((x->kind == TDPS_EXT_LINK || x->kind == TDPS_EXT_SPLIT) &&
 	    tdps_external_spt(spte_to_child_sp(x->new_spte)))
 		x->page = __pa(tdps_external_spt(spte_to_child_sp(x->new_spte)));
+	else if (x->kind == TDPS_EXT_REMOVE)
+		x->page = PFN_PHYS(spte_to_pfn(x->old_spte));
 }
 
 /* Stretch the window, so that others come into it. */
@@ -155,6 +157,30 @@ static int hook_set_external_spte(struct kvm *kvm, gfn_t gfn, u64 old_spte, u64 
 	return ret;
 }
 
+#define KEPT	0x74647073	/* "tdps" */
+
+/*
+ * Is the page freed in between? Its owner has no use for page_private(), and whoever gets
+ * the page next finds it 0.
+ */
+static void mark_kept(struct page *page)
+{
+	if (page)
+		set_page_private(page, KEPT);
+}
+
+static bool is_kept(struct page *page)
+{
+	if (!page || !page_count(page))
+		return false;
+	/* the allocator clears the mark before it gives the page a reference */
+	smp_rmb();
+	if (page_private(page) != KEPT)
+		return false;
+	set_page_private(page, 0);
+	return true;
+}
+
 static void hook_free_external_spt(struct kvm *kvm, struct kvm_mmu_page *sp)
 {
 	struct tdps_extop x = {
@@ -168,6 +194,8 @@ static void hook_free_external_spt(struct kvm *kvm, struct kvm_mmu_page *sp)
 		.ours = tdps_external_owns(kvm),
 		.bugged = kvm->vm_bugged,
 	};
+	/* the backend frees its pages later than that */
+	struct page *page = x.page && !x.ours ? virt_to_page(sp->external_spt) : NULL;
 	gfn_t end = sp->gfn + KVM_PAGES_PER_HPAGE(sp->role.level + 1);
 	struct tdps_ctx *ctx;
 	u64 parent;
@@ -185,7 +213,10 @@ static void hook_free_external_spt(struct kvm *kvm, struct kvm_mmu_page *sp)
 	ctx = tdps_extop_begin(&x);
 	wait_before(&x);
 	tdps_hold(TDP_STRESS_POINT_EXT_BEGIN, x.kind, &x.where, end);
+	mark_kept(page);
 	answer_free(kvm, sp);
+	/* what could not be reclaimed is left to nobody, on purpose */
+	x.kept = is_kept(page) && !kvm->vm_bugged;
 	tdps_hold(TDP_STRESS_POINT_EXT_END, x.kind, &x.where, end);
 	tdps_extop_end(ctx, &x, 0);
 	this_cpu_inc(hooks_left);

@@ -573,6 +573,7 @@ enum call_subject {
 struct call_data {
 	unsigned long subject;
 	u64 gpa;
+	u64 pfn;
 	u64 *ext1;
 	u64 *ext2;
 	int level;
@@ -587,6 +588,7 @@ static struct call_hook {
 	s8 gpa;			/* number of the argument, 0: none */
 	s8 level;		/* likewise; with a GPA and without this: 4K */
 	s8 ext;			/* first of the two pointers to extended errors */
+	s8 pfn;			/* of the page, 0: none, or nothing is made of it */
 	bool must;		/* without it no check of the S-EPT means anything */
 	struct fprobe fp;
 	bool hooked;
@@ -598,7 +600,7 @@ static struct call_hook {
 	{ "tdh_mem_track", TDPS_CALL_MEM_TRACK, ON_TD, .must = true },
 	{ "tdh_mem_page_remove", TDPS_CALL_MEM_PAGE_REMOVE, ON_TD, 1, 2, 3, true },
 	{ "tdh_phymem_page_reclaim", TDPS_CALL_PHYMEM_PAGE_RECLAIM, ON_PAGE },
-	{ "tdh_phymem_page_wbinvd_hkid", TDPS_CALL_PHYMEM_PAGE_WBINVD, ON_PAGE },
+	{ "tdh_phymem_page_wbinvd_hkid", TDPS_CALL_PHYMEM_PAGE_WBINVD, ON_PAGE, .pfn = 1 },
 	{ "tdh_phymem_page_wbinvd_tdr", TDPS_CALL_PHYMEM_PAGE_WBINVD, ON_TD },
 	{ "tdh_phymem_cache_wb", TDPS_CALL_PHYMEM_CACHE_WB, ON_PAGE },
 	{ "tdh_mng_create", TDPS_CALL_MNG_CREATE, ON_TD },
@@ -628,6 +630,7 @@ static int call_entry(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
 
 	d->subject = ARG(regs, 0);
 	d->gpa = h->gpa ? ARG(regs, h->gpa) : U64_MAX;
+	d->pfn = h->pfn ? ARG(regs, h->pfn) : 0;
 	if (h->level)
 		d->level = ARG(regs, h->level);
 	else
@@ -670,6 +673,8 @@ static void call_exit(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
 		c.ext1 = *d->ext1;
 		c.ext2 = *d->ext2;
 	}
+	if (h->pfn)
+		c.pa = PFN_PHYS(d->pfn);
 	/* the rules about mmu_lock and tracking are about the MEM.* leaves */
 	if (kvm && h->call <= TDPS_CALL_MEM_PAGE_REMOVE) {
 		c.where.lock = tdps_lock_of(kvm);

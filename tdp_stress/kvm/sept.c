@@ -250,7 +250,7 @@ static u64 write_back(struct ext_vm *vm, kvm_pfn_t pfn)
 {
 	struct tdxm_regs regs = {
 		.rax = TDH_PHYMEM_PAGE_WBINVD,
-		.rcx = PFN_PHYS(pfn) | (u64)vm->hkid << clamp(boot_cpu_data.x86_phys_bits, 32, 52),
+		.rcx = PFN_PHYS(pfn) | (u64)vm->hkid << ext_phys_bits(),
 	};
 
 	return ext_td_call(vm, TDPS_CALL_PHYMEM_PAGE_WBINVD, &regs);

@@ -158,6 +158,12 @@ u64 ext_reclaim(struct ext_vm *vm, struct page *page);
 u64 ext_page_type(u64 pa);
 void ext_stray(struct ext_vm *vm, struct page *page);
 
+/* Of this machine, as the emulated TDX module has them: HKIDs are above them. */
+static inline u32 ext_phys_bits(void)
+{
+	return clamp(boot_cpu_data.x86_phys_bits, 32, 52);
+}
+
 static inline bool ext_busy(u64 status)
 {
 	return (status & TDX_SEAMCALL_STATUS_MASK) == TDX_OPERAND_BUSY;

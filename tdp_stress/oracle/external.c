@@ -191,7 +191,23 @@ void external_extop_begin(struct tdps_ctx *ctx, const struct tdps_extop *x)
 	if (ctx && x->kind != TDPS_EXT_FREE) {
 		ctx->blocked_gfn = TDPS_NO_GFN;
 		ctx->tracked = false;
+		ctx->removed = false;
 	}
+}
+
+/* X2: nothing of the TD's is left in the caches when the host has the page again. */
+static void check_written_back(const struct tdps_ctx *ctx, const struct tdps_extop *x)
+{
+	if (!ctx->removed || ctx->written_back == x->page || !tdps_checking(TDPS_X2))
+		return;
+	if (ctx->written_back)
+		tdps_violation(TDPS_X2, &x->where,
+			       "page 0x%llx removed, but the cache lines of 0x%llx written back",
+			       x->page, ctx->written_back);
+	else
+		tdps_violation(TDPS_X2, &x->where,
+			       "page 0x%llx removed whose cache lines were not written back",
+			       x->page);
 }
 
 void external_extop_end(struct tdps_ctx *ctx, const struct tdps_extop *x, int ret)
@@ -200,6 +216,11 @@ void external_extop_end(struct tdps_ctx *ctx, const struct tdps_extop *x, int re
 		ctx->merged_gfn = x->where.gfn;
 		ctx->merged_level = x->where.level;
 	}
+	if (ctx && x->kind == TDPS_EXT_REMOVE && !ret)
+		check_written_back(ctx, x);
+	if (x->kind == TDPS_EXT_FREE && x->page && !x->ours && tdps_checking(TDPS_A1) && x->kept)
+		tdps_violation(TDPS_A1, &x->where, "external page 0x%llx of a table was not freed",
+			       x->page);
 	if (!tdps_wants(TDPS_X2) || !x->page || ret)
 		return;
 	if (x->kind == TDPS_EXT_LINK || x->kind == TDPS_EXT_SPLIT)
@@ -208,7 +229,7 @@ void external_extop_end(struct tdps_ctx *ctx, const struct tdps_extop *x, int re
 		page_del(x->page);
 }
 
-/* X2: block, track with all vCPUs out, remove. */
+/* X2: block, track with all vCPUs out, remove, write back. */
 static void check_removal(struct tdps_ctx *ctx, const struct tdps_seamcall *c)
 {
 	switch (c->call) {
@@ -227,6 +248,10 @@ static void check_removal(struct tdps_ctx *ctx, const struct tdps_seamcall *c)
 		ctx->kicked = false;
 		break;
 	case TDPS_CALL_MEM_PAGE_REMOVE:
+		if (!c->status) {
+			ctx->removed = true;
+			ctx->written_back = 0;
+		}
 		if (!tdps_checking(TDPS_X2))
 			break;
 		if (ctx->blocked_gfn != c->where.gfn)
@@ -237,6 +262,10 @@ static void check_removal(struct tdps_ctx *ctx, const struct tdps_seamcall *c)
 		else if (ctx->track_due && !ctx->kicked && tdps_kicks_visible)
 			tdps_violation(TDPS_X2, &c->where,
 				       "page removed although no vCPU was kicked after TLB tracking");
+		break;
+	case TDPS_CALL_PHYMEM_PAGE_WBINVD:
+		if (!c->status)
+			ctx->written_back = c->pa;
 		break;
 	default:
 		break;

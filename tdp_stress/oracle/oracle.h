@@ -256,9 +256,11 @@ enum tdps_seen {
  * @detached: the table is no longer part of the tree (its parent went first)
  * @seen: what the mirror SPTE reads right now
  * @parent: what its parent reads right now
- * @page: TDPS_EXT_LINK, TDPS_EXT_FREE: physical address of the external page
+ * @page: TDPS_EXT_LINK, TDPS_EXT_FREE: physical address of the external page;
+ *	  TDPS_EXT_REMOVE: of the page that was mapped
  * @children: TDPS_EXT_FREE: present entries in the mirror table
  * @linked: TDPS_EXT_FREE: the parent entry still points to the table
+ * @kept: TDPS_EXT_FREE, when it has returned: the external page was not freed
  * @after: as @seen, when the operation has returned
  * @root: the root that @seen was found in, or 0
  * @table: the page table that the mirror SPTE is in, TDPS_EXT_FREE: that is freed;
@@ -277,6 +279,7 @@ struct tdps_extop {
 	u64 page;
 	u32 children;
 	bool linked;
+	bool kept;
 	enum tdps_seen after;
 	u64 root;
 	u64 table;
@@ -381,6 +384,7 @@ const char *tdps_call_name(enum tdps_call call);
  * @ext1: RCX, for the MEM.* leaves the S-EPT entry at fault; else 0
  * @ext2: RDX, level and state of that entry; else 0
  * @runnable: the TD was finalised: TLB tracking is due before a removal
+ * @pa: TDPS_CALL_PHYMEM_PAGE_WBINVD: physical address of the page
  */
 struct tdps_seamcall {
 	struct tdps_where where;
@@ -389,6 +393,7 @@ struct tdps_seamcall {
 	u64 ext1;
 	u64 ext2;
 	bool runnable;
+	u64 pa;
 };
 
 /* --- events: what the flight recorder keeps --- */
@@ -508,6 +513,8 @@ struct tdps_window {
  * @blocked_gfn: last GFN that was blocked, or TDPS_NO_GFN
  * @track_due: the TD was runnable then, so that tracking is due
  * @tracked: TLB tracking succeeded since
+ * @removed: the external operation has removed a page from the S-EPT
+ * @written_back: the page whose cache lines were written back since
  * @kicked: vCPUs were asked to leave the TD since @tracked
  * @flushing: a flush has begun, its request to the vCPUs was not yet seen
  * @busy_call: the last SEAMCALL, if it was busy and KVM promises one retry
@@ -536,6 +543,8 @@ struct tdps_ctx {
 	u64 blocked_gfn;
 	bool track_due;
 	bool tracked;
+	bool removed;
+	u64 written_back;
 	bool kicked;
 	bool flushing;
 	int busy_call;

@@ -235,8 +235,8 @@ struct tdp_stress_query_op {
  * @TDP_STRESS_OP_INVALIDATE_ALL: mirror roots, too; vCPUs give their roots up first
  * @TDP_STRESS_OP_AGE: kvm_tdp_mmu_age_gfn_range()
  * @TDP_STRESS_OP_TEST_AGE: kvm_tdp_mmu_test_age_gfn()
- * @TDP_STRESS_OP_WRPROT_SLOT: kvm_tdp_mmu_wrprot_slot() of the memslot of @gfn;
- *	@level: smallest leaf to be write-protected
+ * @TDP_STRESS_OP_WRPROT_SLOT: kvm_tdp_mmu_wrprot_slot() of the memslot of @gfn, down
+ *	to leafs of @level
  * @TDP_STRESS_OP_WRPROT_GFN: kvm_tdp_mmu_write_protect_gfn(); @level likewise
  * @TDP_STRESS_OP_CLEAR_DIRTY_SLOT: kvm_tdp_mmu_clear_dirty_slot()
  * @TDP_STRESS_OP_CLEAR_DIRTY_MASKED: kvm_tdp_mmu_clear_dirty_pt_masked(): those of the
