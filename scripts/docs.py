@@ -11,6 +11,7 @@ import shutil
 from common import cache, command, packages
 from common.say import Step, build_failed, main, say
 from common.settings import Values
+from docs import reference
 
 _SOURCE = cache.REPO / "Documentation"
 OUT = cache.REPO / "build/docs"
@@ -25,11 +26,12 @@ def _copy(out):
     return source
 
 
-def build(out):
-    """Make @out/html; a Problem if Sphinx has a warning."""
+def build(out, ksrc=None):
+    """Make @out/html and @out/man; a Problem if Sphinx has a warning."""
     log = out / "sphinx.log"
     log.write_text("")
     source = _copy(out)
+    reference.write(source, ksrc)
     for builder in ("html",):
         step = Step("sphinx: " + builder)
         shutil.rmtree(out / builder, ignore_errors=True)
@@ -43,11 +45,11 @@ def build(out):
 
 
 def docs():
-    Values()
+    values = Values()
     packages.need(boot=False, build=False, docs=True)
     OUT.mkdir(parents=True, exist_ok=True)
     with cache.lock(OUT):
-        build(OUT)
+        build(OUT, values.ksrc)
     say("built: %s" % (OUT / "html/index.html"))
 
 
