@@ -25,5 +25,14 @@ html_theme_options = {
     "page_width": "1080px",
     "sidebar_width": "240px",
 }
+#: -- and quotes are meant as they are written
+smartquotes = False
 html_copy_source = False
 html_show_sphinx = False
+
+man_pages = [
+    ("man/tdp-stress", "tdp-stress", "stress TDs on this machine's KVM", author, 8),
+    ("man/tdp_stress", "tdp_stress", "stress tester of KVM's TDP MMU", author, 4),
+    ("man/tdx_stub", "tdx_stub", "emulated TDX module for testing KVM", author, 4),
+]
+man_show_urls = False

@@ -32,7 +32,7 @@ def build(out, ksrc=None):
     log.write_text("")
     source = _copy(out)
     reference.write(source, ksrc)
-    for builder in ("html",):
+    for builder in ("html", "man"):
         step = Step("sphinx: " + builder)
         shutil.rmtree(out / builder, ignore_errors=True)
         if command.logged(["sphinx-build", "-W", "--keep-going", "-n", "-q", "-b", builder,
@@ -51,6 +51,8 @@ def docs():
     with cache.lock(OUT):
         build(OUT, values.ksrc)
     say("built: %s" % (OUT / "html/index.html"))
+    for page in sorted((OUT / "man").glob("*.[0-9]")):
+        say("built: %s" % page)
 
 
 if __name__ == "__main__":
