@@ -207,7 +207,7 @@ static int stub_refuse(void)
 	unsigned long state;
 
 	if (!stub_symbol("tdx_get_sysinfo")) {
-		pr_err("this kernel has no TDX host support, CONFIG_INTEL_TDX_HOST=y is needed (a backend that works without it, external-ops, is coming)\n");
+		pr_err("this kernel has no TDX host support, CONFIG_INTEL_TDX_HOST=y is needed (tdp_stress.ko backend=external works without it)\n");
 		return -EOPNOTSUPP;
 	}
 
