@@ -5,7 +5,7 @@ With KIT=folder all that is left there, for make run KIT=folder.
 """
 
 from common.say import main, say
-from common.settings import Values
+from common.settings import Values, memory_mib
 from kernel import kit
 from qemu import initramfs, stale
 from uml import stress as in_uml
@@ -16,7 +16,8 @@ def _in_uml(values, folder):
     """The kernel that is a program."""
     tree = front.get_tree(values)
     if folder:
-        return kit.leave_uml(folder, lambda new: in_uml.prepare(values, tree, new))
+        return kit.leave_uml(folder, lambda new: in_uml.prepare(values, tree, new),
+                             memory_mib(values))
     kernel = in_uml.prepare(values, tree)
     say("kernel: %s (%s, %s)" % (kernel.binary, kernel.config_name, kernel.how))
     return None
@@ -31,7 +32,7 @@ def _for_a_machine(values, folder):
         return None
     replaced = front.get_variant(values, kernel)
     return kit.leave(folder, kernel, built, initramfs.kernel_modules(kernel, replaced), replaced,
-                     stale.build(kernel, values.jobs))
+                     stale.build(kernel, values.jobs), memory_mib(values))
 
 
 def prepare():

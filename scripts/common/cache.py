@@ -45,7 +45,7 @@ def lock(path):
             say("  another tdp_stress uses %s; waiting" % path)
             fcntl.flock(f, fcntl.LOCK_EX)
             say("  waited %.0f s" % (time.monotonic() - start))
-        yield
+        yield f
 
 
 def need_space(path, mib, what):

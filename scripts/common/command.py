@@ -71,6 +71,17 @@ def stop(process, grace=5):
             pass
 
 
+def ends_with_us(argv, how="TERM"):
+    """@argv, ended by signal @how should this process be killed.
+
+    What can be killed cannot clean up after itself. Where util-linux is too old for
+    that, what we started lives on.
+    """
+    if not shutil.which("setpriv"):
+        return argv
+    return ["setpriv", "--pdeathsig", how, *argv]
+
+
 def logged(argv, log, on_line=None, tick=None, timeout=None, **kwargs):
     """Run @argv with its output appended to @log; @on_line sees every line.
 

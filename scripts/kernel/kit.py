@@ -75,13 +75,16 @@ def _leave(folder, fill):
     return folder
 
 
-def leave(folder, kernel, built, kernel_modules, replaced, tcg):
-    """Put what a run in a virtual machine takes in @folder; the rest as the run has it."""
+def leave(folder, kernel, built, kernel_modules, replaced, tcg, mib):
+    """Put what a run in a virtual machine of @mib takes in @folder; the rest as the run has
+    it.
+    """
     def fill(new):
         shutil.copy2(kernel.image, new / "bzImage")
         shutil.copy2(kernel.dot_config, new / "config")
         named = {n.replace("-", "_"): path for n, path in kernel_modules.items()}
-        return kernel, {"kernel_modules": _copied(new, "kernel", named),
+        return kernel, {"memory_mib": mib,
+                        "kernel_modules": _copied(new, "kernel", named),
                         "replaced": _copied(new, "replaced", replaced or {}),
                         "tcg": _copied(new, "tcg", tcg),
                         "modules": _copied(new, "modules", built.modules),
@@ -90,12 +93,14 @@ def leave(folder, kernel, built, kernel_modules, replaced, tcg):
     return _leave(folder, fill)
 
 
-def leave_uml(folder, build):
-    """Put what a run in User Mode Linux takes in @folder: build(folder) leaves linux there."""
+def leave_uml(folder, build, mib):
+    """Put what a run in User Mode Linux of @mib takes in @folder: build(folder) leaves linux
+    there.
+    """
     def fill(new):
         kernel = build(new)
         shutil.copy2(kernel.out / "modules.builtin.modinfo", new)
-        return kernel, {}
+        return kernel, {"memory_mib": mib}
 
     return _leave(folder, fill)
 

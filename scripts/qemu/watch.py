@@ -56,7 +56,7 @@ def run(argv, folder, limits, on_text=lambda text: None, on_message=lambda word,
     heard = start
     ended = None            # when the job was over
     with open(folder / output, "wb") as log:
-        p = subprocess.Popen(argv, cwd=folder, stdin=subprocess.DEVNULL, stdout=log,
+        p = subprocess.Popen(command.ends_with_us(argv, "KILL"), cwd=folder, stdin=subprocess.DEVNULL, stdout=log,
                              stderr=subprocess.STDOUT, start_new_session=True,
                              env=env or command.environment())
         try:
