@@ -11,7 +11,7 @@ import os
 import re
 import time
 
-from common import cache, command, packages
+from common import cache, command, packages, repeat, signature
 from common.say import EXIT_FAILURE, EXIT_PASS, main, say, usage
 from common.settings import Values
 from kernel import ours
@@ -95,8 +95,26 @@ class Result:
     def __init__(self, backend_name, program, text, bad):
         title, _, self.reason = text.partition(" # SKIP ")
         self.title = "%s: %s" % (program, title.strip())
+        self.program = program
         self.backend = backend_name
         self.word = "not ok" if bad else "skip" if " # SKIP " in text else "ok"
+
+
+    @property
+    def filter(self):
+        """FILTER= that runs it, None: it is about all of them."""
+        if self.program not in programs():
+            return None
+        # fixture.variant.test, or a sentence about the program
+        m = re.fullmatch(r"[^:]+: (?:[\w-]+\.)+(\w+)", self.title)
+        return "%s.%s" % (self.program, m.group(1)) if m else self.program
+
+    def repeated(self, values, release):
+        """The variables by which it is run again."""
+        found = dict(repeat.of_said(values, release), BACKEND=self.backend)
+        if self.filter:
+            found["FILTER"] = self.filter
+        return found
 
 
 def read(backend_name, program, code, tap):
@@ -221,7 +239,12 @@ def say_durations(took):
             "%s %5.1f s" % (b, t[name]) for b, t in took.items() if name in t)))
 
 
-def summary(results, folders, seconds):
+def _again(result, values, release):
+    return repeat.command("kselftest", result.repeated(values, release),
+                          repeat.environment(_WISHES))
+
+
+def summary(results, folders, seconds, values, release):
     merged = merge(results)
     count = {w: [t for t, r in merged.items() if r.word == w] for w in ("ok", "not ok", "skip")}
     reasons = {}
@@ -233,6 +256,7 @@ def summary(results, folders, seconds):
     for r in results:
         if r.word == "not ok":
             say("# failed: %s (BACKEND=%s)" % (r.title, r.backend))
+            say("#     again: %s" % _again(r, values, release))
     for folder in folders:
         say("  files: %s" % folder)
     say("%d passed, %d failed, %d skipped, %.0f s" % (
@@ -300,7 +324,14 @@ def everything(values, kernel, results, folder_of, on_text=say, took=None, only=
             for line in guest.last_console_lines():
                 say("    | " + line)
         results += found
+        failed = [r for r in found if r.word == "not ok"]
         report.write_json(folder / "summary.json", {
+            "door": "kselftest", "verdict": judge.FAILURE if failed else judge.SUCCESS,
+            "repeat_variables": failed[0].repeated(values, kernel.release) if failed else
+            dict(repeat.of_said(values, kernel.release), BACKEND=one.backend),
+            "repeat_environment": repeat.environment(_WISHES),
+            "signatures": [signature.Signature("KSELFTEST", r.filter or r.title).data()
+                           for r in failed],
             "backend": one.backend, "seed": one.seed, "kernel": kernel.release, "end": outcome.end,
             "variant": one.variant, "seconds": seconds, "stale_int3s": stale.healed(outcome),
             "results": [{"title": r.title, "result": r.word, "reason": r.reason}
@@ -325,7 +356,7 @@ def kselftest():
     folders = everything(values, kernel, results,
                          lambda v: session.new_folder(v, "kselftest-%s-" % v.backend), took=took)
     say_durations(took)
-    return summary(results, folders, time.monotonic() - start)
+    return summary(results, folders, time.monotonic() - start, values, kernel.release)
 
 
 if __name__ == "__main__":

@@ -135,15 +135,14 @@ def run():
     prepared = time.monotonic()
     guest = session.Session(values, kernel, built, machine, folder)
     outcome = stress(guest, values, replace, on_text=lambda text: say("  " + text),
-                     **({"STOP_EARLY": 1} if values.mutant else {}))
+                     **({"STOP_EARLY": 1} if values.mutant or values.stop_early else {}))
     shutil.rmtree(folder / "modules", ignore_errors=True)
     verdict = judge.judge(outcome)
     timings = {"prepare": round(prepared - start, 1),
                "boot": outcome.boot_seconds and round(outcome.boot_seconds, 1),
                "guest": round(outcome.seconds, 1),
                "total": round(time.monotonic() - start, 1)}
-    data = report.summary(values, kernel, machine, outcome, verdict, timings)
-    data["found_after_seconds"] = judge.found_after(verdict, outcome, folder)
+    data = report.summary(values, kernel, machine, outcome, verdict, timings, folder)
     report.write_json(folder / "summary.json", data)
     if outcome.end != "finished":
         say("  the guest %s: %s; its last console lines:" % (outcome.end, outcome.why))
@@ -152,8 +151,7 @@ def run():
     say("  prepared in %.1f s, booted in %s s, guest ran %.1f s" %
         (timings["prepare"], timings["boot"], timings["guest"]))
     report.table(data)
-    report.verdict_line(data)
-    say("    files: %s" % folder)
+    report.verdict_line(data, folder)
     return verdict.exit_code
 
 

@@ -195,7 +195,8 @@ Setting("KERNELS", None, lambda t: None if re.search(r"[\s:]", t) or "" in t.spl
 Setting("HOSTS", ":", lambda t: t if re.fullmatch(_HOST + "(," + _HOST + ")*", t) else None,
         "make campaign: where: : (this machine), ssh hosts, or slurm; N/ before one: N jobs at a "
         "time", "names separated by commas, like 2/:,8/alice,root@bob, or slurm, or 20/slurm")
-_number("TRIES", "3", 1, 100, "make campaign: how often a job that dies is tried")
+_number("TRIES", "3", 1, 100, "make campaign: how often a job that dies is tried; make replay, "
+        "make minimise: how often to run it")
 _number("LIMIT", None, 1, 864000, "make campaign: a job that takes longer is ended and tried "
         "again, in seconds (default: DURATION and 15 minutes)", "seconds")
 Setting("SLURM", None, lambda t: t if re.fullmatch(r"(--?[\w-]+(=[\w.,:/@%+-]+)?)( +--?[\w-]+"
@@ -206,6 +207,12 @@ Setting("PROGRAM", None, _program, "make campaign: run this instead of make run;
         "SCENARIO, SEED, DURATION in its environment and leaves summary.json in RUNDIR",
         "a program that exists")
 _flag("KEEP", "1: keep the intermediate files of a run (initramfs tree, channels)")
+_flag("STOP_EARLY", "make run: 1: end soon after the first violation (with MUTANT=: always)")
+_path("RUN", "make replay, make minimise: the folder of a run that failed, or a file that make "
+      "minimise has made (scripts/regressions/)")
+_choice("LIKE", "function", ("invariant", "function", "operations"),
+        "make replay, make minimise: how far a failure has to be like the first one to count as "
+        "the same")
 _flag("FORCE", "1: use a KSRC of a version that tdp_stress was not tried on")
 Setting("ONLY", None, lambda t: t if re.fullmatch(r"(class:)?[\w*?\[\]-]+(,[\w*?\[\]-]+)*", t)
         else None,
@@ -214,8 +221,9 @@ Setting("ONLY", None, lambda t: t if re.fullmatch(r"(class:)?[\w*?\[\]-]+(,[\w*?
         "names with * and ?, separated by commas, like split-* or TDX73*,DEB*")
 Setting("TIERS", None, _tiers, "make mutants: who looks for them, one after the other until one "
         "finds it (default: all that apply)", "a list of: " + ",".join(TIERS))
-_number("TIME", "60", 5, 3600, "make mutants: how long a stress run looks, in seconds", "seconds")
-_flag("RESUME", "make mutants: 1: go on where the last one ended")
+_number("TIME", "60", 5, 86400, "make mutants: how long a stress run looks, in seconds; make "
+        "minimise: how long to look for less (there: 600)", "seconds")
+_flag("RESUME", "make mutants, make minimise: 1: go on where the last one ended")
 _flag("FULL", "make check: 1: all there is; 0: the selection for every day, in 12 minutes")
 _flag("V", "1: show the commands")
 

@@ -8,7 +8,7 @@ import json
 import os
 import sys
 
-from common import command, settings
+from common import command, repeat, settings, signature
 from common.say import EXIT_FAILURE, EXIT_PASS, say
 from kunit import ktap
 
@@ -30,12 +30,19 @@ def parsed(tool, raws, out, everything):
                 say("  " + line)
 
 
+def _variables(case=None):
+    """Those that run @case once more (KUnit cannot choose a parameter), or all cases."""
+    found = {n: os.environ[n].strip() for n in _REPEATED
+             if n in settings.NAMES and os.environ.get(n, "").strip()}
+    if case:
+        found["FILTER"] = "%s.%s" % (case.suite,
+                                     "*" if case.name.startswith(("(", "?")) else case.name)
+    return found
+
+
 def again(case):
-    """The command that runs one case once more (KUnit cannot choose a parameter)."""
-    given = ["%s=%s" % (n, os.environ[n]) for n in _REPEATED
-             if n in settings.NAMES and os.environ.get(n, "").strip()]
-    return " ".join(["make kunit"] + given + ["FILTER=%s.%s" % (
-        case.suite, "*" if case.name.startswith(("(", "?")) else case.name)])
+    """The command that runs one case once more."""
+    return repeat.command("kunit", _variables(case))
 
 
 def suites(report):
@@ -102,7 +109,13 @@ def close(report, folder, data, timings):
     verdict = "FAILURE" if bad else "SUCCESS"
     counts = {s: report.count(s) for s in (ktap.PASSED, ktap.SKIPPED)}
     counts["failed"] = len(report.failed())
+    failed = report.failed()
+    # a splat between two cases is no case's
+    failures = [("KUNIT", "%s.%s" % (c.suite, c.name)) for c in failed] or \
+        [("KUNIT", text) for _, text in report.splats]
     data.update({
+        "door": "kunit", "repeat_variables": _variables(failed[0] if failed else None),
+        "signatures": [signature.Signature(*f).data() for f in failures],
         "verdict": verdict, "counts": counts, "timings": timings,
         "splats": [[c.title if c else None, text] for c, text in report.splats],
         "cases": [{"suite": c.suite, "case": c.name, "parameter": c.param, "status": c.status,

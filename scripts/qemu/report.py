@@ -6,41 +6,18 @@ Knows names of counters worth a line; must not know how they came about.
 
 import json
 
-from common import command
+from common import command, repeat, signature
 from common.say import say
 from qemu import judge, stale
 
-_FORMAT = 2
+_FORMAT = 3
 
 
-def repeat_command(values):
-    """The command that runs the same again."""
-    words = ["make", "run", "SEED=%d" % values.seed]
-    if values.where == "uml":
-        words.append("WHERE=uml")
-    elif values.kernel == "debian":
-        words.append("KERNEL=debian")
-    elif values.backend == "external" and not values.variant:
-        words.append("BACKEND=external")
-    for name, default in (("ksrc", None), ("kver", None), ("scenario", None), ("variant", None),
-                          ("mutant", None), ("duration", 60),
-                          ("vcpus", 2), ("tds", 1), ("workers", None), ("ops", None),
-                          ("busy", 50), ("delay", 500), ("schedule", "random"),
-                          ("split", "lenient"), ("stutter", 0), ("flavour", "lockdep"),
-                          ("machine", "qemu"), ("cpus", 2), ("stub", None), ("stress", None)):
-        value = getattr(values, name)
-        if value != default:
-            text = str(value)
-            words.append("%s=%s" % (name.upper(), "'%s'" % text if " " in text else text))
-    if values.mem != (32 if values.backend == "external" else 16):
-        words.append("MEM=%dM" % values.mem)
-    words += ["%s=1" % n for n in ("KASAN", "HUGE_1G", "HUGETLB") if getattr(values, n.lower())]
-    return " ".join(words)
-
-
-def summary(values, kernel, machine, outcome, verdict, timings):
+def summary(values, kernel, machine, outcome, verdict, timings, folder):
+    """All that is known of a run that left its files in @folder."""
     stress = judge.counters(outcome.files.get("stress.stats"))
-    return {
+    again = repeat.of_run(values, kernel.release)
+    data = {
         "format": _FORMAT,
         "verdict": verdict.word,
         "exit_code": verdict.exit_code,
@@ -54,7 +31,10 @@ def summary(values, kernel, machine, outcome, verdict, timings):
                   "cpu": (outcome.words("cpu") or ["unknown"])[0],
                   "stale_int3s": stale.healed(outcome),
                   "free_kib": [int(n) for n in " ".join(outcome.words("memory")).split()]},
-        "repeat": repeat_command(values),
+        "found_after_seconds": judge.found_after(verdict, outcome, folder),
+        "door": "run",
+        "repeat": repeat.command("run", again),
+        "repeat_variables": again,
         "parameters": {k: v for k, v in sorted(vars(values).items())},
         "versions": {"kernel": kernel.release, "kernel_config": kernel.config_name,
                      "machine": machine.version(), "tdp_stress": command.revision()},
@@ -70,6 +50,8 @@ def summary(values, kernel, machine, outcome, verdict, timings):
                        for key, row in judge.operations(outcome.files).items()],
         "operations_not_run": judge.not_run(outcome.files),
     }
+    data["signatures"] = [s.data() for s in signature.of_run(data, judge.console(folder))]
+    return data
 
 
 def write_json(path, data):
@@ -157,7 +139,7 @@ def _print_checks(stress):
         _row("not checked", ", ".join(unchecked))
 
 
-def verdict_line(data):
+def verdict_line(data, folder):
     say()
     for line in data["violation_lines"][:10]:
         say("  " + line)
@@ -166,3 +148,8 @@ def verdict_line(data):
     say("--- End of test: %s%s" % (data["verdict"],
                                    ": " + data["reason"] if data["reason"] else ""))
     say("    again: %s" % data["repeat"])
+    if data["signatures"]:
+        say("    signature: %s" % signature.of_data(data["signatures"][0]))
+        say("    does it come again: make replay RUN=%s; with less: make minimise RUN=%s" % (
+            folder, folder))
+    say("    files: %s" % folder)

@@ -80,9 +80,14 @@ def start(values, kernel, folder, on_text=lambda text: None, stop_early=False):
     for name, text in outcome.files.items():
         (folder / name).write_text(text)
     if not values.keep:
-        for name in ("results", "linux"):
-            (folder / name).unlink(missing_ok=True)
+        (folder / "results").unlink(missing_ok=True)
     return outcome
+
+
+def _tidy(values, folder, verdict):
+    """A kernel in which nothing was found can be built again."""
+    if not values.keep and verdict.word != judge.FAILURE:
+        (folder / "linux").unlink(missing_ok=True)
 
 
 def verdict_of(outcome, folder):
@@ -99,8 +104,14 @@ def verdict_of(outcome, folder):
 
 def one(values, tree, folder):
     """Build and run, for those who look for themselves: (Outcome, Verdict)."""
-    outcome = start(values, prepare(values, tree), folder, stop_early=bool(values.mutant))
-    return outcome, verdict_of(outcome, folder)
+    outcome = start(values, prepare(values, tree), folder, stop_early=_stops_early(values))
+    verdict = verdict_of(outcome, folder)
+    _tidy(values, folder, verdict)
+    return outcome, verdict
+
+
+def _stops_early(values):
+    return bool(values.mutant or values.stop_early)
 
 
 def run(values, tree):
@@ -118,14 +129,15 @@ def run(values, tree):
 
     prepared = time.monotonic()
     outcome = start(values, kernel, folder, on_text=lambda text: say("  " + text),
-                    stop_early=bool(values.mutant))
+                    stop_early=_stops_early(values))
     verdict = verdict_of(outcome, folder)
+    _tidy(values, folder, verdict)
     timings = {"prepare": round(prepared - start_time, 1),
                "boot": outcome.boot_seconds and round(outcome.boot_seconds, 1),
                "guest": round(outcome.seconds, 1),
                "total": round(time.monotonic() - start_time, 1)}
-    data = report.summary(values, kernel, here, outcome, verdict, timings)
-    found = data["found_after_seconds"] = judge.found_after(verdict, outcome, folder)
+    data = report.summary(values, kernel, here, outcome, verdict, timings, folder)
+    found = data["found_after_seconds"]
     report.write_json(folder / "summary.json", data)
     if outcome.end != "finished":
         say("  the kernel %s: %s; its last console lines:" % (outcome.end, outcome.why))
@@ -135,6 +147,5 @@ def run(values, tree):
         (timings["prepare"], timings["boot"], timings["guest"],
          ", the bug was met after %.2f s" % found if found is not None else ""))
     report.table(data)
-    report.verdict_line(data)
-    say("    files: %s" % folder)
+    report.verdict_line(data, folder)
     return verdict.exit_code

@@ -13,12 +13,24 @@ collect()
 	send_file driver.log /tmp/driver.log
 }
 
+# with STOP_EARLY, a verdict that is out will not get better; what comes along
+# with it has a moment to show up
+watch_verdict()
+{
+	[ -n "$STOP_EARLY" ] || return
+	( until grep -q FAILURE /sys/kernel/debug/tdp_stress/verdict; do sleep 1; done
+	  sleep 2; killall tdp-stress ) 2>/dev/null &
+	watcher=$!
+}
+
 # before the stub makes the CPU look as if it had VMX
 vmx=$(grep -qw vmx /proc/cpuinfo && echo real || echo none)
 mark begin
 if load_all; then
 	send "@vmx $vmx"
+	watch_verdict
 	drive --seed "$SEED" --duration "$DURATION" --json /tmp/driver.json $DRIVER_ARGS
+	[ -n "$watcher" ] && kill $watcher 2>/dev/null
 	send "@driver $drive_code"
 	if [ -f /sys/kernel/debug/tdp_stress/audit ]; then
 		step "final audit" sh -c 'echo 1 > /sys/kernel/debug/tdp_stress/audit'
