@@ -494,6 +494,24 @@ TEST_KS(bad_input, operations)
 	}
 }
 
+/* The longest time that a thread may be held is what QUERY says, to the millisecond. */
+TEST_KS(bad_input, longest_hold)
+{
+	const struct command *c = command(TDP_STRESS_HOLD);
+	struct tdp_stress_query q = { .size = sizeof(q) };
+	union arg a;
+
+	ASSERT_EQ(0, ks_dev(&self->ks, TDP_STRESS_QUERY, &q));
+	ASSERT_MADE(&self->vm, ks_vm_start(&self->ks, &self->vm));
+	make_good(c, &self->vm, &a);
+	a.hold.hold_ms = q.max_hold_ms + 1;
+	EXPECT_ANSWER(EINVAL, c, "longer than max_hold_ms", a.hold.hold_ms, &a);
+	make_good(c, &self->vm, &a);
+	a.hold.hold_ms = q.max_hold_ms;
+	EXPECT_ANSWER(0, c, "max_hold_ms", a.hold.hold_ms, &a);
+	undo(&self->ks);
+}
+
 /* Not root: not even the file, nor a command on a file that root has opened. */
 TEST_KS(bad_input, not_root)
 {
