@@ -15,7 +15,7 @@ endif
 SCRIPT = $(Q)sh scripts/python.sh
 
 .DEFAULT_GOAL := help
-.PHONY: help try run kunit kselftest selfcheck check mutants matrix coverage bench kernel modules docs clean
+.PHONY: campaign help try run kunit kselftest selfcheck replay minimise check mutants matrix coverage bench kernel modules docs clean
 
 help: ## this text
 	@echo "Targets:"
@@ -46,11 +46,20 @@ selfcheck: ## planted violations and planted kernel bugs must be caught by name
 mutants: ## each of scripts/mutants/ planted in turn: who finds it, after how long
 	$(SCRIPT) mutants
 
+replay: ## a run that failed once more, as it was: make replay RUN=folder
+	$(SCRIPT) replay
+
+minimise: ## the smallest run that still fails in the same way: make minimise RUN=folder
+	$(SCRIPT) minimise
+
 check: ## the tester's own tests: a selection for every day, or all (FULL=1)
 	$(SCRIPT) check
 
 matrix: ## kernels x backends x configurations: scripts/scenarios/, a line for each
 	$(SCRIPT) matrix
+
+campaign: ## scenarios x seeds x kernels as jobs: here, on ssh hosts (HOSTS=) or by Slurm
+	$(SCRIPT) campaign
 
 coverage: ## lines of the TDP MMU and of tdx.c that the tests execute, as HTML
 	$(SCRIPT) coverage

@@ -1,0 +1,258 @@
+# SPDX-License-Identifier: GPL-2.0
+"""What a campaign consists of, and its folder.
+
+  plan.json       the jobs; written once, before anything else, and never changed
+  tool/           the scripts that run them, as they were then
+  kits/NAME/      kernel, modules, programs of a scenario on a kernel, built once
+  tries/JOB/      a folder for each time that a job was started
+  results/JOB     what came of it: it is there if and only if the job is done
+  log/            what the engines said; deaths.jsonl: jobs that left no result
+
+Knows files and names; must not know how or where a job is run.
+"""
+
+import errno
+import hashlib
+import json
+import os
+import re
+import secrets
+import shutil
+import time
+from pathlib import Path
+
+from common import cache, command, scenario
+from common.say import say, usage
+from common.settings import matches
+
+_FORMAT = 1
+#: of the campaign, not of its jobs, or said of each job in another way
+_OWN = ("CAMPAIGN", "SEEDS", "KERNELS", "HOSTS", "TRIES", "LIMIT", "SLURM", "PROGRAM", "ONLY",
+        "SEED", "RUNDIR", "KIT", "JOBS", "V", "KEEP", "DURATION", "KVER", "KSRC")
+#: seconds besides DURATION; a run's own limits are shorter
+GRACE = 900
+SECONDS = 20
+#: the newest, which a scenario has that is not about another version
+_NEWEST = "7.3"
+
+
+class Job:
+    """One run: a scenario on a kernel with a seed."""
+
+    def __init__(self, kit, seed):
+        self.kit = kit
+        self.seed = seed
+        self.name = "%s-%d" % (kit["name"], seed)
+
+    @property
+    def scenario(self):
+        return self.kit["scenario"]
+
+
+class Plan:
+    """plan.json, read. @folder: the campaign's."""
+
+    def __init__(self, folder, data):
+        self.folder = folder
+        self.data = data
+        self.jobs = [Job(kit, seed) for seed in range(data["seed"], data["seed"] + data["seeds"])
+                     for kit in data["kits"]]
+        self._by_name = {job.name: job for job in self.jobs}
+
+    def job(self, name):
+        if name not in self._by_name:
+            raise usage("%s: has no job '%s'" % (self.folder, name))
+        return self._by_name[name]
+
+    def result_path(self, job):
+        return self.folder / "results" / job.name
+
+    def is_done(self, job):
+        return self.result_path(job).exists()
+
+    def kit_folder(self, kit):
+        return self.folder / "kits" / kit["name"]
+
+    def variables(self, job):
+        """What a run of @job takes, but for its folder."""
+        said = dict(self.data["variables"], **job.kit["variables"])
+        said.update(SEED=job.seed, DURATION=self.data["duration"])
+        if self.data["program"]:
+            said["SCENARIO"] = job.scenario
+        else:
+            said["KIT"] = self.kit_folder(job.kit)
+        return said
+
+    def limit(self):
+        return self.data["limit"] or self.data["duration"] + GRACE
+
+
+def load(folder):
+    """The Plan in @folder."""
+    folder = Path(folder).expanduser().absolute()
+    try:
+        data = json.loads((folder / "plan.json").read_text())
+        if data["format"] != _FORMAT:
+            raise ValueError
+        return Plan(folder, data)
+    except (OSError, ValueError, KeyError, TypeError) as e:
+        raise usage("%s: is not the folder of a campaign of this version" % folder) from e
+
+
+def _label(kernel):
+    """A version or a tree as part of a name."""
+    if re.fullmatch(r"\d+\.\d+", kernel):
+        return kernel
+    path = str(Path(kernel).expanduser().absolute())
+    name = re.sub(r"[^\w.-]", "_", Path(path).name)
+    return "%s-%s" % (name, hashlib.sha256(path.encode()).hexdigest()[:4])
+
+
+def _on(one, kernel):
+    """The variables of scenario @one on @kernel, None: its own; or why it is not run there."""
+    said = {"SCENARIO": one.name}
+    if not kernel:
+        return said, ""
+    if one.variables.get("KVER", _NEWEST) != _NEWEST:
+        return None, "is about Linux %s" % one.variables["KVER"]
+    if re.fullmatch(r"\d+\.\d+", kernel):
+        return dict(said, KVER=kernel), ""
+    if "KERNEL" in one.variables:
+        return None, "takes Debian's binary kernel, not a tree"
+    return dict(said, KSRC=str(Path(kernel).expanduser().absolute())), ""
+
+
+def _kits(values):
+    """What has to be built: each chosen scenario on each kernel."""
+    every = scenario.every()
+    chosen = [s for s in every if matches(values.only, s.name)]
+    if not chosen:
+        raise usage("ONLY=%s: no such scenario; there are: %s" %
+                    (values.only, ", ".join(s.name for s in every)))
+    kernels = values.kernels or ([values.ksrc or values.kver] if values.ksrc or values.kver
+                                 else [None])
+    if values.kernels and (values.ksrc or values.kver):
+        raise usage("KERNELS=%s: goes without KSRC or KVER" % ",".join(values.kernels))
+    kits = []
+    for one in chosen:
+        for kernel in kernels:
+            variables, why = _on(one, kernel)
+            if why:
+                say("  without %s on %s: it %s" % (one.name, kernel, why))
+                continue
+            name = one.name + ("@" + _label(kernel) if kernel else "")
+            kits.append({"name": name, "scenario": one.name, "about": one.about,
+                         "kernel": kernel or one.variables.get("KVER", ""),
+                         "variables": variables})
+    if not kits:
+        raise usage("ONLY=%s, KERNELS=%s: nothing is left to be run" %
+                    (values.only, ",".join(kernels)))
+    return kits
+
+
+def wanted(values):
+    """The plan that the user asks for, as in plan.json."""
+    if values.scenario:
+        raise usage("SCENARIO=%s: make campaign takes ONLY=" % values.scenario)
+    return {
+        "format": _FORMAT,
+        "seed": values.seed if "SEED" in values.given else 1,
+        "seeds": values.seeds,
+        "duration": values.duration if "DURATION" in values.given else SECONDS,
+        "kits": _kits(values),
+        "variables": {n: v for n, v in values.said().items() if n not in _OWN},
+        "program": values.program or "",
+    }
+
+
+def _default_folder(data):
+    digest = hashlib.sha256(json.dumps(data, sort_keys=True).encode()).hexdigest()[:8]
+    return cache.REPO / "run" / ("campaign-" + digest)
+
+
+def _differs(old, new):
+    """The names of what is not the same in two plans."""
+    named = {"kits": "scenarios or kernels", "variables": "variables", "seed": "SEED",
+             "seeds": "SEEDS", "duration": "DURATION", "program": "PROGRAM"}
+    return ", ".join(word for name, word in named.items() if old.get(name) != new[name])
+
+
+def take_up(values):
+    """The Plan of the campaign asked for: a new one, or one that is there, to go on with."""
+    data = wanted(values)
+    folder = Path(values.campaign).expanduser().absolute() if values.campaign else \
+        _default_folder(data)
+    if (folder / "plan.json").exists():
+        plan = load(folder)
+        if _differs(plan.data, data):
+            raise usage("CAMPAIGN=%s: has a campaign of other %s; give another folder" %
+                        (folder, _differs(plan.data, data)))
+    else:
+        if folder.exists() and any(n.name != ".lock" for n in folder.iterdir()):
+            raise usage("CAMPAIGN=%s: is there, and is no campaign's; give another folder" %
+                        folder)
+        plan = Plan(folder, dict(data, id=secrets.token_hex(4), made=time.time(),
+                                 revision=command.revision()))
+    plan.data["limit"] = values.limit
+    return plan
+
+
+def make(plan):
+    """The folder of a new campaign; one that is there already is left as it is."""
+    if (plan.folder / "plan.json").exists():
+        return
+    try:
+        for name in ("kits", "tries", "results", "log"):
+            (plan.folder / name).mkdir(exist_ok=True)
+        _copy_tool(plan.folder / "tool", plan.data["program"])
+        write(plan.folder / "plan.json", json.dumps(plan.data, indent=1) + "\n")
+    except OSError as e:
+        raise usage("CAMPAIGN=%s: cannot write there: %s" % (plan.folder, e.strerror)) from e
+
+
+def _copy_tool(tool, program):
+    """What jobs run, so that it stays the same, and other hosts can have it."""
+    shutil.rmtree(tool, ignore_errors=True)
+    shutil.copytree(cache.REPO / "scripts", tool / "scripts",
+                    ignore=shutil.ignore_patterns("__pycache__"))
+    (tool / "selftests/system").mkdir(parents=True)
+    for script in (cache.REPO / "selftests/system").glob("*.sh"):
+        shutil.copy2(script, tool / "selftests/system")
+    if program:
+        shutil.copy2(program, tool / "program")
+
+
+def write(path, text):
+    """Write @path: whoever reads it finds all of it, or what was there before."""
+    new = path.with_name(".%s.%d" % (path.name, os.getpid()))
+    with open(new, "w", encoding="utf-8") as f:
+        f.write(text)
+        f.flush()
+        os.fsync(f.fileno())
+    os.replace(new, path)
+
+
+def write_once(path, text):
+    """Write @path unless it is there; returns whether it is ours.
+
+    A link and not a rename: it fails if somebody was quicker, on NFS as well. And not
+    lines appended to one file: that needs a lock that outlives no host, and a writer
+    that is killed leaves half a line.
+    """
+    new = path.with_name(".%s.%s" % (path.name, secrets.token_hex(8)))
+    with open(new, "w", encoding="utf-8") as f:
+        f.write(text)
+        f.flush()
+        os.fsync(f.fileno())
+    try:
+        os.link(new, path)
+    except OSError as e:
+        # a server that answered twice: the link is there, and it is this one
+        if os.stat(new).st_nlink == 2:
+            return True
+        if e.errno != errno.EEXIST:
+            raise
+        return False
+    finally:
+        os.unlink(new)
+    return True
