@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
 """The documentation: it builds without a warning, and its commands are right.
 
-docs.py [--run SCRATCH]: without --run, seconds: Sphinx, and whether all that the
+docs.py [--run SCRATCH [PATTERN]]: without --run, seconds: Sphinx, and whether all that the
 commands and literals name exists. With it every command is also run, in a clone of the
-project below SCRATCH, as docs-commands says. Prints TAP.
+project below SCRATCH, as docs-commands says; with PATTERN only those that fit. Prints TAP.
 """
 
 import os
@@ -52,6 +52,9 @@ _WRONG = (
     ("cat /sys/kernel/debug/tdp_stress/verdicts", "no such file"),
     ("dkms add tdp_stress/0.0", "the version is"),
     ("sh selftests/system/nonsense.sh", "no such file"),
+    ("git rebase -x 'make -C ~/tdp_stress kunitt KSRC=$PWD' v7.3", "no such target"),
+    ("git bisect run sh -c 'KSRK=$PWD sh ~/tdp_stress/scripts/python.sh kunit'", "no such variable"),
+    ("git bisect run sh -c 'sh ~/tdp_stress/scripts/python.sh kunitt'", "no such script"),
     ("tools/testing/kunit/kunit.py run --kunitconfig=lib/tdp_stress/kunits", "not there"),
 )
 _WRONG_LITERALS = (
@@ -123,8 +126,8 @@ def _table(pages):
 
 
 def main():
-    if sys.argv[1:] and (sys.argv[1] != "--run" or len(sys.argv) != 3):
-        print("usage: docs.py [--run SCRATCH]")
+    if sys.argv[1:] and (sys.argv[1] != "--run" or len(sys.argv) not in (3, 4)):
+        print("usage: docs.py [--run SCRATCH [PATTERN]]")
         return 2
     (REPO / "build").mkdir(exist_ok=True)
     try:
@@ -134,7 +137,9 @@ def main():
         todo = _table(pages)
         _builds()
         if sys.argv[1:]:
-            run_documented.every(todo, Path(sys.argv[2]))
+            wanted = sys.argv[3] if sys.argv[3:] else "*"
+            run_documented.every([t for t in todo if run_documented.fits(wanted, t[0].text)],
+                                 Path(sys.argv[2]))
     except Problem as problem:
         result(False, "what the source says can be read", problem.line)
     plan()

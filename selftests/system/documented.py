@@ -175,9 +175,9 @@ def _make(before, words):
                 return ["make: option %s is not known here" % word]
         elif word not in (">", "|") and not word.startswith("FILL-IN"):
             targets.append(word)
-    if targets == ["headers"]:
+    if targets in (["headers"], ["mrproper"]):
         return []               # the kernel's
-    if folder is None:
+    if folder in (None, "~/tdp_stress"):
         return _front_door(targets, variables)
     return _makefile(folder, targets, variables)
 
@@ -224,6 +224,29 @@ def _kunit(words):
         if re.fullmatch(r"tdp_\w+\.[\w*?]+", word):
             wrong += _filter("kunit", word)
     return wrong
+
+
+def _inner(words, name):
+    """Commands that are another one's argument: git rebase -x, git bisect run, sh -c."""
+    if name == "git" and words[:1] == ["rebase"]:
+        lines = [words[i + 1] for i, w in enumerate(words[:-1]) if w in ("-x", "--exec")]
+    elif name == "git" and words[:2] == ["bisect", "run"]:
+        lines = [shlex.join(words[2:])]
+    elif name == "sh" and words[:1] == ["-c"]:
+        lines = re.split(r"; |&& ", words[1])
+    else:
+        return []
+    return [w for line in lines if commands.program(line)
+            for w in wrong(commands.Command("", 0, line, False))]
+
+
+def _script(words):
+    """sh .../scripts/python.sh NAME"""
+    if not words or not words[0].endswith("scripts/python.sh"):
+        return []
+    if len(words) < 2 or not (REPO / "scripts" / (words[1] + ".py")).is_file():
+        return ["scripts/python.sh %s: no such script" % " ".join(words[1:])]
+    return []
 
 
 def version():
@@ -283,6 +306,13 @@ def wrong(command):
         return found + _driver(words)
     if name == "kunit.py":
         return found + _kunit(words)
+    found += _inner(words, name)
+    if name == "sh":
+        found += _script(words)
+        words = [w for w in words if not w.startswith("~")]
+        return found + (paths(" ".join(words)) if words[:1] != ["-c"] else [])
+    if name == "git":
+        return found
     return found + paths(command.text)
 
 

@@ -24,6 +24,9 @@ REPO = cache.REPO
 TABLE = Path(__file__).resolve().with_name("docs-commands")
 #: a kernel that is built, a guest that is slow, on a machine that is busy
 _LIMIT = 5400
+#: in tdp_mmu.c; the same as scripts/mutants/mmu/leaf-not-frozen.cocci
+_BUG = ("__tdp_mmu_set_spte_atomic(kvm, iter, FROZEN_SPTE)",
+        "__tdp_mmu_set_spte_atomic(kvm, iter, new_spte)")
 
 Row = namedtuple("Row", "number how pattern more")
 
@@ -41,22 +44,25 @@ def rows():
     return found
 
 
-def _fits(pattern, text):
+def fits(pattern, text):
+    """Whether a pattern of the table is about the command @text."""
     # * alone: a command may have brackets
     return fnmatch.fnmatchcase(text, re.sub(r"([\[?])", r"[\1]", pattern))
 
 
 def todo(table, pages):
     """[(command, row or None)] of all that stand in blocks."""
-    return [(c, next((r for r in table if _fits(r.pattern, c.text)), None))
+    return [(c, next((r for r in table if fits(r.pattern, c.text)), None))
             for page in pages for c in page.commands if not c.inline]
 
 
 def _options(row):
     """What MORE of a "run" row says: {name: value}."""
-    if row.more.startswith("as="):
-        return {"as": row.more[3:]}
-    return dict(word.partition("=")[::2] for word in shlex.split(row.more))
+    more, instead, text = (" " + row.more).partition(" as=")
+    options = dict(word.partition("=")[::2] for word in shlex.split(more))
+    if instead:
+        options["as"] = text
+    return options
 
 
 def wrong(row):
@@ -70,7 +76,7 @@ def wrong(row):
             return "line %d: there is no '%s' in %s" % (row.number, word, name)
     if row.how == "run":
         bad = [n for n in _options(row) if n not in settings.NAMES and
-               n not in ("exit", "in", "as", "INSTALL_PATH")]
+               n not in ("exit", "says", "in", "as", "INSTALL_PATH")]
         if bad:
             return "line %d: %s: no such variable" % (row.number, " ".join(bad))
     return None
@@ -90,9 +96,12 @@ class Home:
         for name in ("linux", "linux-" + re.match(r"[\d.]+", self.debian.release).group()):
             (self.folder / name).symlink_to(self.tree)
         self.kernel = self.folder / "kernel"
+        self.git = self.folder / "series"
         self.env = {k: v for k, v in os.environ.items() if k in ("PATH", "TMPDIR", "APT_CONFIG")}
         self.env.update(HOME=str(self.folder), XDG_CACHE_HOME=str(cache.root().parent),
                         EDITOR="true", LC_ALL="C.UTF-8")
+        for who in ("AUTHOR", "COMMITTER"):
+            self.env.update({"GIT_%s_NAME" % who: "test", "GIT_%s_EMAIL" % who: "test@localhost"})
 
     def copy(self):
         """The folder of a kernel tree that may be written to."""
@@ -100,18 +109,48 @@ class Home:
             shutil.copytree(self.tree, self.kernel, symlinks=True)
         return self.kernel
 
+    def series(self):
+        """Such a copy in git: v7.3, a good series on it, and branch "buggy" further on."""
+        if self.git.exists():
+            return self.git
+        shutil.copytree(self.tree, self.git, symlinks=True)
+        changed = self.git / "arch/x86/kvm/mmu/tdp_mmu.c"
+        good = changed.read_text(encoding="utf-8")
+
+        def commit(text, words):
+            changed.write_text(text, encoding="utf-8")
+            for argv in (["add", "arch/x86/kvm"], ["commit", "-q", "-m", words]):
+                subprocess.run(["git", "-C", self.git, *argv], check=True, env=self.env)
+
+        subprocess.run(["git", "-C", self.git, "init", "-q", "-b", "series"], check=True,
+                       env=self.env)
+        commit(good, "the base")
+        subprocess.run(["git", "-C", self.git, "tag", "v7.3"], check=True, env=self.env)
+        commit(good + "\n/* one */\n", "one")
+        commit(good + "\n/* two */\n", "two")
+        subprocess.run(["git", "-C", self.git, "checkout", "-q", "-b", "buggy"], check=True,
+                       env=self.env)
+        bad = good.replace(*_BUG)
+        assert bad != good, "the kernel has no line any more that the bug is in"
+        commit(bad, "the bug")
+        commit(bad + "\n/* four */\n", "four")
+        subprocess.run(["git", "-C", self.git, "checkout", "-q", "series"], check=True,
+                       env=self.env)
+        return self.git
+
     def line(self, command, row):
-        """(what the shell is given, its folder, exit code that is right)."""
+        """(what the shell is given, its folder, right exit code, words that it prints)."""
         options = _options(row)
-        code = int(options.pop("exit", "0"))
-        folder = self.copy() if options.pop("in", "") == "linux" else self.clone
+        code, words = int(options.pop("exit", "0")), options.pop("says", "")
+        folder = {"linux": self.copy, "series": self.series}.get(options.pop("in", ""),
+                                                                 lambda: self.clone)()
         # in brackets: what may be left out
         text = options.pop("as", None) or re.sub(r"\[([^\]]*=[^\]]*)\]", "", command.text)
         for name, value in options.items():
             value = value.replace("@debian", str(self.debian.out))
             text = re.sub(r"\s%s=('[^']*'|\S+)" % name, "", text) + \
                 " %s=%s" % (name, shlex.quote(value))
-        return text, folder, code
+        return text, folder, code, words
 
 
 def every(commands_, scratch):
@@ -123,15 +162,15 @@ def every(commands_, scratch):
             title = "%s:%d: %s" % (command.path, command.line, command.text)
             skip(title, row.more if row.how == "not" else "is done by " + row.more.split()[0])
             continue
-        text, folder, code = home.line(command, row)
+        text, folder, code, words = home.line(command, row)
         if text in done:
             continue
         done.add(text)
-        _one(home, command, text, folder, code)
+        _one(home, command, text, folder, code, words)
     shutil.rmtree(home.folder, ignore_errors=True)
 
 
-def _one(home, command, text, folder, code):
+def _one(home, command, text, folder, code, words):
     start = time.monotonic()
     try:
         p = subprocess.run(["bash", "-c", text], cwd=folder, env=home.env, text=True,
@@ -144,6 +183,6 @@ def _one(home, command, text, folder, code):
     failed = re.search(r"Error (\d+)\n*$", said)
     if failed and got == 2:
         got = int(failed.group(1))
-    result(got == code, "%s:%d: %s (%.0f s)" % (command.path, command.line, text,
+    result(got == code and words in said, "%s:%d: %s (%.0f s)" % (command.path, command.line, text,
                                                 time.monotonic() - start),
-           "exit code %s, wanted %d" % (got, code), *said.splitlines()[-15:])
+           "exit code %s, wanted %d%s" % (got, code, words and " and '%s'" % words), *said.splitlines()[-15:])
