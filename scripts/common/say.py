@@ -15,6 +15,8 @@ EXIT_USAGE = 2
 EXIT_ENVIRONMENT = 3
 EXIT_BUILD = 4
 EXIT_CONFIG = 5
+#: what was to be seen was not
+EXIT_NOT_SEEN = 6
 
 
 class Problem(Exception):

@@ -203,7 +203,8 @@ Setting("SLURM", None, lambda t: t if re.fullmatch(r"(--?[\w-]+(=[\w.,:/@%+-]+)?
         r"(=[\w.,:/@%+-]+)?)*", t) else None,
         "make campaign HOSTS=slurm: more options of sbatch, like '--partition=long --mem=4G'",
         "options like --partition=long --mem=4G")
-Setting("PROGRAM", None, _program, "make campaign: run this instead of make run; it finds "
+Setting("PROGRAM", None, _program, "make campaign, replay, minimise: run this instead of make "
+        "run; it finds "
         "SCENARIO, SEED, DURATION in its environment and leaves summary.json in RUNDIR",
         "a program that exists")
 _flag("KEEP", "1: keep the intermediate files of a run (initramfs tree, channels)")

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: GPL-2.0
+"""make replay: a run that failed once more, as it was; does the same come again?
+
+RUN= is the folder of a make run, make kunit or make kselftest, or a file that make
+minimise has made. Exit codes: 0 the same failure was seen, 1 another one, 6 none;
+of a recipe that expects nothing: 0 if nothing was seen, else 1. The same is what has
+the same invariant in the same function of KVM (LIKE= asks for more or less of it).
+Knows what is asked and what is said; a run is reproduce.trial's.
+"""
+
+import sys
+import time
+from pathlib import Path
+
+from common import cache, command
+from common.say import (EXIT_ENVIRONMENT, EXIT_FAILURE, EXIT_NOT_SEEN, EXIT_PASS, main, say, usage)
+from reproduce import again, trial
+
+
+def _folder(values, recipe):
+    """A new folder for the tries."""
+    name = "replay-%s-%s" % (recipe.name, time.strftime("%H%M%S"))
+    folder = Path(values.rundir).expanduser().absolute() if values.rundir else \
+        cache.REPO / "run" / name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise usage("RUNDIR=%s: cannot write there: %s" % (folder, e.strerror)) from e
+    return folder
+
+
+def _exit_code(recipe, count):
+    w = count.words
+    if w[trial.SAME] or w[trial.OTHER]:
+        return EXIT_PASS if w[trial.SAME] else EXIT_FAILURE
+    if not w[trial.NONE]:
+        return EXIT_ENVIRONMENT
+    return EXIT_NOT_SEEN if recipe.expect else EXIT_PASS
+
+
+def _verdict(recipe, count):
+    w = count.words
+    tries = sum(w.values())
+    if not recipe.expect:
+        return "nothing was to be seen: %d of %d clean%s" % (
+            w[trial.NONE], tries, ", %d failed" % w[trial.OTHER] if w[trial.OTHER] else "")
+    return count.text()
+
+
+def replay():
+    recipe, values = again.asked("replay")
+    tries = values.tries if "TRIES" in values.given else recipe.tries or values.tries
+    folder = _folder(values, recipe)
+    say("tdp_stress: replay of %s, %d tries, LIKE=%s" % (recipe.source, tries, values.like))
+    say("  %s" % again.command(recipe))
+    say("  to be seen: %s" % (recipe.expect or "nothing"))
+    made_by = recipe.data.get("versions", {}).get("tdp_stress")
+    if made_by and made_by != command.revision():
+        say("  that was tdp_stress %s, this is %s" % (made_by, command.revision()))
+    trials = trial.Trials(recipe, folder, values.like, values.program, values.jobs)
+    try:
+        trials.build()
+        count = again.run(recipe, trials, tries)
+    finally:
+        trials.drop_kit()
+    say("--- End of replay: %s" % _verdict(recipe, count))
+    say("    files: %s" % folder)
+    return _exit_code(recipe, count)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:]:
+        print("usage: make replay RUN=folder VARIABLE=value ... (make help lists the variables)")
+        sys.exit(2)
+    main(replay)
