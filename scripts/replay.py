@@ -14,7 +14,9 @@ from pathlib import Path
 
 from common import cache, command
 from common.say import (EXIT_ENVIRONMENT, EXIT_FAILURE, EXIT_NOT_SEEN, EXIT_PASS, main, say, usage)
+from kernel import source
 from reproduce import again, trial
+import run as front
 
 
 def _folder(values, recipe):
@@ -47,6 +49,17 @@ def _verdict(recipe, count):
     return count.text()
 
 
+def _say_what_changed(recipe, values):
+    """It is run by what is here now, on the kernel as it is now."""
+    versions = recipe.data.get("versions", {})
+    tool, kvm = versions.get("tdp_stress"), versions.get("kvm")
+    if tool and tool != command.revision():
+        say("  that was tdp_stress %s, this is %s" % (tool, command.revision()))
+    if kvm and not values.program and \
+            kvm != source.fingerprint(front.get_tree(values)):
+        say("  the kernel's KVM is not what it was then: what is seen is what it is now")
+
+
 def replay():
     recipe, values = again.asked("replay")
     tries = values.tries if "TRIES" in values.given else recipe.tries or values.tries
@@ -54,9 +67,7 @@ def replay():
     say("tdp_stress: replay of %s, %d tries, LIKE=%s" % (recipe.source, tries, values.like))
     say("  %s" % again.command(recipe))
     say("  to be seen: %s" % (recipe.expect or "nothing"))
-    made_by = recipe.data.get("versions", {}).get("tdp_stress")
-    if made_by and made_by != command.revision():
-        say("  that was tdp_stress %s, this is %s" % (made_by, command.revision()))
+    _say_what_changed(recipe, values)
     trials = trial.Trials(recipe, folder, values.like, values.program, values.jobs)
     try:
         trials.build()

@@ -14,6 +14,8 @@ from common.say import lacking, usage
 
 SUPPORTED = ("7.3", "7.2")
 
+#: where KVM is
+_TESTED = ("arch/x86/kvm", "virt/kvm")
 #: parts of a tree that no x86 build reads
 _IGNORED = {".git", "Documentation", "LICENSES", "samples"}
 #: what editors and patch leave behind
@@ -108,6 +110,15 @@ def scan(tree):
                     s = e.stat(follow_symlinks=False)
                     found[name] = (s.st_mtime_ns, s.st_size, s.st_ino)
     return found
+
+
+def fingerprint(tree):
+    """Of what is tested: two trees with the same have the same KVM."""
+    digest = hashlib.sha256()
+    for part in _TESTED:
+        for path in sorted((tree.path / part).rglob("*.[ch]")):
+            digest.update(str(path.relative_to(tree.path)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def changes(old, new):

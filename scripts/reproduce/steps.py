@@ -17,6 +17,8 @@ _NOT_NAMED = ("run", "guest_fault", "guest_convert")
 _FAULTS = {"tdx": ("run", "prefault"), "external": ("map", "map_craft", "prefault")}
 #: parameters of tdp_stress.ko that make a run smaller
 _LESS = ("slot_workers", "vcpus", "delay_us")
+#: what the driver's workers do not do
+_BY_VCPU = {"run", "cycle", "map_gpa"}
 #: of which there may be too many for a parameter of a module
 _OPS_LENGTH = 500
 
@@ -132,7 +134,8 @@ class Steps:
         """OPS= with only @some operations."""
         listed = ",".join("%s=%d" % (n, weights[n]) for n in some)
         if self.backend == "tdx":
-            return {"OPS": listed}
+            # the driver refuses workers that have nothing to do
+            return {"OPS": listed, **({"WORKERS": "0"} if set(some) <= _BY_VCPU else {})}
         without = ",".join("%s=0" % n for n in weights if n not in some)
         return {"OPS": "all=0," + listed if len(listed) < _OPS_LENGTH else without}
 
