@@ -26,3 +26,4 @@ $(obj)/qemu/kvm/%.o: $(qemu-tdps)/kvm/%.c FORCE
 
 ccflags-y += -I$(srctree)/arch/x86/kvm -DTDPS_MIRROR_ROOTS=1
 CFLAGS_qemu/oracle/rcu.o := $(oracle-rcu-flags)
+CFLAGS_qemu/oracle/tracepoints.o := $(oracle-tracepoints-flags)

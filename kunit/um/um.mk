@@ -15,6 +15,7 @@ obj-$(CONFIG_TDP_STRESS_KUNIT) += $(um-objs) $(kunit-objs)
 LINUXINCLUDE := -I$(src)/um/shim -I$(obj)/um/gen $(LINUXINCLUDE)
 ccflags-y += -I$(srctree)/arch/x86/kvm -DTDPS_MIRROR_ROOTS=1
 CFLAGS_oracle/rcu.o := $(oracle-rcu-flags)
+CFLAGS_oracle/tracepoints.o := $(oracle-tracepoints-flags)
 
 $(obj)/core/%.o: $(um-project)/core/%.c FORCE
 	$(call if_changed_rule,cc_o_c)

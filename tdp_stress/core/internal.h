@@ -414,6 +414,7 @@ struct tdxm_call {
 	struct tdxm_regs *regs;
 	u32 number;
 	u32 version;
+	bool injected;
 	enum tdxm_lock_mode tdr_mode;
 	struct tdxm_tdr *tdr;
 	struct tdxm_tdcs *tdcs;

@@ -139,6 +139,7 @@ static u64 execute(struct tdxm_call *c)
 		tdr = tdxm_retried_tdr(c);
 
 	if (status) {
+		c->injected = true;
 		tdxm_count(&c->lp->leaf[c->number][LEAF_INJECTED]);
 		/* Interrupted: the operands are still there, to be used again. */
 		if (l->flags & LEAF_EXT_INFO && status != TDX_INTERRUPTED_RESTARTABLE) {
@@ -174,8 +175,10 @@ static void count(struct tdxm *m, struct tdxm_lp *lp, u32 number, u64 status)
  *
  * Context: IRQs off, any CPU, any number at once; #MC for RDMD. Never waits but
  * for struct tdxm_config.hold_ns and in struct tdxm_hooks.guest.
+ *
+ * Return: true: its status was injected, the leaf was not executed.
  */
-void tdxm_seamcall(struct tdxm *m, struct tdxm_regs *regs)
+bool tdxm_seamcall(struct tdxm *m, struct tdxm_regs *regs)
 {
 	struct tdxm_lp *lp = &m->lp[tdxm_env_lp()];
 	struct tdxm_call c = { .m = m, .lp = lp, .regs = regs };
@@ -189,4 +192,61 @@ void tdxm_seamcall(struct tdxm *m, struct tdxm_regs *regs)
 		regs->rax = tdxm_status(TDX_OPERAND_INVALID, TDX_OPERAND_ID_RAX);
 	}
 	count(m, lp, c.number, regs->rax);
+	return c.injected;
+}
+
+/**
+ * tdxm_operand_td - the TD that a SEAMCALL is about
+ * @regs: its operands, as called
+ *
+ * Return: TDR page as named by the operands, right or wrong; 0: they name none.
+ */
+u64 tdxm_operand_td(const struct tdxm_regs *regs)
+{
+	u32 number = regs->rax & TDX_LEAF_MASK;
+	const struct tdxm_leaf *l = tdxm_leaf(number);
+
+	if (!l)
+		return 0;
+	if (l->flags & LEAF_TDR_RDX)
+		return regs->rdx;
+	switch (number) {
+	case TDH_MNG_ADDCX:
+	case TDH_VP_CREATE:
+		return regs->rdx;
+	case TDH_MEM_TRACK:
+	case TDH_MNG_CREATE:
+	case TDH_MNG_KEY_CONFIG:
+	case TDH_MNG_INIT:
+	case TDH_MNG_RD:
+	case TDH_MNG_VPFLUSHDONE:
+	case TDH_MNG_KEY_FREEID:
+	case TDH_MR_FINALIZE:
+		return regs->rcx;
+	default:
+		return 0;
+	}
+}
+
+/**
+ * tdxm_operand_vcpu - the vCPU that a SEAMCALL is about
+ * @regs: its operands, as called
+ *
+ * Return: TDVPR page as named by the operands, right or wrong; 0: they name none.
+ */
+u64 tdxm_operand_vcpu(const struct tdxm_regs *regs)
+{
+	switch (regs->rax & TDX_LEAF_MASK) {
+	case TDH_VP_ADDCX:
+		return regs->rdx;
+	case TDH_VP_ENTER:
+	case TDH_VP_CREATE:
+	case TDH_VP_INIT:
+	case TDH_VP_FLUSH:
+	case TDH_VP_RD:
+	case TDH_VP_WR:
+		return regs->rcx;
+	default:
+		return 0;
+	}
 }

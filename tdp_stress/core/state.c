@@ -86,6 +86,25 @@ static void td_state(struct tdxm *m, u64 pa,
 }
 
 /**
+ * tdxm_td_epoch - the TLB tracking epoch of a TD
+ * @m: the module
+ * @tdr: its TDR page
+ *
+ * Context: any; may run beside SEAMCALLs, then it may be stale.
+ * Return: the epoch, which begins with 1; 0: there is no such TD.
+ */
+u64 tdxm_td_epoch(struct tdxm *m, u64 tdr)
+{
+	const struct tdxm_tdr *t = tdxm_td_peek(m, tdr);
+	const struct tdxm_tdcs *tdcs;
+
+	if (!t)
+		return 0;
+	tdcs = page_of(m, tdxm_read(&t->tdcx[0]) & ~(u64)(PAGE_SIZE - 1), PT_TDCX);
+	return tdcs ? tdxm_read(&tdcs->td_epoch) : 0;
+}
+
+/**
  * tdxm_list_tds - tell of all TDs, and after each its vCPUs
  * @m: the module
  * @td_fn: called with each TD; what it points to is valid during the call

@@ -147,7 +147,10 @@ void *tdxm_priv(struct tdxm *m);
  * A page stays the TD's until the leaf that gives it back has succeeded: after a
  * failure of PAGE.REMOVE, PROMOTE or SEPT.REMOVE it must not be freed.
  */
-void tdxm_seamcall(struct tdxm *m, struct tdxm_regs *regs);
+bool tdxm_seamcall(struct tdxm *m, struct tdxm_regs *regs);
+/* What its operands name, before it is executed: registers change. */
+u64 tdxm_operand_td(const struct tdxm_regs *regs);
+u64 tdxm_operand_vcpu(const struct tdxm_regs *regs);
 
 /* --- TLB model and guest memory accesses, for struct tdxm_hooks.guest --- */
 
@@ -309,6 +312,7 @@ struct tdxm_vcpu_info {
 	int lp;
 };
 
+u64 tdxm_td_epoch(struct tdxm *m, u64 tdr);
 void tdxm_list_tds(struct tdxm *m, void (*td_fn)(void *ctx, const struct tdxm_td_info *td),
 		   void (*vcpu_fn)(void *ctx, const struct tdxm_vcpu_info *v), void *ctx);
 

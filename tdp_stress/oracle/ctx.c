@@ -4,13 +4,6 @@
  * together with the ones before it. A fixed table without locks; knows nothing
  * of the facts themselves.
  */
-#include <linux/bitops.h>
-#include <linux/hash.h>
-#include <linux/log2.h>
-#include <linux/preempt.h>
-#include <linux/string.h>
-#include <linux/timekeeping.h>
-#include <linux/vmalloc.h>
 
 #include "oracle.h"
 

@@ -5,14 +5,6 @@
  * guest's writes as they are told, no table and no KVM. See
  * Documentation/invariants.rst.
  */
-#include <linux/bitmap.h>
-#include <linux/cleanup.h>
-#include <linux/hash.h>
-#include <linux/mutex.h>
-#include <linux/rcupdate.h>
-#include <linux/slab.h>
-#include <linux/spinlock.h>
-#include <linux/vmalloc.h>
 
 #include "oracle.h"
 

@@ -4,11 +4,9 @@
  * statuses that SEAMCALLs return because of it. What follows is no violation. Knows
  * what was injected, not by whom.
  */
-#include <linux/printk.h>
-#include <linux/sched.h>
-#include <linux/timekeeping.h>
 
 #include "oracle.h"
+#include "tracepoints.h"
 
 /* What a failed external operation brings with it; not how KVM locks and waits. */
 #define EXCUSED	(BIT(TDPS_F4) | BIT(TDPS_S1) | BIT(TDPS_X1) | BIT(TDPS_X2) | BIT(TDPS_X3) | \
@@ -51,6 +49,12 @@ static bool is_excused(u64 vm)
 	return READ_ONCE(too_many);
 }
 
+/* Has tdps_excuse() been told so? 0: of any VM. */
+bool tdps_is_excused(u64 vm)
+{
+	return READ_ONCE(any) && (!vm || is_excused(vm));
+}
+
 void tdps_excuse(u64 vm)
 {
 	int i;
@@ -58,6 +62,7 @@ void tdps_excuse(u64 vm)
 	WRITE_ONCE(any, true);
 	if (!vm || is_excused(vm))
 		return;
+	tdps_trace(excuse, vm);
 	for (i = 0; i < ARRAY_SIZE(vms); i++)
 		if (!cmpxchg64(&vms[i], 0, vm))
 			return;
@@ -132,6 +137,19 @@ void tdps_say_injected(const char *what, u64 status)
 	dump_stack_lvl(KERN_INFO);
 }
 
+/* Does this call return what is being injected into it? */
+bool tdps_is_injected(const struct tdps_seamcall *c)
+{
+	const struct injected *i = &injected[c->call];
+
+	if (c->injected)
+		return true;
+	/* of BUSY the module fills in which operand */
+	return c->status && READ_ONCE(i->status) &&
+	       c->status >> 32 == READ_ONCE(i->status) >> 32 &&
+	       ktime_get_mono_fast_ns() <= READ_ONCE(i->until);
+}
+
 /**
  * tdps_was_injected() - was a SEAMCALL made to fail?
  * @c: a call that has failed
@@ -145,13 +163,10 @@ void tdps_say_injected(const char *what, u64 status)
  */
 bool tdps_was_injected(const struct tdps_seamcall *c, bool repeated)
 {
-	const struct injected *i = &injected[c->call];
 	struct tdps_frame *f;
 	u64 vm;
 
-	/* of BUSY the module fills in which operand */
-	if (!READ_ONCE(i->status) || c->status >> 32 != READ_ONCE(i->status) >> 32 ||
-	    ktime_get_mono_fast_ns() > READ_ONCE(i->until))
+	if (!tdps_is_injected(c))
 		return false;
 	tdps_say_injected(tdps_call_name(c->call), c->status);
 	if (repeated)

@@ -4,8 +4,6 @@
  * with the right locks, and the TDX module has no reason to complain. See
  * Documentation/invariants.rst.
  */
-#include <linux/hash.h>
-#include <linux/vmalloc.h>
 
 #include "../stub/view.h"
 #include "oracle.h"

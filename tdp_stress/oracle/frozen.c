@@ -3,7 +3,6 @@
  * F1 to F4: what FROZEN_SPTE may be used for and by whom, and what a failed
  * external operation leaves behind. See Documentation/invariants.rst.
  */
-#include <linux/hash.h>
 
 #include "oracle.h"
 

@@ -7,11 +7,9 @@
  * So nothing is judged unless all of it, from its beginning, happened while
  * tdps_live was set.
  */
-#include <linux/hash.h>
-#include <linux/log2.h>
-#include <linux/timekeeping.h>
 
 #include "oracle.h"
+#include "tracepoints.h"
 
 unsigned long tdps_enabled;
 bool tdps_live;
@@ -69,6 +67,7 @@ struct tdps_ctx *tdps_op_begin(enum tdps_op op, const struct tdps_where *w, u64 
 		return NULL;
 	tdps_td_seen();
 	now = tdps_record(TDPS_EV_OP_BEGIN, op, w, end, 0, 0);
+	tdps_trace(op_begin, op, w, end, roots, root);
 	ctx = tdps_ctx_enter();
 	if (!ctx)
 		return NULL;
@@ -143,9 +142,11 @@ void tdps_op_end(struct tdps_ctx *ctx, enum tdps_op op, const struct tdps_op_end
 
 	if (!ctx)
 		return;
-	if (live)
+	if (live) {
 		tdps_record(TDPS_EV_OP_END, op, &e->where, 0, f ? now - f->ns : 0,
 			    op == TDPS_OP_MAP ? (int)e->verdict : e->flush);
+		tdps_trace(op_end, op, e, f ? now - f->ns : 0);
+	}
 	if (f && live) {
 		frozen_op_end(f, op, e);
 		zap_op_end(f, op, e);
@@ -219,6 +220,7 @@ struct tdps_ctx *tdps_extop_begin(struct tdps_extop *x)
 	tdps_td_seen();
 	ctx = tdps_ctx_enter();
 	now = tdps_record(TDPS_EV_EXT_BEGIN, x->kind, &x->where, x->old_spte, x->new_spte, 0);
+	tdps_trace(ext_begin, x);
 	if (ctx)
 		open_window(ctx, x, now);
 	/* of a VM that was given up nothing is expected any more */
@@ -273,6 +275,7 @@ void tdps_extop_end(struct tdps_ctx *ctx, const struct tdps_extop *x, int ret)
 	else
 		tdps_count(ext_error);
 	tdps_record(TDPS_EV_EXT_END, x->kind, &x->where, 0, ns, ret);
+	tdps_trace(ext_end, x, ret, ns);
 	ctx->active_ns = now;
 	external_extop_end(ctx, x, ret);
 	if (x->kind == TDPS_EXT_FREE && !x->bugged)
@@ -333,6 +336,7 @@ void tdps_spte_changed(const struct tdps_change *c)
 	if (!READ_ONCE(tdps_live))
 		return;
 	now = tdps_record(TDPS_EV_SPTE, 0, &c->where, c->old_spte.raw, c->new_spte.raw, 0);
+	tdps_trace(spte, c);
 	transition_spte(c);
 	frozen_spte(c);
 	if (c->new_spte.leaf && !c->old_spte.leaf && c->where.level > 1)
@@ -367,6 +371,7 @@ void tdps_split_seen(const struct tdps_split *s)
 {
 	if (!READ_ONCE(tdps_live))
 		return;
+	tdps_trace(split, s);
 	if (s->merge)
 		merge_seen(s);
 	else
@@ -394,6 +399,7 @@ void tdps_seamcall(const struct tdps_seamcall *c)
 		return;
 	tdps_td_seen();
 	tdps_record(TDPS_EV_SEAMCALL, c->call, &c->where, c->status, c->ext1, 0);
+	tdps_trace(seamcall, c);
 	/* outside a window that was seen to open, what came before is unknown */
 	if (ctx && !ctx->win.open)
 		ctx = NULL;
@@ -416,6 +422,7 @@ void tdps_table_new(const struct tdps_where *w, u64 table)
 	if (f && f->op == TDPS_OP_MAP)
 		f->table_level = w->level;	/* they are made from top to bottom */
 	tdps_record(TDPS_EV_TABLE_NEW, 0, w, table, 0, 0);
+	tdps_trace(table_new, w, table);
 }
 
 void tdps_table_zap(const struct tdps_where *w, u64 table, bool mirror)
@@ -425,6 +432,7 @@ void tdps_table_zap(const struct tdps_where *w, u64 table, bool mirror)
 	if (!READ_ONCE(tdps_live))
 		return;
 	tdps_record(TDPS_EV_TABLE_ZAP, 0, w, table, 0, 0);
+	tdps_trace(table_zap, w, table, mirror);
 	if (ctx) {
 		split_table_zap(ctx, w, mirror);
 		if (w->lock == TDPS_LOCK_READ)
@@ -435,12 +443,16 @@ void tdps_table_zap(const struct tdps_where *w, u64 table, bool mirror)
 
 void tdps_table_free(u64 table)
 {
+	bool unlinked, gp_passed = true;
+
 	if (!READ_ONCE(tdps_live))
 		return;
 	zap_root_free(table);
 	/* most frees of this cache are of tables that were never linked */
-	if (rcu_table_free(table))
+	unlinked = rcu_table_free(table, &gp_passed);
+	if (unlinked)
 		tdps_record(TDPS_EV_TABLE_FREE, 0, NULL, table, 0, 0);
+	tdps_trace(table_free, table, unlinked, gp_passed);
 }
 
 /**
@@ -457,6 +469,7 @@ void tdps_flush(u64 vm, bool request)
 
 	if (!READ_ONCE(tdps_live))
 		return;
+	tdps_trace(flush, vm, request);
 	if (request && (!ctx || ctx->flushing)) {
 		if (ctx)
 			ctx->flushing = false;
@@ -481,6 +494,7 @@ void tdps_kick(u64 vm)
 	if (!READ_ONCE(tdps_live))
 		return;
 	tdps_record(TDPS_EV_KICK, 0, &w, 0, 0, 0);
+	tdps_trace(kick, vm);
 	if (ctx)
 		ctx->kicked = true;
 }
@@ -496,6 +510,7 @@ void tdps_bugged(u64 vm)
 	const struct tdps_where w = { .vm = vm, .gfn = TDPS_NO_GFN };
 	u64 *told = bugged_slot(vm);
 
+	tdps_trace(bugged, vm, splat_is_refused(vm), tdps_is_excused(vm));
 	/* it stays so, and one word is enough */
 	if (!tdps_wants(TDPS_SPLAT) || READ_ONCE(*told) == vm)
 		return;
@@ -510,6 +525,7 @@ void tdps_bugged(u64 vm)
 
 void tdps_audit_root(struct tdps_audit *a, const struct tdps_audit_root *r)
 {
+	tdps_trace(audit_root, a, r);
 	tdps_checking(TDPS_F1);		/* of every entry that follows */
 	if (!a->bugged)
 		zap_audit_root(a, r);
@@ -529,6 +545,7 @@ bool tdps_audit_sept(struct tdps_audit *a, const struct tdps_audit_spte *s)
 
 void tdps_audit_counts(struct tdps_audit *a, const s64 pages[3], s64 tables)
 {
+	tdps_trace(audit_counts, a, pages, tables);
 	if (!a->bugged && a->complete)
 		accounting_audit(a, pages, tables);
 }
@@ -544,6 +561,7 @@ void tdps_audit_end(struct tdps_audit *a, u64 ns)
 	tdps_max(audit_max_ns, ns);
 	tdps_add(audit_sptes, a->sptes);
 	tdps_record(TDPS_EV_AUDIT, 0, &w, a->sptes, ns, 0);
+	tdps_trace(audit, a, ns);
 }
 
 static void watch(struct tdps_ctx *ctx, void *arg)

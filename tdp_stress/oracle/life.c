@@ -37,6 +37,7 @@ int tdps_oracle_open(unsigned int events_per_cpu, const struct tdxm_view *own)
 {
 	int err;
 
+	zap_forget();
 	err = tdps_recorder_init(events_per_cpu);
 	if (!err)
 		err = tdps_ctx_init();

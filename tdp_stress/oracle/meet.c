@@ -9,7 +9,6 @@
  * window that opens looks for operations. Everything is read while its owner may
  * change it.
  */
-#include <linux/atomic.h>
 
 #include "oracle.h"
 

@@ -9,13 +9,8 @@
 #ifndef TDP_STRESS_ORACLE_H
 #define TDP_STRESS_ORACLE_H
 
-#include <linux/bits.h>
-#include <linux/compiler.h>
-#include <linux/limits.h>
-#include <linux/percpu.h>
-#include <linux/sched.h>
-#include <linux/seq_file.h>
-#include <linux/types.h>
+#include "env.h"
+#include "names.h"
 
 struct tdxm_view;
 
@@ -385,6 +380,7 @@ const char *tdps_call_name(enum tdps_call call);
  * @ext2: RDX, level and state of that entry; else 0
  * @runnable: the TD was finalised: TLB tracking is due before a removal
  * @pa: TDPS_CALL_PHYMEM_PAGE_WBINVD: physical address of the page
+ * @injected: it was made to fail, as a trace says; else tdps_injecting() knows
  */
 struct tdps_seamcall {
 	struct tdps_where where;
@@ -394,6 +390,7 @@ struct tdps_seamcall {
 	u64 ext2;
 	bool runnable;
 	u64 pa;
+	bool injected;
 };
 
 /* --- events: what the flight recorder keeps --- */
@@ -786,6 +783,7 @@ void zap_op_end(struct tdps_frame *f, enum tdps_op op, const struct tdps_op_end 
 void zap_audit_root(struct tdps_audit *a, const struct tdps_audit_root *r);
 void zap_mapped(const struct tdps_where *w);
 void zap_root_free(u64 id);
+void zap_forget(void);
 
 void transition_spte(const struct tdps_change *c);
 void transition_audit_spte(struct tdps_audit *a, const struct tdps_audit_spte *s);
@@ -793,7 +791,7 @@ void transition_audit_spte(struct tdps_audit *a, const struct tdps_audit_spte *s
 int rcu_init_table(void);
 void rcu_exit_table(void);
 void rcu_table_zap(u64 table);
-bool rcu_table_free(u64 table);
+bool rcu_table_free(u64 table, bool *gp_passed);
 
 void tlb_op_end(struct tdps_ctx *ctx, struct tdps_frame *f, enum tdps_op op,
 		const struct tdps_op_end *e);
@@ -826,10 +824,12 @@ void splat_plant(void);
  * no fault of KVM's. Any context.
  */
 void tdps_excuse(u64 vm);
+bool tdps_is_excused(u64 vm);
 bool tdps_excused(enum tdps_check id, const struct tdps_where *w);
 void tdps_excuse_gone(u64 vm);
 /* From now on @call returns @status on purpose; 0: not any more. May sleep. */
 void tdps_injecting(enum tdps_call call, u64 status);
+bool tdps_is_injected(const struct tdps_seamcall *c);
 bool tdps_was_injected(const struct tdps_seamcall *c, bool repeated);
 u64 tdps_excused_here(void);
 void tdps_say_injected(const char *what, u64 status);

@@ -3,8 +3,6 @@
  * P1: every operation ends, and no fault is retried for ever. See
  * Documentation/invariants.rst.
  */
-#include <linux/string.h>
-#include <linux/timekeeping.h>
 
 #include "oracle.h"
 

@@ -3,9 +3,6 @@
  * R1: a page table that was unlinked is freed only after a grace period. See
  * Documentation/invariants.rst. (Splats about RCU are named R1 by splat.c.)
  */
-#include <linux/hash.h>
-#include <linux/rcupdate.h>
-#include <linux/vmalloc.h>
 
 #include "oracle.h"
 
@@ -64,8 +61,8 @@ void rcu_table_zap(u64 table)
 	tdps_count(missed);
 }
 
-/* True if @table had been unlinked. */
-bool rcu_table_free(u64 table)
+/* True if @table had been unlinked; then @gp_passed is said. */
+bool rcu_table_free(u64 table, bool *gp_passed)
 {
 	const struct tdps_where w = { .gfn = TDPS_NO_GFN };
 	struct TDPS_GP_STATE gp;
@@ -84,7 +81,8 @@ bool rcu_table_free(u64 table)
 		tdps_checking(TDPS_R1);
 		if (tdps_planted(TDPS_R1))
 			get_state_synchronize_rcu_full(&gp);
-		if (!poll_state_synchronize_rcu_full(&gp))
+		*gp_passed = poll_state_synchronize_rcu_full(&gp);
+		if (!*gp_passed)
 			tdps_violation(TDPS_R1, &w,
 				       "page table freed before a grace period has passed");
 		return true;

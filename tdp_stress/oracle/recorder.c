@@ -3,11 +3,6 @@
  * The flight recorder: one ring of events per CPU, overwritten for ever, and
  * the way an event is written down for people. Judges nothing.
  */
-#include <linux/cpumask.h>
-#include <linux/preempt.h>
-#include <linux/sort.h>
-#include <linux/timekeeping.h>
-#include <linux/vmalloc.h>
 
 #include "oracle.h"
 
@@ -216,29 +211,7 @@ static const char * const ext_names[] = {
 };
 
 static const char * const op_names[TDPS_NR_OPS] = {
-	[TDPS_OP_NONE] = "nothing",
-	[TDPS_OP_MAP] = "map",
-	[TDPS_OP_UNMAP] = "unmap",
-	[TDPS_OP_ZAP_LEAFS] = "zap_leafs",
-	[TDPS_OP_ZAP_ALL] = "zap_all",
-	[TDPS_OP_ZAP_INVALID] = "zap_invalidated_roots",
-	[TDPS_OP_INVALIDATE] = "invalidate_roots",
-	[TDPS_OP_ZAP_NX] = "zap_nx_huge_page",
-	[TDPS_OP_SPLIT] = "split",
-	[TDPS_OP_RECOVER] = "recover",
-	[TDPS_OP_AGE] = "age",
-	[TDPS_OP_TEST_AGE] = "test_age",
-	[TDPS_OP_WRPROT_SLOT] = "wrprot_slot",
-	[TDPS_OP_WRPROT_GFN] = "wrprot_gfn",
-	[TDPS_OP_CLEAR_SLOT] = "clear_dirty_slot",
-	[TDPS_OP_CLEAR_MASKED] = "clear_dirty_masked",
-	[TDPS_OP_WALK] = "walk",
-	[TDPS_OP_LAST_SPTEP] = "last_sptep",
-	[TDPS_OP_ALLOC_ROOT] = "alloc_root",
-	[TDPS_OP_NOTIFIER] = "mmu_notifier",
-	[TDPS_OP_MEMSLOT] = "flush_memslot",
-	[TDPS_OP_UNINIT] = "uninit",
-	[TDPS_OP_DESTROY] = "destroy_vm",
+	TDPS_OP_NAMES(TDPS_NAME_AT, TDPS_NAME_AT)
 };
 
 const char *tdps_op_name(u8 op)
@@ -247,34 +220,7 @@ const char *tdps_op_name(u8 op)
 }
 
 static const char * const call_names[TDPS_NR_CALLS] = {
-	[TDPS_CALL_MEM_SEPT_ADD] = "TDH.MEM.SEPT.ADD",
-	[TDPS_CALL_MEM_PAGE_ADD] = "TDH.MEM.PAGE.ADD",
-	[TDPS_CALL_MEM_PAGE_AUG] = "TDH.MEM.PAGE.AUG",
-	[TDPS_CALL_MEM_RANGE_BLOCK] = "TDH.MEM.RANGE.BLOCK",
-	[TDPS_CALL_MEM_TRACK] = "TDH.MEM.TRACK",
-	[TDPS_CALL_MEM_PAGE_REMOVE] = "TDH.MEM.PAGE.REMOVE",
-	[TDPS_CALL_MEM_RANGE_UNBLOCK] = "TDH.MEM.RANGE.UNBLOCK",
-	[TDPS_CALL_MEM_PAGE_DEMOTE] = "TDH.MEM.PAGE.DEMOTE",
-	[TDPS_CALL_MEM_PAGE_PROMOTE] = "TDH.MEM.PAGE.PROMOTE",
-	[TDPS_CALL_MEM_SEPT_REMOVE] = "TDH.MEM.SEPT.REMOVE",
-	[TDPS_CALL_PHYMEM_PAGE_RECLAIM] = "TDH.PHYMEM.PAGE.RECLAIM",
-	[TDPS_CALL_PHYMEM_PAGE_WBINVD] = "TDH.PHYMEM.PAGE.WBINVD",
-	[TDPS_CALL_PHYMEM_CACHE_WB] = "TDH.PHYMEM.CACHE.WB",
-	[TDPS_CALL_MNG_CREATE] = "TDH.MNG.CREATE",
-	[TDPS_CALL_MNG_KEY_CONFIG] = "TDH.MNG.KEY.CONFIG",
-	[TDPS_CALL_MNG_ADDCX] = "TDH.MNG.ADDCX",
-	[TDPS_CALL_MNG_INIT] = "TDH.MNG.INIT",
-	[TDPS_CALL_MNG_RD] = "TDH.MNG.RD",
-	[TDPS_CALL_MNG_VPFLUSHDONE] = "TDH.MNG.VPFLUSHDONE",
-	[TDPS_CALL_MNG_KEY_FREEID] = "TDH.MNG.KEY.FREEID",
-	[TDPS_CALL_MR_EXTEND] = "TDH.MR.EXTEND",
-	[TDPS_CALL_MR_FINALIZE] = "TDH.MR.FINALIZE",
-	[TDPS_CALL_VP_CREATE] = "TDH.VP.CREATE",
-	[TDPS_CALL_VP_ADDCX] = "TDH.VP.ADDCX",
-	[TDPS_CALL_VP_INIT] = "TDH.VP.INIT",
-	[TDPS_CALL_VP_RD] = "TDH.VP.RD",
-	[TDPS_CALL_VP_WR] = "TDH.VP.WR",
-	[TDPS_CALL_VP_FLUSH] = "TDH.VP.FLUSH",
+	TDPS_CALL_NAMES(TDPS_NAME_AT, TDPS_NAME_AT)
 };
 
 const char *tdps_call_name(enum tdps_call call)

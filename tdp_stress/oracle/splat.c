@@ -4,9 +4,6 @@
  * flight. Reads the console's text; splats about RCU are R1's, about sleeping
  * X4's. See Documentation/invariants.rst.
  */
-#include <linux/printk.h>
-#include <linux/string.h>
-#include <trace/events/printk.h>
 
 #include "oracle.h"
 

@@ -4,6 +4,7 @@
  * one replaces the other without loss. See Documentation/invariants.rst.
  */
 #include "oracle.h"
+#include "tracepoints.h"
 
 static const char *root_name(const struct tdps_split *s)
 {
@@ -69,6 +70,7 @@ void tdps_split_failed(const struct tdps_where *w, int err, bool linked)
 {
 	if (!READ_ONCE(tdps_live))
 		return;
+	tdps_trace(split_failed, w, err, linked);
 	if (!err && tdps_checking(TDPS_F4))
 		tdps_violation(TDPS_F4, w,
 			       "the split succeeded although its external operation failed");
@@ -79,7 +81,10 @@ void tdps_split_failed(const struct tdps_where *w, int err, bool linked)
 /* S1: memory for a split is had where one may sleep. */
 void tdps_split_alloc(const struct tdps_where *w, bool rcu)
 {
-	if (!READ_ONCE(tdps_live) || !tdps_checking(TDPS_S1))
+	if (!READ_ONCE(tdps_live))
+		return;
+	tdps_trace(split_alloc, w, rcu);
+	if (!tdps_checking(TDPS_S1))
 		return;
 	if (w->lock == TDPS_LOCK_READ || w->lock == TDPS_LOCK_WRITE)
 		tdps_violation(TDPS_S1, w, "page table for a split allocated with mmu_lock held");

@@ -4,7 +4,6 @@
  * what the guest really does with its TLB only the emulated TDX module sees,
  * which reports it through the view. See Documentation/invariants.rst.
  */
-#include <linux/module.h>
 
 #include "../stub/view.h"
 #include "oracle.h"

@@ -5,13 +5,8 @@
  */
 #define pr_fmt(fmt) "tdp_stress: " fmt
 
-#include <linux/irq_work.h>
-#include <linux/printk.h>
-#include <linux/string.h>
-#include <linux/timekeeping.h>
-#include <linux/vmalloc.h>
-
 #include "oracle.h"
+#include "tracepoints.h"
 
 #define SHOWN_IN_FULL	5	/* violations of a kind that are printed */
 #define EVENTS_SHOWN	12	/* events of the thread that go with each */
@@ -19,26 +14,7 @@
 #define LINES		128	/* violations kept for debugfs */
 
 static const char * const names[] = {
-	[TDPS_F1] = "F1",
-	[TDPS_F2] = "F2",
-	[TDPS_F3] = "F3",
-	[TDPS_F4] = "F4",
-	[TDPS_X1] = "X1",
-	[TDPS_X2] = "X2",
-	[TDPS_X3] = "X3",
-	[TDPS_X4] = "X4",
-	[TDPS_S1] = "S1",
-	[TDPS_S2] = "S2",
-	[TDPS_Z1] = "Z1",
-	[TDPS_Z2] = "Z2",
-	[TDPS_T1] = "T1",
-	[TDPS_R1] = "R1",
-	[TDPS_L1] = "L1",
-	[TDPS_A1] = "A1",
-	[TDPS_D1] = "D1",
-	[TDPS_H1] = "H1",
-	[TDPS_P1] = "P1",
-	[TDPS_SPLAT] = "SPLAT",
+	TDPS_CHECK_NAMES(TDPS_NAME_AT, TDPS_NAME_AT)
 };
 
 /* Checks that a load need not bring about; without it they are listed as not made. */
@@ -154,10 +130,28 @@ static void print_events(pid_t pid, const struct tdps_where *others_at, int max)
 	}
 }
 
-static void report(enum tdps_check id, const struct tdps_where *w, const struct tdps_who *who,
-		   struct va_format *vaf)
+static __printf(6, 0)
+void put_into_words(char *line, size_t size, enum tdps_check id, const struct tdps_where *w,
+		    const struct tdps_who *who, const char *fmt, va_list args)
 {
-	char line[sizeof(lines->line)], in[32] = "", at[48] = "";
+	size_t n = scnprintf(line, size, "%s: ", names[id]);
+
+	n += vscnprintf(line + n, size - n, fmt, args);
+	if (who->op != TDPS_OP_NONE)
+		n += scnprintf(line + n, size - n, ", in %s", tdps_op_name(who->op));
+	if (w->gfn != TDPS_NO_GFN)
+		n += scnprintf(line + n, size - n, ", gfn 0x%llx", w->gfn);
+	if (w->gfn != TDPS_NO_GFN && w->level)
+		n += scnprintf(line + n, size - n, " level %d", w->level);
+	scnprintf(line + n, size - n, ", by %s/%d (mmu_lock %s)", who->comm, who->pid,
+		  lock_names[w->lock]);
+}
+
+static __printf(4, 0)
+void report(enum tdps_check id, const struct tdps_where *w, const struct tdps_who *who,
+	    const char *fmt, va_list args)
+{
+	char line[sizeof(lines->line)];
 	int slot;
 	u64 n;
 
@@ -167,6 +161,8 @@ static void report(enum tdps_check id, const struct tdps_where *w, const struct 
 	}
 	n = atomic64_inc_return(&violations[id]);
 	tdps_record(TDPS_EV_VIOLATION, id, w, 0, 0, 0);
+	put_into_words(line, sizeof(line), id, w, who, fmt, args);
+	tdps_trace(violation, id, w, who->pid, line);
 	if (!tdps_violation_to && n > SHOWN_IN_FULL && !READ_ONCE(tdps_verbose)) {
 		/* 10, 100, 1000, ...: still going on */
 		u64 p = 10;
@@ -177,14 +173,6 @@ static void report(enum tdps_check id, const struct tdps_where *w, const struct 
 			pr_err("%s: seen %llu times by now\n", names[id], n);
 		return;
 	}
-	if (who->op != TDPS_OP_NONE)
-		scnprintf(in, sizeof(in), ", in %s", tdps_op_name(who->op));
-	if (w->gfn != TDPS_NO_GFN && w->level)
-		scnprintf(at, sizeof(at), ", gfn 0x%llx level %d", w->gfn, w->level);
-	else if (w->gfn != TDPS_NO_GFN)
-		scnprintf(at, sizeof(at), ", gfn 0x%llx", w->gfn);
-	scnprintf(line, sizeof(line), "%s: %pV%s%s, by %s/%d (mmu_lock %s)", names[id], vaf, in,
-		  at, who->comm, who->pid, lock_names[w->lock]);
 	if (tdps_violation_to) {
 		tdps_violation_to(id, line);
 		return;
@@ -217,14 +205,12 @@ static void report(enum tdps_check id, const struct tdps_where *w, const struct 
  */
 void tdps_violation(enum tdps_check id, const struct tdps_where *w, const char *fmt, ...)
 {
-	struct va_format vaf = { .fmt = fmt };
 	struct tdps_who who;
 	va_list args;
 
 	tdps_who_is_current(&who);
 	va_start(args, fmt);
-	vaf.va = &args;
-	report(id, w, &who, &vaf);
+	report(id, w, &who, fmt, args);
 	va_end(args);
 }
 
@@ -240,12 +226,10 @@ void tdps_violation(enum tdps_check id, const struct tdps_where *w, const char *
 void tdps_violation_by(enum tdps_check id, const struct tdps_where *w,
 		       const struct tdps_who *who, const char *fmt, ...)
 {
-	struct va_format vaf = { .fmt = fmt };
 	va_list args;
 
 	va_start(args, fmt);
-	vaf.va = &args;
-	report(id, w, who, &vaf);
+	report(id, w, who, fmt, args);
 	va_end(args);
 }
 

@@ -3,8 +3,6 @@
  * Z1, Z2: a zap leaves nothing behind and touches nothing else; roots are
  * counted right and go away. See Documentation/invariants.rst.
  */
-#include <linux/hash.h>
-#include <linux/timekeeping.h>
 
 #include "oracle.h"
 
@@ -161,6 +159,13 @@ static struct {
 	u64 id, ns;
 	bool reported;
 } aged[AGED];
+
+/* What was known of huge leaves and roots is worth nothing any more. */
+void zap_forget(void)
+{
+	memset(mapped, 0, sizeof(mapped));
+	memset(aged, 0, sizeof(aged));
+}
 
 static void check_age(struct tdps_audit *a, const struct tdps_audit_root *r)
 {

@@ -42,3 +42,4 @@ stress-kvm-flags := -I$(stress-kvm-src)/arch/x86/kvm -DTDPS_MIRROR_ROOTS=$(stres
 $(foreach o,$(stress-kvm-objs),$(eval CFLAGS_$(o) := $$(stress-kvm-flags)))
 
 CFLAGS_oracle/rcu.o := $(oracle-rcu-flags)
+CFLAGS_oracle/tracepoints.o := $(oracle-tracepoints-flags)

@@ -137,6 +137,7 @@ void stub_finding(struct tdxm *m, const struct tdxm_finding *f)
 		irq_work_queue(&stub_print_work);
 	}
 
+	stub_trace_finding(f);
 	stub_view_finding(f);
 }
 

@@ -109,6 +109,12 @@ extern struct stub_trap_stats stub_trap_stats;
 int stub_trap_init(void);
 void stub_trap_exit(void);
 
+/* --- trace.c --- */
+
+void stub_seamcall(struct tdxm_regs *regs);
+void stub_trace_invept(void);
+void stub_trace_finding(const struct tdxm_finding *f);
+
 /* --- guest.c --- */
 
 u64 stub_guest(struct tdxm *m, struct tdxm_vcpu *vcpu, struct tdxm_regs *regs);

@@ -5,8 +5,11 @@
 obj-$(if $(CONFIG_INTEL_TDX_HOST),m) += tdx_stub.o
 
 tdx_stub-y := stub/main.o stub/params.o stub/platform.o stub/novmx.o stub/trap.o \
-	      stub/guest.o stub/finding.o stub/view.o stub/inject.o stub/debugfs.o \
+	      stub/guest.o stub/finding.o stub/view.o stub/inject.o stub/debugfs.o stub/trace.o \
 	      $(addprefix core/,$(core-objs))
+
+# <trace/define_trace.h> looks for the file that it was included by.
+CFLAGS_stub/trace.o := -I$(src)/stub
 
 stub-kvm-src := $(or $(KVM_SRC),$(srctree))
 CFLAGS_stub/novmx.o := -I$(stub-kvm-src)/arch/x86/kvm

@@ -115,6 +115,7 @@ static unsigned int stub_vmx_inv(struct pt_regs *regs)
 	case 0x80:
 		atomic64_inc(&stub_trap_stats.invept);
 		tdxm_invept(stub_tdxm, smp_processor_id());
+		stub_trace_invept();
 		break;
 	case 0x81:
 		/* TDs have no VPID of KVM's; nothing cached is tagged with one. */
@@ -143,7 +144,7 @@ static int stub_die(struct notifier_block *nb, unsigned long event, void *data)
 	if (insn == INSN_SEAMCALL) {
 		atomic64_inc(&stub_trap_stats.seamcall);
 		stub_regs_in(regs, &tregs);
-		tdxm_seamcall(stub_tdxm, &tregs);
+		stub_seamcall(&tregs);
 		stub_regs_out(&tregs, regs);
 		stub_retire(regs, INSN_SEAMCALL_LEN);
 		return NOTIFY_STOP;
