@@ -169,6 +169,9 @@ def minimise():
         work.trials.build()
         work.measure()
         work.all()
+    except KeyboardInterrupt:
+        say("\n  go on: make minimise RUN=%s RESUME=1" % recipe.source)
+        raise
     finally:
         work.trials.drop_kit()
     return EXIT_PASS

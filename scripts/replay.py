@@ -58,6 +58,9 @@ def _say_what_changed(recipe, values):
     if kvm and not values.program and \
             kvm != source.fingerprint(front.get_tree(values)):
         say("  the kernel's KVM is not what it was then: what is seen is what it is now")
+    for name in ("qemu-cmd", "uml-cmd"):
+        if recipe.source.is_dir() and (recipe.source / name).exists():
+            say("  the guest as it was: %s" % (recipe.source / name))
 
 
 def replay():
