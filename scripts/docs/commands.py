@@ -109,6 +109,8 @@ class Page:
         blocks = list(_markdown_blocks(text) if markdown else _rst_blocks(text))
         for block in blocks:
             self._take(_joined([(n, t) for n, t in block if t]))
+        #: each block as one line
+        self.blocks = [" ".join(t for _, t in block) for block in blocks]
         literal = {n for block in blocks for n, _ in block}
         self.literals = [(n, t) for n, t in _inline(text, "`" if markdown else "``")
                          if n not in literal]

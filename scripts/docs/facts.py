@@ -141,6 +141,18 @@ def invariants():
 
 
 @functools.cache
+def messages():
+    """What the oracles can say, as regular expressions."""
+    found = []
+    for path in sorted((cache.REPO / "tdp_stress/oracle").glob("*.c")):
+        for text in re.findall(_STRINGS, path.read_text(encoding="utf-8")):
+            parts = re.split(r"%[-+ #0-9.*]*(?:l|ll|z|h)?[a-zA-Z]+", _joined(text))
+            if sum(map(len, parts)) > 8:
+                found.append(".*".join(map(re.escape, parts)))
+    return found
+
+
+@functools.cache
 def targets():
     """Of the front door."""
     return [Target(*t) for t in re.findall(r"^([a-z]+):.*?## (.*)$", read("Makefile"), re.M)]

@@ -75,6 +75,10 @@ def _is_caught():
         said = documented.wrong_literal(text)
         result(any(words in s for s in said), "refused: ``%s``" % text,
                "wanted: %s; said: %s" % (words, said))
+    for good, text in ((True, "F1: FROZEN_SPTE at rest in a mirror root, gfn 0x18 level 1"),
+                       (False, "F1: FROZEN_SPTE at peace in a mirror root, gfn 0x18 level 1")):
+        _, unsaid = documented.examples("tdp_stress: %s, by w0:map/1 (mmu_lock read)" % text)
+        result(good != bool(unsaid), "%s: %s" % ("a message" if good else "refused", text), unsaid)
     with tempfile.TemporaryDirectory(dir=REPO / "build") as folder:
         page = Path(folder) / "page.rst"
         page.write_text("Do::\n\n  make help   # a comment\n  mkae run\n\n"
@@ -107,8 +111,12 @@ def _pages(pages):
         for number, text in page.literals:
             said += ["%s:%d: ``%s``: %s" % (page.name, number, text, w)
                      for w in documented.wrong_literal(text)]
-        result(not said, "%s: %d commands, %d literals name what there is" % (
-            page.name, len(page.commands), len(page.literals)), *said)
+        lines, unsaid = documented.examples(" ".join(page.blocks))
+        said += ["%s: %s" % (page.name, u) for u in unsaid]
+        result(not said, "%s: %d commands, %d literals, %d messages are as in the source" % (
+            page.name, len(page.commands), len(page.literals), lines), *said)
+    lost = documented.missing()
+    result(not lost, "all invariants and operations of the source are told of", *lost)
 
 
 def _table(pages):

@@ -267,6 +267,34 @@ def debugfs(text):
             if p.rstrip("/") not in known and p.split("/")[4] in facts.MODULES]
 
 
+def examples(text):
+    """(how many lines of the oracles' @text has, those that no oracle can say)."""
+    found = re.findall(r"\b(%s): (\S.*?), by \S+ \(mmu_lock [^)]*\)" % "|".join(facts.invariants()),
+                       text)
+    return len(found), ["no oracle says: %s: %s" % pair for pair in found
+                        if not any(re.match(m, pair[1]) for m in facts.messages())]
+
+
+def missing():
+    """What the source has and a page that is about it has not."""
+    pages = {name: facts.read("Documentation/%s.rst" % name) for name in ("invariants", "torture")}
+    lost = ["invariants.rst has no section about %s" % i for i in facts.invariants()
+            if not re.search(r"^%s: \w.*\n=+$" % i, pages["invariants"], re.M)]
+    lost += ["invariants.rst has no line of %s as it is printed" % i for i in facts.invariants()
+             if "tdp_stress: %s: " % i not in pages["invariants"]]
+    table = re.findall(r"^   \* - ([\w, ]+)$", pages["torture"], re.M)
+    named = set()
+    for cell in table:
+        first = None
+        for name in cell.split(", "):
+            # split_read, _write
+            first = name if not name.startswith("_") else first
+            named.add(name if name == first else first.rpartition("_")[0] + name)
+    return lost + ["torture.rst has no row about %s" % o
+                   for o in dict.fromkeys(o.name for o in facts.torture_ops())
+                   if o not in named and o not in pages["torture"].split("``")]
+
+
 def _exists(path):
     pattern = path.rstrip("/").rstrip(".")
     alternatives = [pattern]
