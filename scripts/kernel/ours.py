@@ -114,7 +114,20 @@ def programs(kernel, jobs):
     return _DRIVER.build(
         kernel, "the driver", {n: n for n in ("tdp-stress", "adopt")},
         lambda out: ["make", "-C", cache.REPO / "selftests", "KHDR=%s" % kernel.headers,
-                     "O=%s" % out, "-j%d" % jobs])
+                     "O=%s" % out, "-j%d" % jobs, *(out / n for n in ("tdp-stress", "adopt"))])
+
+
+def judge(jobs):
+    """Path of tdp-judge, for this machine."""
+    out = cache.folder("judge") / hashlib.sha256(str(cache.REPO).encode()).hexdigest()[:8]
+    out.mkdir(exist_ok=True)
+    log = out / "judge.log"
+    with cache.lock(out):
+        log.write_text("")
+        if command.logged(["make", "-C", cache.REPO / "selftests", "O=%s" % out, "-j%d" % jobs,
+                           "judge"], log):
+            raise failure(out, log, "tdp-judge does not build")
+    return out / "tdp-judge"
 
 
 def kselftests(kernel, jobs, names):

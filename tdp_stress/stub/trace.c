@@ -4,6 +4,7 @@
  * knows no tracepoint: what it does not tell by itself is asked of it here, if
  * somebody traces.
  */
+#include <linux/compiler.h>
 #include <linux/smp.h>
 #include <linux/timekeeping.h>
 
@@ -12,7 +13,7 @@
 #define CREATE_TRACE_POINTS
 #include "tracepoints.h"
 
-static void trace_call(struct tdxm_regs *regs)
+static noinline void trace_call(struct tdxm_regs *regs)
 {
 	const struct tdxm_regs in = *regs;
 	u64 begin = ktime_get_mono_fast_ns();
