@@ -88,6 +88,7 @@ static const char * const point_names[BED_NR_POINTS] = {
 	[BED_BEFORE_UNFREEZE] = "before_unfreeze",
 	[BED_AFTER_WRITE] = "after_write",
 	[BED_WAIT_OWNER] = "wait_owner",
+	[BED_BEFORE_PAGES_LOCK] = "before_pages_lock",
 	[BED_BEFORE_CALL_RCU] = "before_call_rcu",
 	[BED_YIELD] = "yield",
 	[BED_YIELDED] = "yielded",

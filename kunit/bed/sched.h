@@ -28,6 +28,7 @@ enum bed_point {
 	BED_BEFORE_UNFREEZE,	/* about to write the SPTE that was frozen */
 	BED_AFTER_WRITE,	/* an SPTE has got its new value and the books are kept */
 	BED_WAIT_OWNER,		/* spins until the owner of a frozen SPTE is done */
+	BED_BEFORE_PAGES_LOCK,	/* about to take tdp_mmu_pages_lock, of roots and NX pages */
 	BED_BEFORE_CALL_RCU,	/* a table is about to be handed to RCU */
 	BED_YIELD,		/* mmu_lock is about to be dropped in a walk */
 	BED_YIELDED,		/* ... and has been taken again */

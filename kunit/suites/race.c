@@ -860,6 +860,38 @@ static void old_root_and_new_root(struct kunit *test)
 	expect_sound(b);
 }
 
+/* The vCPU's number is @arg. */
+static long do_load(struct bed *b, void *arg)
+{
+	return home_load(b, (long)arg);
+}
+
+/* Both find no valid root, but only the first makes one. */
+static void two_vcpus_make_roots(struct kunit *test)
+{
+	static const struct bed_step steps[] = {
+		BED_RUN('A', BED_BEFORE_PAGES_LOCK),
+		BED_RUN('B', BED_DONE),
+		BED_RUN('A', BED_DONE),
+		BED_END
+	};
+	struct bed *b = bed_of(test);
+	struct bed_actor actors[] = { { do_load, (void *)0L }, { do_load, (void *)1L } };
+	const struct kvm_mmu *mmu[] = { b->vcpu[0]->arch.mmu, b->vcpu[1]->arch.mmu };
+
+	bed_invalidate(b, KVM_DIRECT_ROOTS | KVM_MIRROR_ROOTS);
+	home_unload(b, 0);
+	home_unload(b, 1);
+	bed_follow(b, steps, actors, ARRAY_SIZE(actors));
+	KUNIT_EXPECT_EQ(test, actors[0].ret, 0);
+	KUNIT_EXPECT_EQ(test, actors[1].ret, 0);
+	KUNIT_EXPECT_EQ(test, mmu[0]->root.hpa, mmu[1]->root.hpa);
+	KUNIT_EXPECT_EQ(test, mmu[0]->mirror_root_hpa, mmu[1]->mirror_root_hpa);
+	bed_reload(b);
+	bed_zap_invalidated(b, true);
+	expect_sound(b);
+}
+
 /* The page is looked up, then it is taken away, then the fault wants to map it. */
 static long do_fault_overtaken(struct bed *b, void *arg)
 {
@@ -1231,6 +1263,7 @@ static struct kunit_case race_cases[] = {
 	KUNIT_CASE(map_meets_invalid_root),
 	KUNIT_CASE(notifier_and_invalid_root),
 	KUNIT_CASE(old_root_and_new_root),
+	KUNIT_CASE(two_vcpus_make_roots),
 	KUNIT_CASE(map_during_invalidation),
 	KUNIT_CASE(map_after_invalidation),
 	KUNIT_CASE(notifier_waits_for_map),

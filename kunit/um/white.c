@@ -120,6 +120,13 @@ static void white_call_rcu(struct rcu_head *head, rcu_callback_t fn)
 	call_rcu(head, fn);
 }
 
+/* In tdp_mmu.c every spinlock is tdp_mmu_pages_lock. */
+static void white_spin_lock(spinlock_t *lock)
+{
+	bed_point(BED_BEFORE_PAGES_LOCK, 0, 0);
+	spin_lock(lock);
+}
+
 static bool white_needbreak(rwlock_t *lock)
 {
 	return bed_wants_yield() || rwlock_needbreak(lock);
@@ -193,6 +200,7 @@ static unsigned long white_get_free_page(gfp_t gfp)
 #undef cond_resched_rwlock_read
 #undef cond_resched_rwlock_write
 #undef call_rcu
+#undef spin_lock
 #define try_cmpxchg64(sptep, old, new)		white_try_cmpxchg64(sptep, old, new)
 #define kvm_tdp_mmu_write_spte_atomic(s, new)	white_write_spte_atomic(s, new)
 #define __kvm_tdp_mmu_write_spte(s, new)	white_write_spte(s, new)
@@ -208,6 +216,28 @@ do {										\
 	white_changed(__gfn, __level);						\
 } while (0)
 #define call_rcu(head, fn)			white_call_rcu(head, fn)
+#define spin_lock(lock)				white_spin_lock(lock)
+/* What these lists are changed under. */
+#define list_add_rcu(new, head)							\
+do {										\
+	lockdep_assert_held(&kvm->arch.tdp_mmu_pages_lock);			\
+	list_add_rcu(new, head);						\
+} while (0)
+#define list_del_rcu(entry)							\
+do {										\
+	lockdep_assert_held(&kvm->arch.tdp_mmu_pages_lock);			\
+	list_del_rcu(entry);							\
+} while (0)
+#define track_possible_nx_huge_page(kvm, ...)					\
+do {										\
+	lockdep_assert_held(&(kvm)->arch.tdp_mmu_pages_lock);			\
+	track_possible_nx_huge_page(kvm, __VA_ARGS__);				\
+} while (0)
+#define untrack_possible_nx_huge_page(kvm, ...)					\
+do {										\
+	lockdep_assert_held(&(kvm)->arch.tdp_mmu_pages_lock);			\
+	untrack_possible_nx_huge_page(kvm, __VA_ARGS__);			\
+} while (0)
 #define rwlock_needbreak(lock)			white_needbreak(lock)
 /* (both are in the one function that yields, which has the iterator) */
 #define cond_resched_rwlock_read(lock)		white_yield_read(lock, iter->gfn, iter->level)

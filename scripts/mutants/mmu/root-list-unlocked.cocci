@@ -6,6 +6,7 @@
 // File: arch/x86/kvm/mmu/tdp_mmu.c
 // Expect: SPLAT
 // Other: R1 Z2
+// Case: tdp_mmu_race.two_vcpus_make_roots
 // Reach: two roots put, or one put and one made, at the same time under mmu_lock for read
 // Two writers of one list: corruption, once in a long while.
 
