@@ -25,6 +25,7 @@ _BINARY = {"dwarves": "pahole"}
 _MUTANTS = {"coccinelle": "spatch"}
 _COVERAGE = {"lcov": "genhtml"}
 _DOCS = {"python3-sphinx": "sphinx-build", "graphviz": "dot"}
+_PACKAGE = {"mmdebstrap": "mmdebstrap", "lintian": "lintian"}
 _BOCHS = {
     "bochs": "bochs", "bochsbios": "/usr/share/bochs/BIOS-bochs-latest",
     "vgabios": "/usr/share/vgabios/vgabios.bin",
@@ -41,7 +42,7 @@ def _missing(wanted):
 
 
 def need(boot=True, qemu=None, bochs=False, mutants=False, binary=False, coverage=False,
-         docs=False, build=True, install=True):
+         docs=False, package=False, build=True, install=True):
     """Have everything installed that building and booting take.
 
     @qemu: the user's own, if there is one. Not @build: nothing is compiled. Not
@@ -60,6 +61,8 @@ def need(boot=True, qemu=None, bochs=False, mutants=False, binary=False, coverag
         wanted.update(_COVERAGE)
     if docs:
         wanted.update(_DOCS)
+    if package:
+        wanted.update(_PACKAGE)
     have(wanted, install)
 
 
