@@ -29,6 +29,8 @@ _DEBIAN_SECONDS = 10
 _UML_SECONDS = 10
 #: every command of the documentation, some of which build kernels
 _DOCS_SECONDS = 6 * 3600
+#: two systems are made, and a build in one of them
+_PACKAGE_SECONDS = 3600
 #: one that is named before KVM comes to harm by it
 _UML_BUG = "zap-without-rcu"
 #: newest first: without FULL=1 it is the only one
@@ -40,7 +42,7 @@ _QUICK_PROGRAMS = ("td_lifecycle", "mirror_map_zap", "busy_injection", "frozen_w
 _QUICK_SUITES = "tdp_mmu_[frl]*"
 _SYSTEM = cache.REPO / "selftests/system"
 #: test programs there that need nothing but Python
-_PROGRAMS = ("verdict", "qemu", "rebuild", "kunit", "mutants", "syzlang", "docs")
+_PROGRAMS = ("verdict", "qemu", "rebuild", "kunit", "mutants", "syzlang", "docs", "package")
 #: most memory that two guests take, one of them with 1G pages
 _LANE_MIB = 14 << 10
 
@@ -234,6 +236,9 @@ def _host_lane(values, kernel, results):
         _program(results, name, [sys.executable, "-B", _SYSTEM / (name + ".py")])
     _program(results, "host", [sys.executable, "-B", _SYSTEM / "host.py", kernel.tree.path])
     if values.full:
+        _program(results, "packages in chroots", [sys.executable, "-B", _SYSTEM / "package.py",
+                                                  "--chroot", cache.folder("package")],
+                 timeout=_PACKAGE_SECONDS)
         _program(results, "documented commands", [sys.executable, "-B", _SYSTEM / "docs.py", "--run",
                                                   cache.folder("docs")], timeout=_DOCS_SECONDS)
         _program(results, "run_tests", [sys.executable, "-B", _SYSTEM / "run_tests.py",
