@@ -53,6 +53,7 @@ _MESSAGES = (
                 r"suspicious RCU usage|bad unlock balance"), "LOCKDEP"),
     (re.compile(r"\b(BUG|Oops|WARNING|UBSAN|Kernel panic)\b"), None),
 )
+_COMM = re.compile(r"\bComm: (\S+)")
 #: lines behind such a message in which the place is said
 _NEAR = 12
 _TEXT = re.compile(r"(\S+)(?: in (\S+))?(?: by (\S+?)(?: with (\S+))?)?")
@@ -135,17 +136,20 @@ def _events(log, line):
 
 
 def _in_flight(events):
-    """What has begun and not ended, of a thread's events."""
-    stack = []
+    """What has begun and not ended, of a thread's events; or what has ended last: some
+    oracles judge an operation then.
+    """
+    stack, last = [], ""
     for pid, text in events:
         m = _DOES.match(text)
         if pid or not m or m.group(1) not in FUNCTIONS:
             continue
+        last = m.group(1)
         if m.group(2) == "begins":
-            stack.append(m.group(1))
-        elif m.group(1) in stack:
-            del stack[stack.index(m.group(1)):]
-    return stack[-1] if stack else ""
+            stack.append(last)
+        elif last in stack:
+            del stack[stack.index(last):]
+    return stack[-1] if stack else last
 
 
 def _partner(events):
@@ -177,10 +181,11 @@ def _of_messages(messages):
         for pattern, name in _MESSAGES:
             m = pattern.search(line)
             if m:
-                places = filter(None, map(_AT.search, messages[number:number + _NEAR]))
-                place = next(places, None)
+                near = " ".join(messages[number:number + _NEAR])
+                place, who = _AT.search(near), _COMM.search(near)
                 return Signature((name or m.group(1)).replace(" ", "-").upper(),
-                                 _plain(place.group(1)) if place else "")
+                                 _plain(place.group(1)) if place else "",
+                                 [_who(who.group(1))] if who else ())
     return None
 
 
