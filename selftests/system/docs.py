@@ -51,6 +51,7 @@ _WRONG = (
     ("tdp-stress --duration 60 --ops punsh=1", "is no operation"),
     ("cat /sys/kernel/debug/tdp_stress/verdicts", "no such file"),
     ("dkms add tdp_stress/0.0", "the version is"),
+    ("apt-get install ../tdp-stress-dkms_0.0_all.deb", "the version is"),
     ("sh selftests/system/nonsense.sh", "no such file"),
     ("git rebase -x 'make -C ~/tdp_stress kunitt KSRC=$PWD' v7.3", "no such target"),
     ("git bisect run sh -c 'KSRK=$PWD sh ~/tdp_stress/scripts/python.sh kunit'", "no such variable"),

@@ -255,8 +255,9 @@ def version():
 
 def _versions(text):
     """tdp_stress/0.3 and tdp_stress-0.3 have to be the one that dkms.conf has."""
-    return ["%s: the version is %s" % (m.group(), version())
-            for m in re.finditer(r"\btdp_stress[/-](\d[\d.]*\d)", text) if m.group(1) != version()]
+    found = re.finditer(r"\btdp(?:_stress|-stress\w*(?:-dkms|-doc)?)[/_-](\d[\d.]*\d)", text)
+    return ["%s: the version is %s" % (m.group(), version()) for m in found
+            if m.group(1) != version()]
 
 
 def debugfs(text):
