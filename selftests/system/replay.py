@@ -14,15 +14,18 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 REPO = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPO / "scripts"))
 
 from common import repeat, settings, signature              # noqa: E402
+from kunit import report                                    # noqa: E402
 from reproduce import recipe as recipes                     # noqa: E402
 from reproduce import search as searches                    # noqa: E402
 from reproduce import steps, trial                          # noqa: E402
 from said import plan, result                               # noqa: E402
+import kselftest                                            # noqa: E402
 
 _OPS = {"map": 12, "unmap": 8, "zap_leafs": 8, "age": 6, "punch": 8, "recover": 3,
         "wrprot_gfn": 6, "split_read": 6}
@@ -302,6 +305,22 @@ def commands():
         os.environ.pop(name)
 
 
+def of_other_doors():
+    """kselftests and KUnit cases: the smallest thing that is run again."""
+    for text, wanted in (("frozen_window.external.held", "frozen_window.held"),
+                         ("frozen_window.held", "frozen_window.held"),
+                         ("it was not run", "frozen_window")):
+        said = kselftest.Result("external", "frozen_window", text, True).filter
+        result(said == wanted, "kselftest: FILTER=%s" % wanted, str(said))
+    result(kselftest.Result("tdx", "boot", "the guest hung: why", True).filter is None,
+           "kselftest: a boot is all of them")
+    case = SimpleNamespace(suite="tdp_mmu_zap", name="one", param="4K")
+    os.environ["KASAN"] = "1"
+    said = report.again(case)
+    os.environ.pop("KASAN")
+    result(said == "make kunit KASAN=1 FILTER=tdp_mmu_zap.one", "kunit: a case", said)
+
+
 # --- minimise ---
 
 def converges(door):
@@ -422,6 +441,7 @@ def main():
     result(trial.SAME != trial.NONE, "words differ")
     signatures()
     commands()
+    of_other_doors()
     numbers()
     for function in (replay_says_what_came, replay_is_flaky, replay_takes_changes,
                      replay_of_trouble, bad_input, bad_files, converges, keeps_the_signature,
