@@ -29,7 +29,8 @@ _NEEDS = {
 }
 _BY = {"VCPU": "vCPUs' threads", "WORKER": "workers", "GUEST": "the guest asks for it"}
 _FLAGS = {
-    "LEAF_KVM_RETRIES": "BUSY however often", "LEAF_RETRIED_ONCE": "BUSY once, never twice in a row",
+    "LEAF_KVM_RETRIES": "BUSY however often",
+    "LEAF_RETRIED_ONCE": "BUSY once, never twice in a row",
     "LEAF_INTERRUPTIBLE": "may be interrupted", "LEAF_NO_LOCK": "takes no lock, never fails",
     "LEAF_EXT_INFO": "tells the S-EPT entry at fault", "LEAF_VERSION_1": "has a version 1",
     "LEAF_GIVES_BACK": "a page goes back to the host", "LEAF_TDR_RDX": "",

@@ -54,7 +54,8 @@ _WRONG = (
     ("apt-get install ../tdp-stress-dkms_0.0_all.deb", "the version is"),
     ("sh selftests/system/nonsense.sh", "no such file"),
     ("git rebase -x 'make -C ~/tdp_stress kunitt KSRC=$PWD' v7.3", "no such target"),
-    ("git bisect run sh -c 'KSRK=$PWD sh ~/tdp_stress/scripts/python.sh kunit'", "no such variable"),
+    ("git bisect run sh -c 'KSRK=$PWD sh ~/tdp_stress/scripts/python.sh kunit'",
+     "no such variable"),
     ("git bisect run sh -c 'sh ~/tdp_stress/scripts/python.sh kunitt'", "no such script"),
     ("tools/testing/kunit/kunit.py run --kunitconfig=lib/tdp_stress/kunits", "not there"),
 )

@@ -155,7 +155,8 @@ test "$code" = 3 && say no-tdx
 dkms status | grep 'tdp_stress/@VERSION@: added' && say added
 apt-get -q -y --no-install-recommends -t trixie-backports install @HEADERS@ linux-source-@KERNEL@
 kver=$(ls /lib/modules | grep '^@KERNEL@')
-dkms install tdp_stress/@VERSION@ -k "$kver" || cat /var/lib/dkms/tdp_stress/@VERSION@/build/make.log
+dkms install tdp_stress/@VERSION@ -k "$kver" ||
+	cat /var/lib/dkms/tdp_stress/@VERSION@/build/make.log
 ko=$(find "/lib/modules/$kver" -name 'tdp_stress.ko*')
 modinfo -F vermagic "$ko" | grep "^$kver " && say built
 modinfo -p "$ko" | grep '^backend:' && say parameters
@@ -197,8 +198,10 @@ def _chroot(folder, sources, variant, taken, script, after=()):
     @after: a hook of mmdebstrap's, when that went well.
     """
     (folder / "script").write_text(script)
-    argv = ["nice", "-n", "5", "mmdebstrap", "--variant=" + variant, "--quiet", "--aptopt=Acquire::Languages \"none\"",
-            "--dpkgopt=force-unsafe-io"]
+    # namespaces of its own: no process and no mount of it is left, however it ends
+    argv = ["nice", "-n", "5", "unshare", "--mount", "--pid", "--mount-proc", "--fork",
+            "--kill-child", "mmdebstrap", "--variant=" + variant, "--quiet",
+            '--aptopt=Acquire::Languages "none"', "--dpkgopt=force-unsafe-io"]
     for option in ("http::Proxy", "https::Proxy"):
         _, said = _run(["apt-config", "dump", "--format", "%v", "Acquire::" + option])
         if said.strip():
@@ -208,6 +211,11 @@ def _chroot(folder, sources, variant, taken, script, after=()):
     # the script uses apt, whose lists would go before it
     argv += ["--skip=cleanup/apt", _SUITES[0], "/dev/null", str(sources)]
     return _run(argv, timeout=_LIMIT, env=dict(os.environ, TMPDIR=str(folder), LC_ALL="C.UTF-8"))
+
+
+def _mounts(folder):
+    return [l for l in Path("/proc/mounts").read_text(encoding="utf-8").splitlines()
+            if str(folder) in l]
 
 
 def _in_chroots(folder):
@@ -240,7 +248,7 @@ def _in_chroots(folder):
     for word, title in _SAID.items():
         result(word in came, title, *(said[-_TAIL:].splitlines() if word == next(
             (w for w in _SAID if w not in came), None) else ["see the result before"]))
-    left = [l for l in Path("/proc/mounts").read_text().splitlines() if str(folder) in l]
+    left = _mounts(folder)
     result(not left, "nothing is left mounted", *left)
 
 
@@ -251,6 +259,8 @@ def main():
     try:
         if sys.argv[1:]:
             folder = Path(sys.argv[2]).resolve()
+            if _mounts(folder):
+                raise Problem(1, "%s: something is mounted there" % folder)
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
             _in_chroots(folder)

@@ -183,6 +183,6 @@ def _one(home, command, text, folder, code, words):
     failed = re.search(r"Error (\d+)\n*$", said)
     if failed and got == 2:
         got = int(failed.group(1))
-    result(got == code and words in said, "%s:%d: %s (%.0f s)" % (command.path, command.line, text,
-                                                time.monotonic() - start),
-           "exit code %s, wanted %d%s" % (got, code, words and " and '%s'" % words), *said.splitlines()[-15:])
+    title = "%s:%d: %s (%.0f s)" % (command.path, command.line, text, time.monotonic() - start)
+    result(got == code and words in said, title, "exit code %s, wanted %d%s" % (
+        got, code, words and " and '%s'" % words), *said.splitlines()[-15:])
