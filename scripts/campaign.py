@@ -206,6 +206,8 @@ def _all_of_it(one, engine):
         say("  so far: %s" % (one.plan.folder / "campaign.html"))
         raise
     one.merged.look()
+    if one.merged.done() == len(one.plan.jobs):
+        engine.finish()
     data = one.report(over=True)
     say()
     for line in merge.text(data).splitlines():

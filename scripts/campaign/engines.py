@@ -52,14 +52,15 @@ def _memory_mib(plan):
 class Parallel:
     """GNU parallel: a job per CPU, or as many as HOSTS= says."""
 
-    #: the campaign's folder on an ssh host, from its home folder
     def __init__(self, plan, hosts, lock):
         self.plan = plan
         self.hosts = hosts
         self.lock = lock
         self.process = None
+        self.log_start = 0
         self.log = plan.folder / "log/parallel.log"
         self.remote = [h for h in hosts if h.rpartition("/")[2] != ":"]
+        #: the campaign's folder on an ssh host, from its home folder
         self.away = "tdp_stress-campaign-" + plan.data["id"]
         packages.have({"parallel": "parallel", **({"rsync": "rsync", "openssh-client": "ssh"}
                                                   if self.remote else {})})
@@ -74,7 +75,7 @@ class Parallel:
             here = self.plan.folder / self.away
             if not here.is_symlink():
                 here.symlink_to(".")
-        words = ["--jobs", "100%", "--filter-hosts", "--workdir", self.away, "--cleanup"]
+        words = ["--jobs", "100%", "--filter-hosts", "--workdir", self.away]
         for host in self.hosts:
             words += ["--sshlogin", host]
         for name in ("plan.json", "tool", "kits"):
@@ -100,7 +101,8 @@ class Parallel:
         with open(self.log, "a", encoding="utf-8") as log:
             log.write("+ %s\n" % command.shown(argv))
             log.flush()
-            # killed with its starter, it starts no more; what runs still holds the lock
+            self.log_start = log.tell()
+            # it ends with its starter, and its jobs with it; until then they hold the lock
             self.process = subprocess.Popen(
                 command.ends_with_us([str(a) for a in argv]), cwd=self.plan.folder,
                 stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT,
@@ -117,13 +119,26 @@ class Parallel:
         return ""
 
     def complaint(self):
-        """What it said last, if it did not work at all."""
+        """What went wrong with hosts, or with GNU parallel itself."""
+        with open(self.log, encoding="utf-8", errors="replace") as log:
+            log.seek(self.log_start)
+            said = log.read()
+        gone = re.findall(r"^parallel: Warning: Removed (\S+)\.$", said, re.M)
+        if gone:
+            return "no login by ssh without a question, or no answer: %s" % ", ".join(gone)
         if self.process.returncode in range(0, 102):
             return ""           # so many jobs have failed
-        said = [line for line in command.tail(self.log, 20).splitlines()
-                if not line.startswith("+ ")]
+        lines = [line for line in said.splitlines() if not line.startswith("+ ")]
         return "GNU parallel ended with %d: %s" % (self.process.returncode,
-                                                   said[-1] if said else "it said nothing")
+                                                   lines[-1] if lines else "it said nothing")
+
+    def finish(self):
+        """Leave nothing on the hosts."""
+        if self.remote:
+            argv = ["parallel", "--plain", "--will-cite", "--nonall"]
+            for host in self.remote:
+                argv += ["--sshlogin", host]
+            command.logged(argv + ["rm", "-rf", "./" + self.away], self.log, timeout=300)
 
     def why(self, number):
         """{job: why it died} of what the engine knows of round @number."""
@@ -143,11 +158,8 @@ class Parallel:
         """End what runs."""
         if not self.process:
             return
-        # once: no new jobs; twice: end those that run
-        for _ in range(2):
-            if self.process.poll() is None:
-                self.process.terminate()
-                time.sleep(0.3)
+        if self.process.poll() is None:
+            self.process.terminate()
         try:
             self.process.wait(timeout=_TERM_SECONDS + 10)
         except subprocess.TimeoutExpired:
@@ -244,6 +256,9 @@ class Slurm:
     def complaint(self):
         """Slurm has taken the jobs, or start() said so."""
         return ""
+
+    def finish(self):
+        """Nothing is left anywhere."""
 
     def why(self, number):
         """The logs that Slurm writes say nothing that the job's own does not."""

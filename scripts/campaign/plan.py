@@ -182,6 +182,8 @@ def take_up(values):
     data = wanted(values)
     folder = Path(values.campaign).expanduser().absolute() if values.campaign else \
         _default_folder(data)
+    if folder.exists() and not folder.is_dir():
+        raise usage("CAMPAIGN=%s: is no folder" % folder)
     if (folder / "plan.json").exists():
         plan = load(folder)
         if _differs(plan.data, data):

@@ -35,11 +35,8 @@ def key(signature):
 
 
 def title(signature):
-    """In a few words."""
-    own, other = signature["operations"]
-    words = [signature["invariant"]]
-    if signature["function"] != NOTHING:
-        words.append("in " + signature["function"])
-    if own != NOTHING:
-        words.append("(%s)" % (own if other == NOTHING else "%s x %s" % (own, other)))
-    return " ".join(words)
+    """In a few words, those of make run."""
+    function, operations = signature["function"], signature["operations"]
+    return str(signatures.Signature(signature["invariant"],
+                                    "" if function == NOTHING else function,
+                                    [o for o in operations if o != NOTHING]))
