@@ -37,7 +37,7 @@ _UML_BUG = "zap-without-rcu"
 _DEBIAN = ("7.3", "7.2", "6.12")
 _INSTALLED = "7.3"
 #: of the kselftests without FULL=1
-_QUICK_PROGRAMS = ("td_lifecycle", "mirror_map_zap", "busy_injection", "frozen_window")
+_QUICK_PROGRAMS = ("td_lifecycle", "mirror_map_zap", "busy_injection", "frozen_window", "campaign")
 #: on the real kvm.ko without FULL=1: what UML cannot say as well (frozen, race, live)
 _QUICK_SUITES = "tdp_mmu_[frl]*"
 _SYSTEM = cache.REPO / "selftests/system"
@@ -241,6 +241,7 @@ def _host_lane(values, kernel, results):
                  timeout=_PACKAGE_SECONDS)
         _program(results, "documented commands", [sys.executable, "-B", _SYSTEM / "docs.py", "--run",
                                                   cache.folder("docs")], timeout=_DOCS_SECONDS)
+        _program(results, "campaign_hosts", [sys.executable, "-B", _SYSTEM / "campaign_hosts.py"])
         _program(results, "run_tests", [sys.executable, "-B", _SYSTEM / "run_tests.py",
                                         kernel.tree.path, kernel.headers])
     job.part(values, results, "uml")
