@@ -37,12 +37,13 @@ _UML_BUG = "zap-without-rcu"
 _DEBIAN = ("7.3", "7.2", "6.12")
 _INSTALLED = "7.3"
 #: of the kselftests without FULL=1
-_QUICK_PROGRAMS = ("td_lifecycle", "mirror_map_zap", "busy_injection", "frozen_window", "campaign")
+_QUICK_PROGRAMS = ("td_lifecycle", "mirror_map_zap", "busy_injection", "frozen_window")
 #: on the real kvm.ko without FULL=1: what UML cannot say as well (frozen, race, live)
 _QUICK_SUITES = "tdp_mmu_[frl]*"
 _SYSTEM = cache.REPO / "selftests/system"
 #: test programs there that need nothing but Python
-_PROGRAMS = ("verdict", "qemu", "rebuild", "kunit", "mutants", "syzlang", "docs", "package")
+_PROGRAMS = ("verdict", "qemu", "rebuild", "kunit", "mutants", "syzlang", "docs", "package",
+             "campaign")
 #: most memory that two guests take, one of them with 1G pages
 _LANE_MIB = 14 << 10
 
