@@ -18,6 +18,8 @@ enum {
 };
 
 #define MAX_CPUS	1024
+#define SHOWN_IN_FULL	5	/* violations of a kind, as in the kernel's log */
+#define U32_MAX		(~0U)
 
 /**
  * struct event - one event of a trace
@@ -84,6 +86,7 @@ struct trace {
  * @recorded: it was said by the oracles of the run, not here
  * @confirmed: said here and by the run
  * @text: as in the log
+ * @before: lines, what its thread did before; NULL: not asked for
  */
 struct finding {
 	u32 event;
@@ -91,6 +94,7 @@ struct finding {
 	bool recorded;
 	bool confirmed;
 	char *text;
+	char *before;
 };
 
 /**
@@ -126,7 +130,8 @@ const char *what_part(enum tdps_check id);
 
 /* say.c */
 int say_text(const struct trace *t, const struct judgement *j);
-int say_json(const struct trace *t, const struct judgement *j);
+/* @last: only so many events, and those with a violation. */
+int say_json(const struct trace *t, const struct judgement *j, u32 last);
 
 /**
  * struct thread - a thread of the trace, and what it is in the middle of

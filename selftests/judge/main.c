@@ -15,6 +15,7 @@ static const char help[] =
 "trace-cmd report or perf script; without it, or -, standard input.\n"
 "\n"
 "  -j, --json              verdict, violations and all events as JSON, for programs\n"
+"  -l, --last=N            JSON: only the last N events, and those with a violation  [all]\n"
 "  -p, --progress-ms=N     an operation that takes longer violates P1  [10000]\n"
 "  -f, --frozen-max-ms=N   an SPTE that is FROZEN for longer violates F1  [10000]\n"
 "  -r, --retry-max=N       so many retries in a row, for --progress-ms, violate P1\n"
@@ -52,6 +53,7 @@ int main(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{ "json", no_argument, NULL, 'j' },
+		{ "last", required_argument, NULL, 'l' },
 		{ "progress-ms", required_argument, NULL, 'p' },
 		{ "frozen-max-ms", required_argument, NULL, 'f' },
 		{ "retry-max", required_argument, NULL, 'r' },
@@ -66,14 +68,18 @@ int main(int argc, char **argv)
 	struct judgement j = {};
 	struct trace t = {};
 	const char *name;
+	u32 last = U32_MAX;
 	bool json = false;
 	FILE *f = stdin;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "jp:f:r:h", options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "jl:p:f:r:h", options, NULL)) != -1) {
 		switch (c) {
 		case 'j':
 			json = true;
+			break;
+		case 'l':
+			last = limit("last", optarg, 1, U32_MAX);
 			break;
 		case 'p':
 			limits.progress_ns = limit("progress-ms", optarg, 10, 600000) *
@@ -108,7 +114,7 @@ int main(int argc, char **argv)
 		    "%s: %u events, none of tdp_stress: enable tdp_stress:* when you trace", name,
 		    t.nr);
 	judge(&t, &limits, &j);
-	c = json ? say_json(&t, &j) : say_text(&t, &j);
+	c = json ? say_json(&t, &j, last) : say_text(&t, &j);
 	if (fflush(stdout) || ferror(stdout))
 		die(JUDGE_USAGE, "standard output: cannot be written");
 	return c;

@@ -7,7 +7,8 @@
 #include "judge.h"
 
 #define WATCHDOG_NS	(NSEC_PER_SEC / 2)	/* as often as in the kernel */
-#define EVENTS_KEPT	64			/* of the flight recorder, which nobody reads */
+#define EVENTS_KEPT	4096			/* by the flight recorder */
+#define EVENTS_SHOWN	6			/* of the thread, before a violation */
 
 /* What an event has to have, else the trace is damaged. */
 static const struct event *now;
@@ -431,9 +432,33 @@ static struct finding *add(enum tdps_check check, const char *text)
 
 static u32 at_event;
 
+/* What the thread of a violation did before, in the flight recorder's words. */
+static char *in_words(pid_t pid)
+{
+	struct tdps_event ev[EVENTS_SHOWN];
+	int i, n = tdps_recorder_last(pid, NULL, ev, EVENTS_SHOWN);
+	char *text = calloc(1, EVENTS_SHOWN * 256), line[192];
+	size_t len = 0;
+
+	if (!text)
+		die(JUDGE_USAGE, "not enough memory for this trace");
+	for (i = 0; i < n; i++) {
+		tdps_event_str(&ev[i], line, sizeof(line));
+		len += scnprintf(text + len, EVENTS_SHOWN * 256 - len, "    %llu us before: %s\n",
+				 (tdps_env.ns - ev[i].ns) / NSEC_PER_USEC, line);
+	}
+	return text;
+}
+
 static void on_violation(enum tdps_check id, const char *line)
 {
-	add(id, line)->event = at_event;
+	static u32 seen[TDPS_NR_CHECKS];
+	const char *by = strrchr(line, '/');	/* ", by comm/pid (mmu_lock ...)" */
+	struct finding *f = add(id, line);
+
+	f->event = at_event;
+	if (seen[id]++ < SHOWN_IN_FULL && by)
+		f->before = in_words(atoi(by + 1));
 }
 
 /*

@@ -4,8 +4,6 @@
  */
 #include "judge.h"
 
-#define SHOWN_IN_FULL	5	/* violations of a kind, as in the kernel's log */
-
 static u64 made[TDPS_NR_CHECKS];
 
 static void count_check(void *unused, const char *name, u64 value)
@@ -39,7 +37,7 @@ static void say_finding(const struct trace *t, const struct finding *f)
 	if (f->recorded)
 		puts("  (the run has said so; it cannot be seen in the trace)");
 	else
-		printf("  %s: %s\n", ev->name, ev->args);
+		printf("%s  %s: %s\n", f->before ?: "", ev->name, ev->args);
 }
 
 /* "F1 12, F2 34" of those that @pick picks, with a title; nothing if there is none. */
@@ -202,7 +200,7 @@ static void put_fields(const struct event *ev)
 	}
 }
 
-static void put_event(const struct event *ev, u32 i)
+static void put_event(const char *before, const struct event *ev, u32 i)
 {
 	static const char * const systems[] = { "tdps_", "tdx_" };
 	const char *kind = ev->name;
@@ -211,7 +209,7 @@ static void put_event(const struct event *ev, u32 i)
 	for (n = 0; n < ARRAY_SIZE(systems); n++)
 		if (!strncmp(kind, systems[n], strlen(systems[n])))
 			break;
-	printf("%s\n  {\"event\": %u, \"line\": %u", i ? "," : "", i + 1, ev->line);
+	printf("%s\n  {\"event\": %u, \"line\": %u", before, i + 1, ev->line);
 	put_who(ev);
 	put_pair(", ", "kind", kind);
 	if (*ev->root)
@@ -276,11 +274,12 @@ static bool was_not_made(enum tdps_check id)
 	return !made[id];
 }
 
-int say_json(const struct trace *t, const struct judgement *j)
+int say_json(const struct trace *t, const struct judgement *j, u32 last)
 {
 	int code = j->nr ? JUDGE_BAD : JUDGE_GOOD;
+	const char *before = "";
 	char text[160];
-	u32 i;
+	u32 i, f = 0;
 
 	tdps_visit_stats(count_check, NULL);
 	verdict(j, text, sizeof(text));
@@ -296,8 +295,14 @@ int say_json(const struct trace *t, const struct judgement *j)
 	put_map("in_part", is_partly, what_part);
 	put_map("not_checked", was_not_made, no_cause);
 	printf(" \"events\": [");
-	for (i = 0; i < t->nr; i++)
-		put_event(&t->event[i], i);
+	for (i = 0; i < t->nr; i++) {
+		while (f < j->nr && j->finding[f].event < i)
+			f++;
+		if (t->nr - i > last && (f == j->nr || j->finding[f].event != i))
+			continue;
+		put_event(before, &t->event[i], i);
+		before = ",";
+	}
 	printf("]\n}\n");
 	return code;
 }
