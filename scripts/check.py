@@ -31,6 +31,8 @@ _UML_SECONDS = 10
 _DOCS_SECONDS = 6 * 3600
 #: two systems are made, and a build in one of them
 _PACKAGE_SECONDS = 3600
+#: two kernels for User Mode Linux, and five commits
+_SERIES_SECONDS = 5400
 #: one that is named before KVM comes to harm by it
 _UML_BUG = "zap-without-rcu"
 #: newest first: without FULL=1 it is the only one
@@ -43,7 +45,7 @@ _QUICK_SUITES = "tdp_mmu_[frl]*"
 _SYSTEM = cache.REPO / "selftests/system"
 #: test programs there that need nothing but Python
 _PROGRAMS = ("verdict", "qemu", "rebuild", "kunit", "mutants", "syzlang", "docs", "package",
-             "campaign")
+             "campaign", "series")
 #: most memory that two guests take, one of them with 1G pages
 _LANE_MIB = 14 << 10
 
@@ -242,6 +244,8 @@ def _host_lane(values, kernel, results):
                  timeout=_PACKAGE_SECONDS)
         _program(results, "documented commands", [sys.executable, "-B", _SYSTEM / "docs.py", "--run",
                                                   cache.folder("docs")], timeout=_DOCS_SECONDS)
+        _program(results, "a series on Linux", [sys.executable, "-B", _SYSTEM / "series.py",
+                                                kernel.tree.path], timeout=_SERIES_SECONDS)
         _program(results, "campaign_hosts", [sys.executable, "-B", _SYSTEM / "campaign_hosts.py"])
         _program(results, "run_tests", [sys.executable, "-B", _SYSTEM / "run_tests.py",
                                         kernel.tree.path, kernel.headers])

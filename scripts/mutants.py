@@ -11,7 +11,6 @@ import concurrent.futures
 import sys
 import threading
 import time
-from pathlib import Path
 
 from common import cache, packages
 from common.say import EXIT_BUILD, EXIT_FAILURE, EXIT_PASS, main, say, usage
@@ -89,7 +88,7 @@ def _baseline(runner, book, when, wanted):
     """Nothing planted: nobody may report anything; whether that is so."""
     found = {}
     for tier in wanted:
-        found[tier] = runner.baseline(tier, when)
+        found[tier] = runner.unchanged(tier, "baseline-" + when)
         say("  baseline %s, %s: %s" % (when, tier, found[tier]["word"]))
     book.baseline(when, found)
     return all(f["word"] == tiers.CLEAN for f in found.values())
@@ -121,9 +120,7 @@ def mutants():
     chosen = [m for m in chosen if any(tiers.applies(t, m) for t in applying)]
     others -= len(chosen)
     packages.need(boot=any(t not in ("kunit", "uml") for t in applying), mutants=True)
-    folder = Path(values.rundir).expanduser().absolute() if values.rundir else \
-        cache.REPO / "run/mutants"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = cache.results(values, "mutants")
     bugs = sum(m.is_bug for m in chosen)
     say("tdp_stress: mutants: %d bugs and %d harmless edits, Linux %s, SEED=%d, %s, %d at a time" %
         (bugs, len(chosen) - bugs, tree.release, values.seed, ",".join(applying), values.jobs))

@@ -32,6 +32,16 @@ def folder(*parts):
     return path
 
 
+def results(values, name):
+    """Where a batch keeps its results, so that it can go on there: RUNDIR or run/@name."""
+    path = Path(values.rundir).expanduser().absolute() if values.rundir else REPO / "run" / name
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise lacking("%s: cannot make this folder: %s" % (path, e.strerror)) from e
+    return path
+
+
 @contextlib.contextmanager
 def lock(path):
     """One user of a folder at a time; says who waits for what."""

@@ -113,6 +113,11 @@ def _tiers(text):
 _HOST = r"(?:[0-9]{1,4}/)?(?::|(?:[\w.-]+@)?[\w.-]+)"
 
 
+def _revision(text):
+    # git takes what begins with - for an option
+    return text if re.fullmatch(r"[\w@^~{}./+][\w@^~{}./+-]*", text) else None
+
+
 def _name(text):
     return text if re.fullmatch(r"[a-z0-9][a-z0-9-]*", text) else None
 
@@ -221,10 +226,15 @@ Setting("ONLY", None, lambda t: t if re.fullmatch(r"(class:)?[\w*?\[\]-]+(,[\w*?
         "scenarios",
         "names with * and ?, separated by commas, like split-* or TDX73*,DEB*")
 Setting("TIERS", None, _tiers, "make mutants: who looks for them, one after the other until one "
-        "finds it (default: all that apply)", "a list of: " + ",".join(TIERS))
-_number("TIME", "60", 5, 86400, "make mutants: how long a stress run looks, in seconds; make "
-        "minimise: how long to look for less (there: 600)", "seconds")
-_flag("RESUME", "make mutants, make minimise: 1: go on where the last one ended")
+        "finds it (default: all that apply); make series: what each commit has to pass (there: "
+        "kunit,uml)", "a list of: " + ",".join(TIERS))
+_number("TIME", "60", 5, 86400, "make mutants, make series: how long a stress run looks, in "
+        "seconds (series: 20); make minimise: how long to look for less (there: 600)", "seconds")
+Setting("BASE", None, _revision, "make series: the commit that a series of KSRC is based on",
+        "a revision of git's, like v7.3")
+Setting("TIP", "HEAD", _revision, "make series: the last commit of the series",
+        "a revision of git's, like my-branch")
+_flag("RESUME", "make mutants, make minimise, make series: 1: go on where the last one ended")
 _flag("FULL", "make check: 1: all there is; 0: the selection for every day, in 12 minutes")
 _flag("V", "1: show the commands")
 

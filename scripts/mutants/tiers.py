@@ -73,11 +73,11 @@ class Runner:
         # one machine at a time: each has several CPUs of its own
         self.qemu = threading.Lock()
 
-    def baseline(self, tier, when):
-        """All that @tier does, with nothing planted."""
+    def unchanged(self, tier, name):
+        """All that @tier does, with nothing planted; @name: of its folder."""
         if tier == "kselftest":
-            return self._kselftests(None, "baseline-" + when)
-        return self._door(tier, None, "baseline-" + when, {})
+            return self._kselftests(None, name)
+        return self._door(tier, None, name, {})
 
     def missing(self, change, known):
         """Tiers that still have to be asked, in their order, with what is @known."""
