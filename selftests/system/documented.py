@@ -103,7 +103,7 @@ def _filter(target, pattern):
 
 
 def _only(target, patterns):
-    if target == "matrix":
+    if target in ("matrix", "campaign"):
         known = {s.name for s in scenario.every()}
     else:
         known = {m.id for m in mutant.bugs()} | {"class:" + m.kind for m in mutant.bugs()}
