@@ -48,7 +48,7 @@ struct pamt_entry *tdxm_pamt(struct tdxm *m, u64 pa)
  */
 struct pamt_entry *tdxm_pamt_at(struct tdxm *m, u64 pa, int level)
 {
-	return level ? &head_of(m, pa, level)->entry : tdxm_pamt(m, pa);
+	return level ? &head_of(m, pa, level)->entry : &m->pamt[pa >> PAGE_SHIFT];
 }
 
 /**
