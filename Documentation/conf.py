@@ -32,6 +32,7 @@ html_show_sphinx = False
 
 man_pages = [
     ("man/tdp-stress", "tdp-stress", "stress TDs on this machine's KVM", author, 8),
+    ("man/tdp-judge", "tdp-judge", "judge a recorded trace of KVM's TDP MMU", author, 1),
     ("man/tdp_stress", "tdp_stress", "stress tester of KVM's TDP MMU", author, 4),
     ("man/tdx_stub", "tdx_stub", "emulated TDX module for testing KVM", author, 4),
 ]

@@ -122,6 +122,22 @@ def driver_options():
 
 
 @functools.cache
+def judge_options():
+    """Of tdp-judge, whose help is one text; name as in "-j, --json"."""
+    text = re.search(r"static const char help\[\] =\s*%s;" % _STRINGS,
+                     read("selftests/judge/main.c"))
+    if not text:
+        raise build_failed("selftests/judge/main.c: no help that can be read; "
+                           "scripts/docs/facts.py has to follow")
+    lines = _joined(text.group(1)).replace("\\n", "\n")
+    rows = re.findall(r"^  (-\w, --[\w-]+)(?:=(\w+))?  +(.*(?:\n {10,}.*)*)", lines, re.M)
+    if len(rows) != len(re.findall(r"^  -\w,", lines, re.M)) or not rows:
+        raise build_failed("selftests/judge/main.c: some options cannot be read; "
+                           "scripts/docs/facts.py has to follow")
+    return [Option(n, arg, " ".join(about.split())) for n, arg, about in rows]
+
+
+@functools.cache
 def leaves():
     """SEAMCALL leaves that the emulated TDX module answers."""
     rows = _all("tdp_stress/core/leaf.c",

@@ -113,6 +113,11 @@ def driver_options():
                  for o in facts.driver_options())
 
 
+def judge_options():
+    return _list((o.name + ("=" + o.arg if o.arg else ""), escaped(o.text) + ".")
+                 for o in facts.judge_options())
+
+
 def operations_page():
     lines = _title("Operations", "What can be done to a VM, by whom, and how often. Weights are "
                    "relative to each other; 0 switches an operation off.")
@@ -211,7 +216,8 @@ def write(source, ksrc):
     pages = {"variables": variables_page(), "parameters": parameters_page(),
              "operations": operations_page(), "files": files_page(), "leaves": leaves_page(),
              "planted": planted_page(), "header": uapi_page(ksrc)}
-    fragments = {"options": driver_options(), "driver-operations": driver_operations()}
+    fragments = {"options": driver_options(), "judge-options": judge_options(),
+                 "driver-operations": driver_operations()}
     for module in facts.MODULES:
         fragments["parameters-" + module] = parameters(module)
         fragments["files-" + module] = debugfs(module)

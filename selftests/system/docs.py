@@ -49,6 +49,7 @@ _WRONG = (
     ("insmod tdpstress.ko", "no module"),
     ("tdp-stress --durations 60", "no option"),
     ("tdp-stress --duration 60 --ops punsh=1", "is no operation"),
+    ("tdp-judge --jason trace.txt", "no option"),
     ("cat /sys/kernel/debug/tdp_stress/verdicts", "no such file"),
     ("dkms add tdp_stress/0.0", "the version is"),
     ("apt-get install ../tdp-stress-dkms_0.0_all.deb", "the version is"),

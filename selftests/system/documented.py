@@ -215,6 +215,13 @@ def _driver(words):
     return wrong
 
 
+def _judge(words):
+    """tdp-judge: a file and options, short ones with their value as the next word."""
+    known = {name: o.arg for o in facts.judge_options() for name in o.name.split(", ")}
+    return ["tdp-judge has no option '%s'" % w for w in words
+            if w.startswith("-") and w != "-" and w.partition("=")[0] not in known]
+
+
 def _kunit(words):
     wrong = []
     for word in words:
@@ -333,6 +340,8 @@ def wrong(command):
         return found + _module(words)
     if name == "tdp-stress":
         return found + _driver(words)
+    if name == "tdp-judge":
+        return found + _judge(words)
     if name == "kunit.py":
         return found + _kunit(words)
     found += _inner(words, name)

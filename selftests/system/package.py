@@ -145,13 +145,15 @@ export DEBIAN_FRONTEND=noninteractive
 say() { echo "@ $*"; }
 apt-get -q -y --no-install-recommends install /packages/*.deb man-db
 say installed
-man -w 8 tdp-stress && man -w 4 tdp_stress && man -w 4 tdx_stub && say man
+man -w 8 tdp-stress && man -w 1 tdp-judge && man -w 4 tdp_stress && man -w 4 tdx_stub && say man
 test -s /usr/share/doc/tdp-stress/html/index.html && say html
 tdp-stress --help | grep -q 'Usage: tdp-stress' && say help
 code=0; tdp-stress --nonsense 2> /dev/null || code=$?
 test "$code" = 2 && say refuses
 code=0; tdp-stress --duration 1 || code=$?
 test "$code" = 3 && say no-tdx
+code=0; echo 'no trace' | tdp-judge || code=$?
+test "$code" = 6 && say judge
 dkms status | grep 'tdp_stress/@VERSION@: added' && say added
 apt-get -q -y --no-install-recommends -t trixie-backports install @HEADERS@ linux-source-@KERNEL@
 kver=$(ls /lib/modules | grep '^@KERNEL@')
@@ -163,7 +165,8 @@ modinfo -p "$ko" | grep '^backend:' && say parameters
 dpkg --verify tdp-stress-dkms && say unchanged
 apt-get -q -y purge tdp-stress-dkms tdp-stress tdp-stress-doc
 test -z "$(find /lib/modules -name 'tdp_stress*')" && test -z "$(dkms status)" &&
-	test ! -e /usr/src/tdp_stress-@VERSION@ && test ! -e /usr/sbin/tdp-stress && say removed
+	test ! -e /usr/src/tdp_stress-@VERSION@ && test ! -e /usr/sbin/tdp-stress &&
+	test ! -e /usr/bin/tdp-judge && say removed
 """
 
 _SAID = {
@@ -173,6 +176,7 @@ _SAID = {
     "help": "tdp-stress runs",
     "refuses": "tdp-stress refuses a wrong option",
     "no-tdx": "tdp-stress says that there is no KVM",
+    "judge": "tdp-judge runs, and refuses what is no trace",
     "added": "dkms has the modules' source, and has built nothing",
     "built": "dkms builds and installs tdp_stress.ko for Debian's Linux " + _KERNEL,
     "parameters": "modinfo tells its parameters",
