@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """The documentation: it builds without a warning, and its commands are right.
 
-docs.py [--run SCRATCH [PATTERN]]: without --run, seconds: Sphinx, and whether all that the
+docs.py [--run SCRATCH [PATTERN...]]: without --run, seconds: Sphinx, and whether all that the
 commands and literals name exists. With it every command is also run, in a clone of the
-project below SCRATCH, as docs-commands says; with PATTERN only those that fit. Prints TAP.
+project below SCRATCH, as docs-commands says; with patterns only
+those that fit. Prints TAP.
 """
 
 import os
@@ -137,8 +138,8 @@ def _table(pages):
 
 
 def main():
-    if sys.argv[1:] and (sys.argv[1] != "--run" or len(sys.argv) not in (3, 4)):
-        print("usage: docs.py [--run SCRATCH [PATTERN]]")
+    if sys.argv[1:] and (sys.argv[1] != "--run" or len(sys.argv) < 3):
+        print("usage: docs.py [--run SCRATCH [PATTERN...]]")
         return 2
     (REPO / "build").mkdir(exist_ok=True)
     try:
@@ -148,9 +149,9 @@ def main():
         todo = _table(pages)
         _builds()
         if sys.argv[1:]:
-            wanted = sys.argv[3] if sys.argv[3:] else "*"
-            run_documented.every([t for t in todo if run_documented.fits(wanted, t[0].text)],
-                                 Path(sys.argv[2]))
+            wanted = sys.argv[3:] or ["*"]
+            run_documented.every([t for t in todo if any(run_documented.fits(w, t[0].text)
+                                                         for w in wanted)], Path(sys.argv[2]))
     except Problem as problem:
         result(False, "what the source says can be read", problem.line)
     plan()
