@@ -20,6 +20,8 @@ from common.say import (EXIT_BUILD, EXIT_CONFIG, EXIT_ENVIRONMENT, EXIT_FAILURE,
                         EXIT_USAGE, Step, lacking, main, say, usage)
 from common.settings import Values
 
+#: seconds between two looks at what has come
+_PERIOD = 1.0
 #: seconds between two pages while it runs
 _PAGE_PERIOD = 30
 #: a run takes so many seconds besides DURATION, as a first estimate
@@ -50,9 +52,10 @@ class Campaign:
         """Kernel, modules and programs of every scenario, before the first job."""
         if self.plan.data["program"]:
             return
-        kits = [k for k in self.plan.data["kits"]
-                if not (self.plan.kit_folder(k) / "kit.json").exists() and
-                not all(self.plan.is_done(j) for j in self.plan.jobs if j.kit is k)]
+        done = self.plan.done_names()
+        wanted = {j.kit["name"] for j in self.plan.jobs if j.name not in done}
+        kits = [k for k in self.plan.data["kits"] if k["name"] in wanted and
+                not (self.plan.kit_folder(k) / "kit.json").exists()]
         for number, kit in enumerate(kits, 1):
             step = Step("build %s, %d of %d" % (kit["name"], number, len(kits)))
             log = self.plan.folder / ("log/build-%s.log" % kit["name"])
@@ -70,7 +73,8 @@ class Campaign:
 
     def left(self):
         """Jobs that are to be run."""
-        return [j for j in self.plan.jobs if not self.plan.is_done(j) and
+        done = self.plan.done_names()
+        return [j for j in self.plan.jobs if j.name not in done and
                 j.kit["name"] not in self.not_built and self.deaths[j.name] < self.values.tries]
 
     # rounds
@@ -86,7 +90,8 @@ class Campaign:
             self._watch(engine, len(jobs))
             if submitted:
                 pause += _PAUSE
-                self._bury([j for j in jobs if not self.plan.is_done(j)], number, engine)
+                done = self.plan.done_names()
+                self._bury([j for j in jobs if j.name not in done], number, engine)
             number += 1
             jobs = self.left()
 
@@ -98,7 +103,7 @@ class Campaign:
         step = Step("%d jobs" % count)
         while engine.running():
             self._look(step, engine)
-            time.sleep(0.5)
+            time.sleep(_PERIOD)
         self._look(step, engine)
         step.done("%d of %d done" % (self.merged.done(), len(self.plan.jobs)))
         if engine.complaint():
@@ -118,7 +123,7 @@ class Campaign:
 
     def _estimate(self):
         here = self.merged.done() - self.done_before
-        to_go = len(self.left())
+        to_go = len(self.plan.jobs) - self.merged.done()
         elapsed = time.monotonic() - self.began
         each = elapsed / here if here else self.plan.data["duration"] + _BESIDES
         seconds = each * to_go

@@ -12,6 +12,8 @@ from campaign import merge
 
 #: so many runs are listed; all of them are in campaign.json
 _ROWS = 5000
+#: so many seeds of a scenario are shown one by one
+_SQUARES = 80
 #: ... and so many signatures
 _CARDS = 100
 
@@ -48,6 +50,7 @@ a { color: var(--link); }
 .bar { display: flex; height: 10px; border-radius: 5px; overflow: hidden; margin: 1rem 0 0;
   background: var(--not-done); }
 .bar i { display: block; }
+.bar.few { min-width: 6rem; margin: .35rem 0; }
 .success i, i.success { background: var(--success); }
 i.failure { background: var(--failure); }
 i.unsupported { background: var(--unsupported); }
@@ -74,7 +77,7 @@ th[aria-sort=ascending] button::after { content: " \\2191"; color: var(--text); 
 th[aria-sort=descending] button::after { content: " \\2193"; color: var(--text); }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 td.nowrap { white-space: nowrap; }
-td.name { min-width: 17rem; }
+td.name { min-width: 15rem; }
 td.name .dim { font-size: .92em; }
 td.wide { min-width: 18rem; overflow-wrap: anywhere; }
 .word { font-weight: 600; white-space: nowrap; }
@@ -239,14 +242,25 @@ def _group(number, group, files):
                  first["seed"], escape(first["host"]), escape(where), jobs)
 
 
+def _seeds(one):
+    """A square for each seed; of many, their shares."""
+    states = [s["state"] for s in one["seeds"]]
+    if len(states) <= _SQUARES:
+        return '<div class="seeds">%s</div>' % "".join(
+            '<i class="%s" title="%s: %s"></i>' % (_class(s["state"]), escape(s["job"]),
+                                                  escape(s["state"])) for s in one["seeds"])
+    parts = "".join('<i class="%s" style="width:%.3f%%" title="%d %s"></i>' %
+                    (_class(state), 100 * states.count(state) / len(states), states.count(state),
+                     escape(state)) for state in ("success", "failure", "unsupported", "not done"))
+    return '<div class="bar few">%s</div>' % parts
+
+
 def _scenario(one):
-    seeds = "".join('<i class="%s" title="%s: %s"></i>' %
-                    (_class(s["state"]), escape(s["job"]), escape(s["state"]))
-                    for s in one["seeds"])
     why = "<br><span>%s</span>" % escape(one["why"]) if one["why"] else ""
     return ("<tr><td class='name'><b>%s</b><br><span class='dim'>%s</span>%s</td>"
-            "<td><div class='seeds'>%s</div></td>%s%s%s%s%s%s%s%s%s</tr>") % (
-                escape(one["name"]), escape(one["about"]), why, seeds,
+            "<td data-v='%d'>%s</td>%s%s%s%s%s%s%s%s%s</tr>") % (
+                escape(one["name"]), escape(one["about"]), why,
+                one["failure"], _seeds(one),
                 _number(one["success"], "%d"), _number(one["failure"], "%d"),
                 _number(one["unsupported"], "%d"), _number(one["deaths"], "%d"),
                 _number(one["failures_per_hour"]), _number(one["median_seconds"], "%.1f"),

@@ -70,6 +70,13 @@ class Plan:
     def is_done(self, job):
         return self.result_path(job).exists()
 
+    def done_names(self):
+        """Names of all jobs that are done."""
+        try:
+            return {n for n in os.listdir(self.folder / "results") if not n.startswith(".")}
+        except FileNotFoundError:
+            return set()
+
     def kit_folder(self, kit):
         return self.folder / "kits" / kit["name"]
 
