@@ -3,8 +3,7 @@
 
 docs.py [--run SCRATCH [PATTERN...]]: without --run, seconds: Sphinx, and whether all that the
 commands and literals name exists. With it every command is also run, in a clone of the
-project below SCRATCH, as docs-commands says; with patterns only
-those that fit. Prints TAP.
+project below SCRATCH, as docs-commands says; with patterns only those that fit. Prints TAP.
 """
 
 import os

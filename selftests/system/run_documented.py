@@ -16,8 +16,9 @@ from collections import namedtuple
 from pathlib import Path
 
 from common import cache, settings
+from common import command as command_
 from common.say import Problem
-from kernel import binary
+from kernel import binary, debian, source
 from said import result, skip
 
 REPO = cache.REPO
@@ -92,8 +93,10 @@ class Home:
         self.clone = self.folder / "tdp_stress"
         subprocess.run(["git", "clone", "-q", REPO, self.clone], check=True)
         self.debian = binary.get()
-        self.tree = self.debian.tree.path.resolve()
-        for name in ("linux", "linux-" + re.match(r"[\d.]+", self.debian.release).group()):
+        # the binary's tree has no more than its modules take
+        tree = source.check(debian.get())
+        self.tree = tree.path.resolve()
+        for name in ("linux", "linux-" + tree.release):
             (self.folder / name).symlink_to(self.tree)
         self.kernel = self.folder / "kernel"
         self.git = self.folder / "series"
@@ -172,13 +175,11 @@ def every(commands_, scratch):
 
 def _one(home, command, text, folder, code, words):
     start = time.monotonic()
-    try:
-        p = subprocess.run(["bash", "-c", text], cwd=folder, env=home.env, text=True,
-                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, errors="replace",
-                           stderr=subprocess.STDOUT, timeout=_LIMIT, check=False)
-        got, said = p.returncode, p.stdout
-    except subprocess.TimeoutExpired as e:
-        got, said = "none after %d s" % _LIMIT, str(e.output or "")
+    log = home.folder / "command.log"
+    log.write_text("")
+    # by the house's own: nothing of it goes on when this ends, or after the limit
+    got = command_.logged(["bash", "-c", text], log, timeout=_LIMIT, cwd=folder, env=home.env)
+    said = log.read_text(encoding="utf-8", errors="replace").partition("\n")[2]
     # make has a code of its own; the script's is in its last line
     failed = re.search(r"Error (\d+)\n*$", said)
     if failed and got == 2:
