@@ -808,6 +808,7 @@ int tdps_kvm_hook(void)
 	int err = 0;
 
 	tdps_walk_open();
+	tdps_tables = tdps_tell_tables;
 	/* the external backend's answers are wanted even if nobody watches */
 	if (tdps_enabled) {
 		err = hook_probes();

@@ -106,6 +106,7 @@ struct tdps_place {
 };
 
 void tdps_walk_open(void);
+void tdps_tell_tables(const struct tdps_where *w);
 void tdps_look_at(struct kvm *kvm, gfn_t gfn, int level, struct tdps_place *at);
 enum tdps_seen tdps_look_again(const struct tdps_place *at, int level);
 int tdps_direct_roots(struct kvm *kvm, int *invalid);

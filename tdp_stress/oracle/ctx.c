@@ -170,3 +170,18 @@ void tdps_ctx_visit_busy(tdps_ctx_fn fn, void *arg)
 			if (smp_load_acquire(&buckets[n].owner[i]) & OWNER_BUSY)
 				fn(&ctxs[n * WAYS + i], arg);
 }
+
+/**
+ * tdps_ctx_visit_all() - look at every thread that was inside lately
+ * @fn: called for each; what it reads may change under its eyes
+ * @arg: handed to @fn
+ */
+void tdps_ctx_visit_all(tdps_ctx_fn fn, void *arg)
+{
+	unsigned int n, i;
+
+	for_each_set_bit(n, &used, BUCKETS)
+		for (i = 0; i < WAYS; i++)
+			if (READ_ONCE(buckets[n].owner[i]))
+				fn(&ctxs[n * WAYS + i], arg);
+}

@@ -203,6 +203,11 @@ static inline unsigned int ilog2(u64 n)
 	return 63 - __builtin_clzll(n);
 }
 
+static inline int fls64(u64 n)
+{
+	return n ? 64 - __builtin_clzll(n) : 0;
+}
+
 static inline u32 hash_64(u64 val, unsigned int bits)
 {
 	return val * 0x61C8864680B583EBull >> (64 - bits);

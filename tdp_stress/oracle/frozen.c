@@ -92,6 +92,7 @@ void frozen_extop_end(struct tdps_ctx *ctx, const struct tdps_extop *x, int ret,
 		tdps_count(frozen_count);
 		tdps_add(frozen_ns, ns);
 		tdps_max(frozen_max_ns, ns);
+		tdps_into(frozen_hist, ns);
 		if (tdps_checking(TDPS_F1) && ns > tdps_limits.frozen_max_ns)
 			tdps_violation(TDPS_F1, &x->where, "SPTE was frozen for %llu ms",
 				       ns / NSEC_PER_MSEC);

@@ -577,6 +577,7 @@ void tdps_ctx_leave(struct tdps_ctx *ctx);
 struct tdps_ctx *tdps_ctx_current(void);
 typedef void (*tdps_ctx_fn)(struct tdps_ctx *ctx, void *arg);
 void tdps_ctx_visit_busy(tdps_ctx_fn fn, void *arg);
+void tdps_ctx_visit_all(tdps_ctx_fn fn, void *arg);
 
 static inline struct tdps_frame *tdps_ctx_frame(struct tdps_ctx *ctx)
 {
@@ -879,6 +880,9 @@ enum tdps_meet_op {
 	TDPS_MEET_BY_NOBODY = TDPS_NR_MEET_OPS
 };
 
+/* Bucket n counts what took less than 2^n ns, and not less than half of that. */
+#define TDPS_BUCKETS	40
+
 struct tdps_counters {
 	u64 meet[TDPS_NR_MEET_WINDOWS][TDPS_NR_MEET_OPS];
 	u64 event[TDPS_NR_EVENTS];
@@ -886,11 +890,14 @@ struct tdps_counters {
 	u64 frozen_count;
 	u64 frozen_ns;
 	u64 frozen_max_ns;
+	u64 frozen_hist[TDPS_BUCKETS];
 	u64 ext_ok;
 	u64 ext_busy;
 	u64 ext_error;
 	u64 write_max_ns;
 	u64 read_max_ns;
+	u64 write_hist[TDPS_BUCKETS];
+	u64 read_hist[TDPS_BUCKETS];
 	u64 retry_count;
 	u64 retry_max;
 	u64 audit_count;
@@ -910,6 +917,9 @@ DECLARE_PER_CPU(struct tdps_counters, tdps_counters);
 #define tdps_count(field)	this_cpu_inc(tdps_counters.field)
 #define tdps_add(field, n)	this_cpu_add(tdps_counters.field, n)
 #define tdps_max(field, n)	tdps_raise(&tdps_counters.field, n)
+
+#define tdps_into(hist, ns) \
+	this_cpu_inc(tdps_counters.hist[min(fls64(ns), TDPS_BUCKETS - 1)])
 
 /* A lost update between read and write only loses a maximum of this instant. */
 static inline void tdps_raise(u64 __percpu *max, u64 n)
@@ -956,6 +966,13 @@ void tdps_who_is_current(struct tdps_who *who);
 typedef void (*tdps_violation_fn)(enum tdps_check id, const char *line);
 extern tdps_violation_fn tdps_violation_to;
 
+/*
+ * Prints what the tables have at a place, beside the first violation of a kind, in its
+ * context. NULL: nobody can say.
+ */
+typedef void (*tdps_tables_fn)(const struct tdps_where *w);
+extern tdps_tables_fn tdps_tables;
+
 const char *tdps_check_name(enum tdps_check id);
 enum tdps_check tdps_check_by_name(const char *name, size_t len);
 
@@ -963,6 +980,8 @@ int tdps_recorder_init(unsigned int events_per_cpu);
 void tdps_recorder_exit(void);
 size_t tdps_recorder_bytes(void);
 void tdps_recorder_show(struct seq_file *m);
+void tdps_recorder_keep(void);
+void tdps_recorder_show_kept(struct seq_file *m);
 /*
  * The newest events of @pid, oldest first; or, with @others_at, of all others that
  * may have to do with what is there. Returns how many.

@@ -71,13 +71,14 @@ void progress_op_end(struct tdps_ctx *ctx, struct tdps_frame *f, enum tdps_op op
 {
 	u64 ns = now - f->ns, gap;
 
-	if (op == TDPS_OP_MAP) {
-		tdps_max(read_max_ns, ns);
+	if (op == TDPS_OP_MAP)
 		count_retries(ctx, f, e);
+	if (op == TDPS_OP_MAP || (!f->slow && f->lock == TDPS_LOCK_READ)) {
+		tdps_max(read_max_ns, ns);
+		tdps_into(read_hist, ns);
 	} else if (!f->slow && f->lock == TDPS_LOCK_WRITE) {
 		tdps_max(write_max_ns, ns);
-	} else if (!f->slow && f->lock == TDPS_LOCK_READ) {
-		tdps_max(read_max_ns, ns);
+		tdps_into(write_hist, ns);
 	}
 	if (!tdps_checking(TDPS_P1))
 		return;

@@ -16,6 +16,11 @@ struct ring {
 static DEFINE_PER_CPU(struct ring, rings);
 static unsigned int ring_mask;
 
+/* All rings as they were at the first violation; what comes later would overwrite it. */
+static struct tdps_event *kept;
+static atomic_t keeping;
+static size_t nr_kept;
+
 /**
  * tdps_recorder_init() - make the rings
  * @events_per_cpu: a power of two
@@ -27,6 +32,12 @@ int tdps_recorder_init(unsigned int events_per_cpu)
 	int cpu;
 
 	ring_mask = events_per_cpu - 1;
+	nr_kept = 0;
+	atomic_set(&keeping, 0);
+	kept = vcalloc((size_t)num_possible_cpus() * events_per_cpu, sizeof(*kept));
+	if (!kept)
+		return -ENOMEM;
+	tdps_mem_account((size_t)num_possible_cpus() * events_per_cpu * sizeof(*kept));
 	for_each_possible_cpu(cpu) {
 		struct ring *r = per_cpu_ptr(&rings, cpu);
 
@@ -51,6 +62,8 @@ void tdps_recorder_exit(void)
 		vfree(r->ev);
 		r->ev = NULL;
 	}
+	vfree(kept);
+	kept = NULL;
 }
 
 /**
@@ -166,6 +179,57 @@ static int by_time(const void *a, const void *b)
 	return x->ns < y->ns ? -1 : x->ns > y->ns;
 }
 
+static size_t read_rings(struct tdps_event *to)
+{
+	unsigned int slot;
+	size_t n = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		const struct ring *r = per_cpu_ptr(&rings, cpu);
+
+		for (slot = 0; slot <= ring_mask; slot++)
+			if (ring_read(&r->ev[slot], &to[n]))
+				n++;
+	}
+	return n;
+}
+
+/**
+ * tdps_recorder_keep() - keep all that is in the rings, once
+ *
+ * Context: any.
+ */
+void tdps_recorder_keep(void)
+{
+	if (kept && !atomic_read(&keeping) && !atomic_fetch_inc(&keeping))
+		/* pairs with tdps_recorder_show_kept() */
+		smp_store_release(&nr_kept, read_rings(kept));
+}
+
+static void show(struct seq_file *m, struct tdps_event *all, size_t n)
+{
+	char line[192];
+	size_t i;
+
+	sort(all, n, sizeof(*all), by_time, NULL);
+	for (i = 0; i < n; i++) {
+		tdps_event_str(&all[i], line, sizeof(line));
+		seq_printf(m, "%llu.%06llu pid %u %s\n", all[i].ns / NSEC_PER_SEC,
+			   all[i].ns % NSEC_PER_SEC / NSEC_PER_USEC, all[i].pid, line);
+	}
+}
+
+static struct tdps_event *room(struct seq_file *m)
+{
+	struct tdps_event *all = vmalloc_array((size_t)num_possible_cpus() * (ring_mask + 1),
+					       sizeof(*all));
+
+	if (!all)
+		seq_puts(m, "not enough memory to sort the events\n");
+	return all;
+}
+
 /**
  * tdps_recorder_show() - print the rings, oldest event first
  * @m: where to
@@ -174,29 +238,40 @@ static int by_time(const void *a, const void *b)
  */
 void tdps_recorder_show(struct seq_file *m)
 {
-	size_t n = 0, size = (size_t)num_possible_cpus() * (ring_mask + 1), i;
-	struct tdps_event *all = vmalloc_array(size, sizeof(*all));
-	unsigned int slot;
-	char line[192];
-	int cpu;
+	struct tdps_event *all = room(m);
 
-	if (!all) {
-		seq_puts(m, "not enough memory to sort the events\n");
+	if (!all)
 		return;
-	}
-	for_each_possible_cpu(cpu) {
-		const struct ring *r = per_cpu_ptr(&rings, cpu);
+	show(m, all, read_rings(all));
+	vfree(all);
+}
 
-		for (slot = 0; slot <= ring_mask; slot++)
-			if (ring_read(&r->ev[slot], &all[n]))
-				n++;
-	}
-	sort(all, n, sizeof(*all), by_time, NULL);
-	for (i = 0; i < n; i++) {
-		tdps_event_str(&all[i], line, sizeof(line));
-		seq_printf(m, "%llu.%06llu pid %u %s\n", all[i].ns / NSEC_PER_SEC,
-			   all[i].ns % NSEC_PER_SEC / NSEC_PER_USEC, all[i].pid, line);
-	}
+static void show_name(struct tdps_ctx *ctx, void *arg)
+{
+	struct seq_file *m = arg;
+
+	seq_printf(m, "# pid %u %s\n", ctx->pid, ctx->comm);
+}
+
+/**
+ * tdps_recorder_show_kept() - print the rings as they were at the first violation
+ * @m: where to; nothing is printed if there was none
+ *
+ * Before the events, the names of the threads as they are now.
+ *
+ * Context: may sleep.
+ */
+void tdps_recorder_show_kept(struct seq_file *m)
+{
+	/* pairs with tdps_recorder_keep() */
+	size_t n = smp_load_acquire(&nr_kept);
+	struct tdps_event *all = n ? room(m) : NULL;
+
+	if (!all)
+		return;
+	tdps_ctx_visit_all(show_name, m);
+	memcpy(all, kept, n * sizeof(*all));
+	show(m, all, n);
 	vfree(all);
 }
 

@@ -26,6 +26,7 @@ static const char * const seldom[TDPS_NR_CHECKS] = {
 
 bool tdps_verbose;
 tdps_violation_fn tdps_violation_to;
+tdps_tables_fn tdps_tables;
 
 static atomic64_t violations[TDPS_NR_CHECKS];
 static const char *impossible[TDPS_NR_CHECKS];
@@ -177,6 +178,7 @@ void report(enum tdps_check id, const struct tdps_where *w, const struct tdps_wh
 		tdps_violation_to(id, line);
 		return;
 	}
+	tdps_recorder_keep();
 	pr_err("%s\n", line);
 	slot = atomic_fetch_inc(&next_line);
 	if (slot < LINES) {
@@ -193,6 +195,10 @@ void report(enum tdps_check id, const struct tdps_where *w, const struct tdps_wh
 	/* a race has two sides */
 	if (w->gfn != TDPS_NO_GFN)
 		print_events(who->pid, w, OTHERS_SHOWN);
+	/* where it is seen by another thread, the VM may be gone */
+	if (n == 1 && tdps_tables && w->gfn != TDPS_NO_GFN && in_task() &&
+	    who->pid == current->pid)
+		tdps_tables(w);
 }
 
 /**
@@ -491,6 +497,24 @@ static void visit_meetings(tdps_stat_fn fn, void *ctx)
 	}
 }
 
+/* "frozen.below_ns.1024 7": seven took 512 to 1023 ns; only where there is one. */
+static void visit_histogram(tdps_stat_fn fn, void *ctx, const char *what, size_t offset)
+{
+	char name[40];
+	u64 n;
+	int i;
+
+	for (i = 0; i < TDPS_BUCKETS; i++) {
+		n = sum(offset + i * sizeof(u64), false);
+		scnprintf(name, sizeof(name), "%s.below_ns.%llu", what, 1ULL << i);
+		if (n)
+			fn(ctx, name, n);
+	}
+}
+
+#define HISTOGRAM(what, field) \
+	visit_histogram(fn, ctx, what, offsetof(struct tdps_counters, field))
+
 /**
  * tdps_visit_stats() - all counters as "name value" pairs, in a stable order
  * @fn: called for each
@@ -516,11 +540,14 @@ void tdps_visit_stats(tdps_stat_fn fn, void *ctx)
 	fn(ctx, "frozen.count", SUM(frozen_count));
 	fn(ctx, "frozen.ns", SUM(frozen_ns));
 	fn(ctx, "frozen.max_ns", MAXIMUM(frozen_max_ns));
+	HISTOGRAM("frozen", frozen_hist);
 	fn(ctx, "extop.ok", SUM(ext_ok));
 	fn(ctx, "extop.busy", SUM(ext_busy));
 	fn(ctx, "extop.error", SUM(ext_error));
 	fn(ctx, "lock.write_max_ns", MAXIMUM(write_max_ns));
 	fn(ctx, "lock.read_max_ns", MAXIMUM(read_max_ns));
+	HISTOGRAM("lock.write", write_hist);
+	HISTOGRAM("lock.read", read_hist);
 	fn(ctx, "audit.count", SUM(audit_count));
 	fn(ctx, "audit.max_ns", MAXIMUM(audit_max_ns));
 	fn(ctx, "audit.sptes", SUM(audit_sptes));

@@ -40,6 +40,13 @@ static int flight_show(struct seq_file *m, void *unused)
 }
 DEFINE_SHOW_ATTRIBUTE(flight);
 
+static int flight_first_show(struct seq_file *m, void *unused)
+{
+	tdps_recorder_show_kept(m);
+	return 0;
+}
+DEFINE_SHOW_ATTRIBUTE(flight_first);
+
 static int verdict_show(struct seq_file *m, void *unused)
 {
 	char text[256];
@@ -105,6 +112,8 @@ int stress_debugfs_init(void)
 	debugfs_create_file("violations", 0444, dir, NULL, &violations_fops);
 	/* the last events of each CPU, oldest first */
 	debugfs_create_file("flight", 0444, dir, NULL, &flight_fops);
+	/* the same as they were at the first violation, and names of threads; or empty */
+	debugfs_create_file("flight.first", 0444, dir, NULL, &flight_first_fops);
 	/* one line: "SUCCESS", "FAILURE: <ids>" or "UNSUPPORTED: why" */
 	debugfs_create_file("verdict", 0444, dir, NULL, &verdict_fops);
 	/* the checks that cannot be made here, one line; empty if all can */

@@ -281,6 +281,7 @@ static void collect(void)
 	send_file("stress.state", show_state);
 	send_file("stress.not_checked", show_not_checked);
 	send_file("stress.flight", tdps_recorder_show);
+	send_file("stress.flight.first", tdps_recorder_show_kept);
 }
 
 static int __init report(void)

@@ -52,6 +52,7 @@ collect()
 	done
 	if ! grep -q SUCCESS $dir/verdict; then
 		send_file stress.flight $dir/flight
+		send_file stress.flight.first $dir/flight.first
 	fi
 }
 

@@ -38,6 +38,7 @@ if load_all; then
 	collect
 	if ! grep -q SUCCESS /sys/kernel/debug/tdp_stress/verdict; then
 		send_file stress.flight /sys/kernel/debug/tdp_stress/flight
+		send_file stress.flight.first /sys/kernel/debug/tdp_stress/flight.first
 	fi
 fi
 unload_all
