@@ -14,7 +14,7 @@ from common.say import main, say, usage
 from common.settings import Values
 from kernel import binary, build, debian, kit, ours, source
 from mutants import mutant
-from qemu import accel, judge, program, report, session
+from qemu import accel, judge, program, report, session, trace
 from qemu.bochs import Bochs
 from qemu.machine import Qemu
 from uml import stress as in_uml
@@ -94,7 +94,8 @@ def stress(guest, values, replace=None, on_text=lambda text: None, **more):
     """Boot @guest for the job of the backend; @more: further variables of the job."""
     what = get_backend(values)
     guest = guest.on(guest.machine, values)
-    return guest.boot(what.job, dict(what.params(values), **more), values.duration,
+    return guest.boot(what.job, dict(what.params(values), TRACE=values.trace, **more),
+                      values.duration,
                       replace=replace, on_text=on_text,
                       extra=" ".join([what.kernel_args(values), values.boot]).strip())
 
@@ -151,6 +152,8 @@ def run():
     say("  prepared in %.1f s, booted in %s s, guest ran %.1f s" %
         (timings["prepare"], timings["boot"], timings["guest"]))
     report.table(data)
+    if values.trace:
+        trace.judged(outcome, folder, values)
     report.verdict_line(data, folder)
     return verdict.exit_code
 

@@ -17,7 +17,7 @@ _RUN = ("SCENARIO", "WHERE", "KERNEL", "BACKEND", "KSRC", "KVER", "FORCE", "VARI
         "DELAY", "SCHEDULE", "SPLIT", "STUTTER", "HUGE_1G", "HUGETLB", "STUB", "STRESS",
         "MACHINE", "ACCEL", "QEMU")
 #: what says where files go and how much is shown, and what is about other doors
-_NOT_REPEATED = ("RUNDIR", "KEEP", "JOBS", "V", "KIT", "RUN", "LIKE", "STOP_EARLY",
+_NOT_REPEATED = ("RUNDIR", "KEEP", "TRACE", "JOBS", "V", "KIT", "RUN", "LIKE", "STOP_EARLY",
                  "TRIES", "TIME", "RESUME", "FULL", "AGAIN", "ONLY", "TIERS", "FILTER")
 
 

@@ -212,6 +212,8 @@ Setting("PROGRAM", None, _program, "make campaign, replay, minimise: run this in
         "run; it finds "
         "SCENARIO, SEED, DURATION in its environment and leaves summary.json in RUNDIR",
         "a program that exists")
+_number("TRACE", "0", 0, 64, "make run: keep what the tracepoints tell, trace.txt: the last that "
+        "fit into so many MiB for each CPU, up to the first violation; 0: nothing", "MiB")
 _flag("KEEP", "1: keep the intermediate files of a run (initramfs tree, channels)")
 _flag("STOP_EARLY", "make run: 1: end soon after the first violation (with MUTANT=: always)")
 _path("RUN", "make replay, make minimise: the folder of a run that failed, or a file that make "
@@ -331,6 +333,9 @@ class Values:
         if self.kernel == "debian" or self.kver == "6.12":
             raise usage("WHERE=uml: the TDP MMU is compiled into a kernel that is built here, of "
                         "7.2 or newer")
+        if self.trace:
+            raise usage("TRACE=%d: there is no user space in User Mode Linux that could take the "
+                        "trace out; it goes with WHERE=qemu" % self.trace)
         for name in ("MACHINE", "ACCEL", "QEMU"):
             if name in self.given:
                 raise usage("%s: there is no machine with WHERE=uml" % name)
@@ -374,7 +379,8 @@ def _take_scenario(name):
 
 def memory_mib(values):
     """The machine's memory: its VMs, their shared half, and room for the kernel."""
-    mib = 1024 + 3 * values.mem * values.tds + values.more_mib
+    # a trace is packed in the guest's memory
+    mib = 1024 + 3 * values.mem * values.tds + values.more_mib + 2 * values.trace * values.cpus
     if values.backend == "external":
         # memory of a huge leaf is contiguous: more than what is used has to be there,
         # and a whole aligned GiB is free only above what the boot takes

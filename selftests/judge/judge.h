@@ -141,6 +141,7 @@ int say_json(const struct trace *t, const struct judgement *j, u32 last);
  * @ext: the external operation that was seen to begin
  * @ext_ctx: of it
  * @ext_open: there is one
+ * @settled: it is known whether there is one: not from the first event on
  */
 struct thread {
 	struct task_struct task;
@@ -153,6 +154,7 @@ struct thread {
 	struct tdps_extop ext;
 	struct tdps_ctx *ext_ctx;
 	bool ext_open;
+	bool settled;
 };
 
 #endif

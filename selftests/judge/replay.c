@@ -317,6 +317,9 @@ static const char *seamcall(struct thread *t)
 		.injected = number("injected"),
 	};
 
+	/* an external operation may allow what is not allowed otherwise: has one begun? */
+	if (!t->settled)
+		c.where.lock = TDPS_LOCK_UNKNOWN;
 	tdps_kicks_visible = number("kicks_visible");
 	tdps_seamcall(&c);
 	return c.call <= TDPS_LAST_CALL_MEM ? "mirror" : "";
@@ -491,12 +494,13 @@ static const char *violation(struct thread *t)
 static const struct {
 	const char *name;
 	const char *(*fn)(struct thread *t);
+	bool settles;	/* from then on it is known what the thread is in the middle of */
 } kinds[] = {
-	{ "tdps_op_begin", op_begin },
-	{ "tdps_op_end", op_end },
-	{ "tdps_ext_begin", ext_begin },
-	{ "tdps_ext_end", ext_end },
-	{ "tdps_spte", spte_changed },
+	{ "tdps_op_begin", op_begin, true },
+	{ "tdps_op_end", op_end, true },
+	{ "tdps_ext_begin", ext_begin, true },
+	{ "tdps_ext_end", ext_end, true },
+	{ "tdps_spte", spte_changed, true },
 	{ "tdps_split", split },
 	{ "tdps_split_failed", split_failed },
 	{ "tdps_split_alloc", split_alloc },
@@ -575,6 +579,7 @@ static void forget(struct trace *t)
 	for (i = 0; i < t->nr; i++) {
 		t->event[i].thread->depth = 0;
 		t->event[i].thread->ext_open = false;
+		t->event[i].thread->settled = false;
 	}
 }
 
@@ -598,6 +603,7 @@ static void one_event(struct event *ev, u64 *watched)
 		return;
 	}
 	ev->root = kinds[i].fn(t);
+	t->settled |= kinds[i].settles;
 	result->judged++;
 	if (ev->ns - *watched >= WATCHDOG_NS) {
 		*watched = ev->ns;

@@ -74,10 +74,12 @@ if load_kvm; then
 	before=$free
 	if step "load tdp_stress" load tdp_stress $STRESS_PARAMS; then
 		send "@cpu $cpu"
+		start_trace
 		wait_until_done
 		send "@torture $?"
 		step "final audit" sh -c "echo 1 > $dir/audit"
 		collect
+		send_trace
 		step "unload tdp_stress" unload tdp_stress
 		measure_memory after
 		send "@memory $before $free"

@@ -54,6 +54,47 @@ send_coverage()
 	send_file gcov.b64 /tmp/gcov.b64
 }
 
+# Keep what the tracepoints tell, ours and KVM's: a ring of $TRACE MiB for each CPU, on
+# a clock that all of them share. The first violation is the last that goes into it.
+trace_dir=/sys/kernel/tracing/instances/tdp_stress
+
+start_trace()
+{
+	[ "${TRACE:-0}" != 0 ] || return 0
+	step "trace" _start_trace
+}
+
+_start_trace()
+{
+	[ -d /sys/kernel/tracing/events ] || mount -t tracefs tracefs /sys/kernel/tracing &&
+	mkdir $trace_dir &&
+	echo mono > $trace_dir/trace_clock &&
+	echo $((TRACE << 10)) > $trace_dir/buffer_size_kb || return
+	for system in kvmmmu tdx_stub tdp_stress; do
+		[ ! -d $trace_dir/events/$system ] ||
+			echo 1 > $trace_dir/events/$system/enable || return
+	done
+	# with a condition, which is always true, the event itself is still kept
+	echo 'traceoff if by >= 0' > $trace_dir/events/tdp_stress/tdps_violation/trigger
+}
+
+# what became of it; in letters, as the coverage
+send_trace()
+{
+	[ -d $trace_dir ] || return 0
+	echo 0 > $trace_dir/tracing_on
+	{
+		for cpu in $trace_dir/per_cpu/cpu*; do
+			echo "# tdp_stress: cpu ${cpu##*/cpu}" \
+				"overrun $(sed -n 's/^overrun: //p' $cpu/stats)"
+		done
+		cat $trace_dir/trace
+	} | gzip | base64 > /tmp/trace.b64
+	send_file trace.b64 /tmp/trace.b64
+	echo 0 > $trace_dir/events/enable
+	rmdir $trace_dir
+}
+
 start_heartbeat()
 {
 	( while sleep 3; do send "@alive $(cut -d' ' -f1 /proc/uptime)"; done ) &

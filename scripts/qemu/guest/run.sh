@@ -28,6 +28,7 @@ vmx=$(grep -qw vmx /proc/cpuinfo && echo real || echo none)
 mark begin
 if load_all; then
 	send "@vmx $vmx"
+	start_trace
 	watch_verdict
 	drive --seed "$SEED" --duration "$DURATION" --json /tmp/driver.json $DRIVER_ARGS
 	[ -n "$watcher" ] && kill $watcher 2>/dev/null
@@ -36,6 +37,7 @@ if load_all; then
 		step "final audit" sh -c 'echo 1 > /sys/kernel/debug/tdp_stress/audit'
 	fi
 	collect
+	send_trace
 	if ! grep -q SUCCESS /sys/kernel/debug/tdp_stress/verdict; then
 		send_file stress.flight /sys/kernel/debug/tdp_stress/flight
 		send_file stress.flight.first /sys/kernel/debug/tdp_stress/flight.first
