@@ -38,7 +38,7 @@ class Campaign:
     def __init__(self, plan, values):
         self.plan = plan
         self.values = values
-        self.began = time.monotonic()
+        self.began = self.came = time.monotonic()
         self.done_before = 0
         self.deaths = Counter()         # of this call
         self.not_built = {}
@@ -111,6 +111,7 @@ class Campaign:
 
     def _look(self, step, engine):
         for result in self.merged.look():
+            self.came = time.monotonic()
             self._new(result)
         words = "%d of %d done" % (self.merged.done(), len(self.plan.jobs))
         failed = self.merged.failures()
@@ -124,13 +125,13 @@ class Campaign:
     def _estimate(self):
         here = self.merged.done() - self.done_before
         to_go = len(self.plan.jobs) - self.merged.done()
-        elapsed = time.monotonic() - self.began
-        each = elapsed / here if here else self.plan.data["duration"] + _BESIDES
-        seconds = each * to_go
         if not to_go:
             return ""
-        return ", about %s left" % (merge.span(seconds) if here else "%s per job" %
-                                    merge.span(seconds / to_go))
+        if not here:
+            return ", about %s per job" % merge.span(self.plan.data["duration"] + _BESIDES)
+        # as fast as up to the last that came, and that was a while ago
+        each = (self.came - self.began) / here
+        return ", about %s left" % merge.span(max(0, each * to_go + self.came - time.monotonic()))
 
     def _new(self, result):
         """Say what was not seen before."""
@@ -201,7 +202,7 @@ def _all_of_it(one, engine):
         say("  %d of %d jobs are done" % (one.done_before, len(one.plan.jobs)))
     try:
         one.build()
-        one.began = time.monotonic()
+        one.began = one.came = time.monotonic()
         one.run(engine)
     except KeyboardInterrupt:
         say("\n  stopping; the same command goes on with it")
