@@ -76,6 +76,7 @@ class Trials:
         """One kernel for all runs of this recipe: what changes in between does not matter."""
         if self.recipe.door != "run" or self.program:
             return
+        self.folder.mkdir(parents=True, exist_ok=True)
         folder, log = self.folder / "kit", self.folder / "build.log"
         code = self._call("prepare", log, dict(self.recipe.variables, KIT=folder,
                                                JOBS=self.jobs), "build", _BUILD)
