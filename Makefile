@@ -15,7 +15,7 @@ endif
 SCRIPT = $(Q)sh scripts/python.sh
 
 .DEFAULT_GOAL := help
-.PHONY: campaign help try run kunit kselftest selfcheck replay minimise check series mutants matrix coverage bench kernel modules docs clean
+.PHONY: campaign help try run kunit kselftest selfcheck replay minimise check series versions mutants matrix coverage bench kernel modules docs clean
 
 help: ## this text
 	@echo "Targets:"
@@ -42,6 +42,9 @@ kselftest: ## TAP programs on /dev/kvm and /dev/tdp_stress, in QEMU, on each bac
 
 selfcheck: ## planted violations and planted kernel bugs must be caught by name
 	$(SCRIPT) selfcheck
+
+versions: ## what a new kernel, KSRC=, has changed of what is used here; does it build
+	$(SCRIPT) versions
 
 series: ## every commit of a branch of yours: make series KSRC=<git tree> BASE=<commit>
 	$(SCRIPT) series

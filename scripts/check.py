@@ -45,7 +45,7 @@ _QUICK_SUITES = "tdp_mmu_[frl]*"
 _SYSTEM = cache.REPO / "selftests/system"
 #: test programs there that need nothing but Python
 _PROGRAMS = ("verdict", "qemu", "rebuild", "kunit", "mutants", "syzlang", "docs", "package",
-             "campaign", "series")
+             "campaign", "series", "versions")
 #: most memory that two guests take, one of them with 1G pages
 _LANE_MIB = 14 << 10
 

@@ -228,6 +228,20 @@ def build_modules(kernel, mutant, jobs, keep=None):
         return {name: Path(shutil.copy2(path, keep)) for name, path in built.items()}
 
 
+def fits(mutant, path, folder):
+    """Make the change to a copy, in @folder, of what it names of the tree at @path.
+
+    Raises a Problem if it no longer fits that tree. Nothing is built.
+    """
+    copy = folder / "copy"
+    shutil.rmtree(copy, ignore_errors=True)
+    for name in {n for patch in mutant.chain() for n in patch.file}:
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path / name, copy / name)
+    for patch in mutant.chain():
+        apply(patch, copy, folder / "log")
+
+
 def apply(mutant, copy, log):
     """Patch the files of @mutant in @copy, which has them at their places in a tree."""
     for name in mutant.file:

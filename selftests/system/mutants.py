@@ -10,7 +10,6 @@ Prints TAP. Knows the promises of scripts/mutants, not its ways.
 import contextlib
 import io
 import json
-import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -173,14 +172,7 @@ def trees(folder, paths):
         for change in mutant.variants() + mutant.every():
             if not change.applies(release):
                 continue
-            copy = folder / "copy"
-            shutil.rmtree(copy, ignore_errors=True)
-            for name in {n for patch in change.chain() for n in patch.file}:
-                (copy / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(path / name, copy / name)
-            said = None
-            for patch in change.chain():
-                said = said or refused(mutant.apply, patch, copy, folder / "log")
+            said = refused(mutant.fits, change, path, folder)
             result(not said, "%s: %s" % (path.name, change.id), said or "")
 
 
