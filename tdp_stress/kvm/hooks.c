@@ -588,8 +588,8 @@ static struct call_hook {
 	s8 gpa;			/* number of the argument, 0: none */
 	s8 level;		/* likewise; with a GPA and without this: 4K */
 	s8 ext;			/* first of the two pointers to extended errors */
-	s8 pfn;			/* of the page, 0: none, or nothing is made of it */
 	bool must;		/* without it no check of the S-EPT means anything */
+	s8 pfn;			/* argument, of the page; 0: none, or nothing is made of it */
 	struct fprobe fp;
 	bool hooked;
 } call_hooks[] = {
