@@ -19,6 +19,9 @@ from qemu.bochs import Bochs
 from qemu.machine import Qemu
 from uml import stress as in_uml
 
+#: for a MiB of each CPU's trace to come out of a slow guest
+_TRACE_SECONDS = 30
+
 
 def get_tree(values):
     """The kernel tree to test."""
@@ -95,7 +98,7 @@ def stress(guest, values, replace=None, on_text=lambda text: None, **more):
     what = get_backend(values)
     guest = guest.on(guest.machine, values)
     return guest.boot(what.job, dict(what.params(values), TRACE=values.trace, **more),
-                      values.duration,
+                      values.duration + _TRACE_SECONDS * values.trace,
                       replace=replace, on_text=on_text,
                       extra=" ".join([what.kernel_args(values), values.boot]).strip())
 

@@ -121,6 +121,7 @@ void *grow(void *array, u32 nr, size_t size);
 void read_trace(FILE *f, const char *name, struct trace *t);
 /* The value of @key of @ev; NULL: there is none. Points into a buffer of its own. */
 const char *field(const struct event *ev, const char *key);
+bool goes_to_the_end(const char *key);
 u32 threads_seen(void);
 
 /* replay.c */

@@ -15,8 +15,6 @@ JUDGE_CFLAGS := -std=gnu11 -Wall -Wextra -Werror -Wno-unused-parameter \
 # the same checks with which the core's tests are built, if asked for
 JUDGE_CFLAGS += $(SANITIZE)
 
-judge: $(O)/tdp-judge
-
 $(O)/tdp-judge: $(JUDGE) $(JUDGE_ORACLE) $(O)/judge/core/libtdxm.a
 	$(if $(V),,@echo "  LD      $@")
 	$(Q)$(CC) $(JUDGE_CFLAGS) -o $@ $^ $(LDFLAGS)
@@ -37,4 +35,4 @@ $(O)/judge/%.o: judge/%.c $(FLAGS_FILE)
 
 -include $(JUDGE:.o=.d) $(JUDGE_ORACLE:.o=.d)
 
-.PHONY: judge FORCE
+.PHONY: FORCE

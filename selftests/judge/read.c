@@ -311,6 +311,12 @@ void read_trace(FILE *f, const char *name, struct trace *t)
 	find_beginning(t);
 }
 
+/* The last field of an event may have blanks in it. */
+bool goes_to_the_end(const char *key)
+{
+	return !strcmp(key, "text") || !strcmp(key, "comm");
+}
+
 const char *field(const struct event *ev, const char *key)
 {
 	static char value[512];
@@ -320,8 +326,7 @@ const char *field(const struct event *ev, const char *key)
 	while ((s = strstr(s, key))) {
 		if ((s == ev->args || s[-1] == ' ') && s[n] == '=') {
 			s += n + 1;
-			/* a text is the last one, and goes to the end */
-			len = strcmp(key, "text") ? strcspn(s, " ") : strlen(s);
+			len = goes_to_the_end(key) ? strlen(s) : strcspn(s, " ");
 			scnprintf(value, sizeof(value), "%.*s", (int)len, s);
 			return value;
 		}

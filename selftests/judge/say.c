@@ -193,7 +193,7 @@ static void put_fields(const struct event *ev)
 		}
 		scnprintf(key, sizeof(key), "%.*s", (int)n, s);
 		s += n + 1;
-		end = s + (strcmp(key, "text") ? strcspn(s, " ") : strlen(s));
+		end = s + (goes_to_the_end(key) ? strlen(s) : strcspn(s, " "));
 		scnprintf(value, sizeof(value), "%.*s", (int)(end - s), s);
 		put_pair(before, key, value);
 		before = ", ";

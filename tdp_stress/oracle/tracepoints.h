@@ -74,6 +74,7 @@ TRACE_EVENT(tdps_op_begin,
 		__field(u8, op)
 		__field(u8, roots)
 		__field(bool, recover_zaps)
+		__array(char, comm, TASK_COMM_LEN)
 	),
 	TP_fast_assign(
 		TDPS_WHERE_ASSIGN(w);
@@ -82,11 +83,13 @@ TRACE_EVENT(tdps_op_begin,
 		__entry->op = op;
 		__entry->roots = roots;
 		__entry->recover_zaps = tdps_recover_zaps;
+		/* the tracer keeps one name of each thread, its last one */
+		memcpy(__entry->comm, current->comm, TASK_COMM_LEN);
 	),
-	TP_printk("op=%s " TDPS_WHERE_FMT " end=0x%llx roots=%s root=0x%llx recover_zaps=%d",
+	TP_printk("op=%s " TDPS_WHERE_FMT " end=0x%llx roots=%s root=0x%llx recover_zaps=%d comm=%s",
 		  TDPS_SYMBOLIC(__entry->op, TDPS_OP_NAMES), TDPS_WHERE_ARGS, __entry->end,
 		  TDPS_FLAGS(__entry->roots, TDPS_ROOT_NAMES), __entry->root,
-		  __entry->recover_zaps)
+		  __entry->recover_zaps, __entry->comm)
 );
 
 TRACE_EVENT(tdps_op_end,

@@ -36,9 +36,11 @@ send_file()
 {
 	[ -f "$2" ] || return 0
 	# debugfs files have no size: copy first
-	cat "$2" > /tmp/.sent 2>/dev/null || return 0
-	{ echo "@file $1 $(wc -c < /tmp/.sent)"; cat /tmp/.sent; echo; } > /tmp/.message
-	dd if=/tmp/.message bs="$(wc -c < /tmp/.message)" count=1 >&9 2>/dev/null
+	cat "$2" > "/tmp/.sent.$1" 2>/dev/null || return 0
+	{ echo "@file $1 $(wc -c < "/tmp/.sent.$1")"; cat "/tmp/.sent.$1"; echo
+	} > "/tmp/.message.$1"
+	dd if="/tmp/.message.$1" bs="$(wc -c < "/tmp/.message.$1")" count=1 >&9 2>/dev/null
+	rm -f "/tmp/.sent.$1" "/tmp/.message.$1"
 }
 
 # what was executed, of a kernel that counts it (GCOV=1); in letters: it passes a terminal
@@ -61,13 +63,18 @@ trace_dir=/sys/kernel/tracing/instances/tdp_stress
 start_trace()
 {
 	[ "${TRACE:-0}" != 0 ] || return 0
-	step "trace" _start_trace
+	step "trace" _start_trace || return
+	# at once: the guest may not live much longer
+	( while sleep 1 && [ "$(cat $trace_dir/tracing_on)" = 1 ]; do :; done
+	  _send_trace ) &
+	trace_sender=$!
 }
 
 _start_trace()
 {
 	[ -d /sys/kernel/tracing/events ] || mount -t tracefs tracefs /sys/kernel/tracing &&
 	mkdir $trace_dir &&
+	echo 0 > $trace_dir/tracing_on &&
 	echo mono > $trace_dir/trace_clock &&
 	echo $((TRACE << 10)) > $trace_dir/buffer_size_kb || return
 	for system in kvmmmu tdx_stub tdp_stress; do
@@ -75,14 +82,23 @@ _start_trace()
 			echo 1 > $trace_dir/events/$system/enable || return
 	done
 	# with a condition, which is always true, the event itself is still kept
-	echo 'traceoff if by >= 0' > $trace_dir/events/tdp_stress/tdps_violation/trigger
+	echo 'traceoff if by >= 0' > $trace_dir/events/tdp_stress/tdps_violation/trigger &&
+	echo 1 > $trace_dir/tracing_on
 }
 
-# what became of it; in letters, as the coverage
+# what became of it, if that has not been sent
 send_trace()
 {
-	[ -d $trace_dir ] || return 0
+	[ -n "$trace_sender" ] || return 0
 	echo 0 > $trace_dir/tracing_on
+	wait $trace_sender
+	echo 0 > $trace_dir/events/enable
+	rmdir $trace_dir
+}
+
+# in letters, as the coverage
+_send_trace()
+{
 	{
 		for cpu in $trace_dir/per_cpu/cpu*; do
 			echo "# tdp_stress: cpu ${cpu##*/cpu}" \
@@ -91,8 +107,7 @@ send_trace()
 		cat $trace_dir/trace
 	} | gzip | base64 > /tmp/trace.b64
 	send_file trace.b64 /tmp/trace.b64
-	echo 0 > $trace_dir/events/enable
-	rmdir $trace_dir
+	rm /tmp/trace.b64
 }
 
 start_heartbeat()
