@@ -15,7 +15,7 @@ endif
 SCRIPT = $(Q)sh scripts/python.sh
 
 .DEFAULT_GOAL := help
-.PHONY: campaign help try run kunit kselftest selfcheck replay minimise check series versions mutants matrix coverage bench kernel modules docs clean
+.PHONY: campaign help try run kunit kselftest selfcheck replay report minimise check series versions mutants matrix coverage bench kernel modules docs clean
 
 help: ## this text
 	@echo "Targets:"
@@ -57,6 +57,9 @@ replay: ## a run that failed once more, as it was: make replay RUN=folder
 
 minimise: ## the smallest run that still fails in the same way: make minimise RUN=folder
 	$(SCRIPT) minimise
+
+report: ## a run as one page and a trace for Perfetto: make report RUN=run/latest
+	$(SCRIPT) report
 
 check: ## the tester's own tests: a selection for every day, or all (FULL=1)
 	$(SCRIPT) check

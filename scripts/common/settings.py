@@ -217,7 +217,7 @@ _number("TRACE", "0", 0, 64, "make run: keep what the tracepoints tell, trace.tx
 _flag("KEEP", "1: keep the intermediate files of a run (initramfs tree, channels)")
 _flag("STOP_EARLY", "make run: 1: end soon after the first violation (with MUTANT=: always)")
 _path("RUN", "make replay, make minimise: the folder of a run that failed, or a file that make "
-      "minimise has made (scripts/regressions/)")
+      "minimise has made (scripts/regressions/); make report: the folder of any run")
 _choice("LIKE", "function", ("invariant", "function", "operations"),
         "make replay, make minimise: how far a failure has to be like the first one to count as "
         "the same")
