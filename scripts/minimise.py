@@ -91,7 +91,7 @@ class Minimise:
             journal, self._on_step)
         self.backend = values.backend
         self.tries = values.tries
-        self.begun = time.monotonic()
+        self.begun = None           # without the build
         self.kept = 0
 
     def _run(self, variables, title):
@@ -115,6 +115,7 @@ class Minimise:
 
     def measure(self):
         """The recipe as it is: how often does it trip?"""
+        self.begun = time.monotonic()
         hits, tries = self.search.measure(self.tries, "as it was")
         if not hits:
             words = {}

@@ -100,17 +100,20 @@ class Search:
         self.on_step = on_step
         self._run = run
         self._clock = clock
-        self._until = clock() + seconds
+        self._seconds = seconds
+        self._until = None          # set when the first run begins: a build is not the search's
         self._counts = {}           # {key: [hits, tries]}
         self._rejected = set()
         self._longest = 0.0
-        self._hard = True           # the budget counts
+        self._hard = False          # the budget counts
         self.found_after = None     # seconds, the longest of all that tripped
 
     # --- runs ---
 
     def left(self):
         """Seconds of the budget."""
+        if self._until is None:
+            self._until = self._clock() + self._seconds
         return max(0.0, self._until - self._clock())
 
     def count(self, variables=None):
@@ -121,7 +124,7 @@ class Search:
         """One run; whether it tripped."""
         run = self.journal.known(variables)
         if not run:
-            if self._hard and self.left() <= self._longest:
+            if self.left() <= self._longest and self._hard:
                 raise OutOfTime
             start = self._clock()
             result = self._run(variables, title)
@@ -142,7 +145,7 @@ class Search:
 
     def measure(self, tries, title):
         """How often the current recipe trips: (hits, tries). Up to three times as many
-        tries are made until it has tripped once.
+        tries are made until it has tripped once, however long that takes.
         """
         for number in range(1, 3 * tries + 1):
             self._once(self.current, "%s %d" % (title, number))
@@ -166,6 +169,7 @@ class Search:
 
     def attempt(self, changes, title):
         """Take @changes ({name: text, None: drop it}) if the failure stays; whether it does."""
+        self._hard = True
         new = {n: t for n, t in {**self.current, **changes}.items() if t is not None}
         key = _key(new)
         if new == self.current or key in self._rejected:
