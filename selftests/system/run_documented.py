@@ -122,7 +122,7 @@ class Home:
 
         def commit(text, words):
             changed.write_text(text, encoding="utf-8")
-            for argv in (["add", "arch/x86/kvm"], ["commit", "-q", "-m", words]):
+            for argv in (["add", "-f", "arch/x86/kvm"], ["commit", "-q", "-m", words]):
                 subprocess.run(["git", "-C", self.git, *argv], check=True, env=self.env)
 
         subprocess.run(["git", "-C", self.git, "init", "-q", "-b", "series"], check=True,
