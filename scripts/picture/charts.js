@@ -62,5 +62,6 @@
     }
   }
   draw();
+  document.documentElement.dataset.drawn = drawn.length;
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
 })();

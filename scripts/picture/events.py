@@ -56,6 +56,8 @@ class Event:
         self.old = _int(known.get("old"))
         self.new = _int(known.get("new"))
         self.ret = _int(known.get("ret"))
+        #: microseconds, of what ends
+        self.took = _int(known.get("took"))
         self.status = _int(known.get("status"))
         self.lock = known.get("lock")
         self.root = known.get("root")
@@ -132,6 +134,8 @@ def of_judge(data):
         for key in ("gfn", "level", "end", "old", "new", "ret", "status", "lock"):
             if key in fields:
                 setattr(event, key, fields[key] if key == "lock" else _number(fields[key]))
+        if (fields.get("ns") or "").isdigit():
+            event.took = int(fields["ns"]) // 1000
         if event.gfn is not None and event.gfn >= _NO_GFN:
             event.gfn = None
         found.append(event)
@@ -212,16 +216,25 @@ def _of_thread(mine, pid, found):
             at = [n for n, s in enumerate(stack) if s.kind == e.kind and s.name == e.name]
             if at:
                 close(at[-1], e, e.us)
-            elif not stack and not done:
-                # it began before the record
-                one = Slice(e.kind, e.name, pid, 0, None, first)
-                one.gfn, one.level, one.end, one.last = e.gfn, e.level, e.us, e
-                done.append(one)
+            elif not stack:
+                _put_around(done, e, first)
         if stack and stack[-1].kind == "frozen" and e.phase != BEGIN and \
                 _ends_window(e, stack[-1]):
             close(len(stack) - 1, e, e.us)
     close(0, None, last)
     return done
+
+
+def _put_around(done, e, first):
+    """@e ends what is not seen to begin: it is around what was done since."""
+    begin = max(first, e.us - e.took if e.took is not None else first)
+    begin = max([begin] + [s.end for s in done if s.begin < begin])
+    inside = [s for s in done if s.begin >= begin]
+    for s in inside:
+        s.depth += 1
+    one = Slice(e.kind, e.name, e.pid, 0, None, begin)
+    one.gfn, one.level, one.end, one.last = e.gfn, e.level, e.us, e
+    done.insert(len(done) - len(inside), one)
 
 
 def _ends_window(e, window):

@@ -63,7 +63,7 @@ class Run:
     def __init__(self, path, data):
         self.path = path
         self.data = data
-        self.log = judge.console(path)
+        self.log = _text(path / "dmesg") or _text(path / "console.log")
         files = {n: _text(path / n) for n in ("stress.stats", "stub.stats", "driver.json")}
         kept = data.get("counters") or {}
         self.stress = kept.get("tdp_stress") or judge.counters(files["stress.stats"])

@@ -10,10 +10,9 @@ from html import escape
 from common.html import Markup
 from picture import events
 
-#: events of the thread that was seen, and of each other one
-_OWN, _OTHERS = 16, 8
-#: ... from before the first of the thread's own
-_BEFORE = 3
+#: events of the operation that was seen, of what its thread did before it, of each other
+#: thread meanwhile, and of what all of them did at that GFN before
+_OWN, _PRELUDE, _OTHERS, _HISTORY = 26, 2, 8, 8
 _THREADS = 5
 #: microseconds without an event that get a line of their own
 _GAP = 1000
@@ -62,38 +61,49 @@ def concerns(e, gfn):
 
 
 class Lanes:
-    """What is shown: @pids, the one that was seen first; @rows: Events by time."""
+    """What is shown: @pids, the one that was seen first; @rows: Events by time; @begin: when
+    the operation began in which it was seen; @left_out: how many events of it are not shown,
+    behind @cut.
+    """
 
     def __init__(self, run, at):
         self.run = run
         self.at = at
         self.gfn = run.violations[0].gfn if at.exact else at.event and at.event.gfn
         before = [e for e in run.events if e.us <= at.us and e.kind != "violation"]
-        own = [e for e in before if e.pid == at.pid][-_OWN:]
-        begin = min([e.us for e in own] + [at.us])
-        self.pids, picked = [at.pid], own
-        for pid in self._others(before, begin):
-            theirs = [e for e in before if e.pid == pid]
-            about = [e for e in theirs if e.us < begin and concerns(e, self.gfn)][-_BEFORE:]
-            lately = [e for e in theirs if e.us >= begin][-_OTHERS:]
-            self.pids.append(pid)
-            picked = picked + about + lately
-        self.rows = sorted(picked, key=lambda e: e.us)
-        self.slices = events.slices([e for e in run.events if e.us <= at.us]) if before else []
-        self.begin = begin
+        self.slices = events.slices([e for e in run.events if e.us <= at.us])
+        picked = self._own(before)
+        self.begin = min([e.us for e in picked] + [at.us])
+        if self.gfn is not None:
+            picked += [e for e in before if e.gfn == self.gfn][-_HISTORY:]
+        self.pids = [at.pid]
+        for pid in dict.fromkeys(e.pid for e in before if e.pid and e.pid != at.pid):
+            picked += [e for e in before if e.pid == pid and e.us >= self.begin][-_OTHERS:]
+            picked += [s.first for s in self.slices if s.pid == pid and s.first and
+                       s.begin < self.begin <= s.end and concerns(s.first, self.gfn)]
+        self.pids += self._worth_a_lane(picked)
+        self.rows = sorted({e for e in picked if e.pid in self.pids}, key=lambda e: e.us)
 
-    def _others(self, before, begin):
-        """Threads worth a lane: at that place, or at work meanwhile."""
+    def _own(self, before):
+        """The thread's operation, from its beginning, and a little of what came before."""
+        own = [e for e in before if e.pid == self.at.pid]
+        outer = [s for s in self.slices if s.pid == self.at.pid and not s.depth][-1:]
+        first = own.index(outer[0].first) if outer and outer[0].first else \
+            max(0, len(own) - _OWN)
+        rest = own[first:]
+        self.left_out = max(0, len(rest) - _OWN)
+        self.cut = rest[0] if self.left_out else None
+        if self.left_out:
+            rest = rest[:1] + rest[1 - _OWN:]
+        return own[max(0, first - _PRELUDE):first] + rest
+
+    def _worth_a_lane(self, picked):
+        """Other threads: those at the place first, then those that did something lately."""
         score = {}
-        for e in before:
-            if e.pid == self.at.pid or not e.pid:
-                continue
-            about, lately = e.gfn == self.gfn is not None, e.us >= begin
-            if about or lately or concerns(e, self.gfn):
-                old = score.get(e.pid, (0, 0))
-                score[e.pid] = (max(old[0], 2 * about + lately), e.us)
-        best = sorted(score, key=score.get, reverse=True)[:_THREADS - 1]
-        return sorted(best)
+        for e in picked:
+            if e.pid != self.at.pid:
+                score[e.pid] = max(score.get(e.pid, (0, 0)), (e.gfn == self.gfn is not None, e.us))
+        return sorted(sorted(score, key=score.get, reverse=True)[:_THREADS - 1])
 
     def name(self, pid):
         name = self.run.threads.get(pid)
@@ -180,15 +190,17 @@ def _event(lanes, e, row, column, inset):
 
 
 def _lines(lanes):
-    """[(None, Event)], with (microseconds, None) where nothing happens for long."""
+    """[(None, Event)], with (words, None) where time passes or something is left out."""
     out, before = [], None
     for e in lanes.rows:
         if before is not None and e.us - before >= _GAP:
-            out.append((e.us - before, None))
+            out.append(("⋮ " + ago(e.us - before).lstrip("−"), None))
         out.append((None, e))
+        if e is lanes.cut:
+            out.append(("⋮ %d events of %s left out" % (lanes.left_out, lanes.name(e.pid)), None))
         before = e.us
     if before is not None and lanes.at.us - before >= _GAP:
-        out.append((lanes.at.us - before, None))
+        out.append(("⋮ " + ago(lanes.at.us - before).lstrip("−"), None))
     return out
 
 
@@ -202,7 +214,8 @@ def _boxes(lanes, row_of, last_row):
                   and (s.first is None or _order(e, s))]
         if not inside:
             continue
-        top = row_of.get(s.first, min(inside))
+        during = [row for e, row in row_of.items() if s.begin <= e.us <= s.end]
+        top = row_of.get(s.first) or min(during)
         bottom = row_of.get(s.last) or (last_row if not s.last else max(inside))
         boxes.append((s, top, max(top, bottom), s.depth))
     return boxes
@@ -221,11 +234,11 @@ def sequence(lanes):
     heads = "".join('<div class="head%s" style="grid-column:%d">%s</div>' % (
         " seen" if pid == lanes.at.pid else "", n + 2, escape(lanes.name(pid)))
         for n, pid in enumerate(lanes.pids))
-    for gap, e in lines:
+    for words, e in lines:
         row += 1
         if e is None:
-            parts.append('<div class="gap" style="grid-row:%d">⋮ %s</div>' % (
-                row, ago(gap).lstrip("−")))
+            parts.append('<div class="gap%s" style="grid-row:%d">%s</div>' % (
+                "" if words.endswith("s") else " out", row, escape(words)))
             continue
         row_of[e] = row
         parts.append('<div class="t" style="grid-row:%d">%s</div>' % (row, ago(lanes.at.us - e.us)))
@@ -283,15 +296,17 @@ STYLE = """
 .key.call { width: 3px; background: var(--text); }
 mark { background: var(--mark); color: inherit; border-radius: 3px; padding: 0 .15rem; }
 .seq-scroll { max-height: 85vh; overflow: auto; }
-.seq { display: grid; grid-template-columns: 5.2rem repeat(var(--lanes), minmax(17rem, 1fr));
-  column-gap: .5rem; row-gap: 2px; padding: 0 .6rem .8rem 0; min-width: max-content; }
+.seq { display: grid; grid-template-columns: 5.2rem repeat(var(--lanes), minmax(15rem, 1fr));
+  column-gap: .5rem; row-gap: 2px; padding: 0 .6rem .8rem 0; }
 .seq .head { position: sticky; top: 0; z-index: 3; background: var(--head); grid-row: 1;
   padding: .4rem .6rem; border-bottom: 1px solid var(--line); }
 .seq .t { grid-column: 1; position: sticky; left: 0; z-index: 2; background: var(--card);
   text-align: right; color: var(--dim); font-size: .84rem; padding: .2rem .3rem;
   font-variant-numeric: tabular-nums; white-space: nowrap; }
-.seq .gap { grid-column: 1 / -1; color: var(--dim); font-size: .84rem; padding-left: 2.2rem;
-  border-top: 1px dotted var(--line); border-bottom: 1px dotted var(--line); }
+.seq .gap { grid-column: 1; position: sticky; left: 0; z-index: 2; background: var(--card);
+  color: var(--dim); font-size: .84rem; text-align: right; white-space: nowrap; padding: .1rem .3rem;
+  border-top: 1px dotted var(--dim); border-bottom: 1px dotted var(--dim); }
+.seq .gap.out { grid-column: 2; z-index: 1; background: none; border: 0; text-align: left; }
 .box { border-radius: 5px; z-index: 0; }
 .box.op { background: var(--op); border: 1px solid var(--op-line); }
 .box.ext { background: var(--ext); border: 1px solid var(--ext-line); }

@@ -83,8 +83,7 @@ def seen(violation):
     direct = [e for e in violation.tables if "direct" in e.root]
     if direct:
         rows = [(e.level, e.root, _code(_said(e.kind, e.spte))) for e in direct]
-        parts.append(html.details("the same GFN in the direct roots (shared memory): %d entries"
-                                  % len(direct), html.table(("level", "root", "SPTE"), rows),
+        parts.append(html.details("the same GFN in the direct roots (shared memory)", html.table(("level", "root", "SPTE"), rows),
                                   opened=not mirror))
     return Markup("".join(parts))
 

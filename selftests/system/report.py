@@ -1,0 +1,373 @@
+# SPDX-License-Identifier: GPL-2.0
+"""make report: the page and the trace of small run folders made here. Prints TAP.
+
+Knows what make run leaves in its folder and the promises of report.py: one page that is
+well-formed, needs nothing from elsewhere and shows nothing of a run as markup; a trace
+that keeps the rules of Chrome's format; one line and exit code 2 for what is no run.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from html.parser import HTMLParser
+from pathlib import Path
+
+REPO = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(REPO / "scripts"))
+
+from said import plan, result, skip                         # noqa: E402
+from picture import events, folder, lanes, tables           # noqa: E402
+
+#: a thread may call itself anything
+_EVIL = "<b>&\"'</b></script>"
+_LINE = ("X2: page 0x18f3000 removed %s, in unmap, gfn 0x694 level 1, by w1:punch/96 "
+         "(mmu_lock write)" % _EVIL)
+
+_FLIGHT = """# pid 96 w1:convert
+# pid 94 %s
+25.000100 pid 94 map begins gfn 0x694 (end 0x695) read
+25.000110 pid 94 external map leaf begins gfn 0x694 level 1 0x8000000000000000 -> 0x80a00000018f3e37 read
+25.000120 pid 96 table freed, 1234000
+25.000130 pid 94 TDH.MEM.PAGE.AUG gfn 0x694 level 1: 0x8000020000000092 read
+25.000140 pid 94 external map leaf ends gfn 0x694 level 1: -16 after 30 us read
+25.000150 pid 94 map ends gfn 0x694: 1 after 50 us read
+25.000160 pid 94 map begins gfn 0x694 (end 0x695) read
+25.000170 pid 94 external map leaf begins gfn 0x694 level 1 0x8000000000000000 -> 0x80a00000018f3e37 read
+25.000180 pid 94 TDH.MEM.PAGE.AUG gfn 0x694 level 1: 0x0 read
+25.000190 pid 94 external map leaf ends gfn 0x694 level 1: 0 after 20 us read
+25.000200 pid 94 SPTE gfn 0x694 level 1 0x8000000000000000 -> 0x80a00000018f3e37
+25.000210 pid 94 map ends gfn 0x694: 0 after 50 us read
+25.000220 pid 97 audit of 12 SPTEs, 3 us
+25.000225 pid 97 what nobody knows of %s
+25.000230 pid 96 unmap begins gfn 0x68a (end 0x6c2) write
+25.000240 pid 96 external remove leaf begins gfn 0x694 level 1 0x80a00000018f3f37 -> 0x8000000000000000 write
+25.000250 pid 96 TDH.MEM.RANGE.BLOCK gfn 0x694 level 1: 0x0 write
+25.000260 pid 96 TDH.MEM.TRACK: 0x0 write
+25.000270 pid 96 vCPUs kicked out
+25.000280 pid 96 TDH.MEM.PAGE.REMOVE gfn 0x694 level 1: 0x0 write
+25.000290 pid 96 external remove leaf ends gfn 0x694 level 1: 0 after 50 us write
+25.000300 pid 96 violation X2 gfn 0x694 level 1
+25.000310 pid 94 map begins gfn 0x700 (end 0x701) read
+""" % (_EVIL, _EVIL)
+
+_AGO = """tdp_stress:   70 us ago: unmap begins gfn 0x68a (end 0x6c2) write
+tdp_stress:   60 us ago: external remove leaf begins gfn 0x694 level 1 0x80a00000018f3f37 -> 0x8000000000000000 write
+tdp_stress:   20 us ago: TDH.MEM.PAGE.REMOVE gfn 0x694 level 1: 0x0 write
+tdp_stress:   900 us ago by pid 94: map begins gfn 0x694 (end 0x695) read
+tdp_stress:   800 us ago by pid 94: map ends gfn 0x694: 0 after 99 us read
+"""
+_NOW = """tdp_stress:   gfn 0x694 level 2 now: mirror table 0x8000000002000907, external NL_MAPPED 0x2001000
+tdp_stress:   gfn 0x694 level 1 now: mirror leaf 0x80a00000018f3e37, external REMOVED 0x0
+tdp_stress:   gfn 0x694 level 1 now: direct absent 0x8000000000000000
+"""
+_STATS = {"frozen.count": 3, "frozen.ns": 9000, "frozen.max_ns": 5000, "lock.read_max_ns": 9000,
+          "lock.write_max_ns": 70000, "frozen.below_ns.1024": 1, "frozen.below_ns.8192": 2,
+          "lock.read.below_ns.16384": 4, "lock.write.below_ns.131072": 1,
+          "meet.frozen.fault": 7, "meet.frozen.zap": 0, "meet.map.fault": 7,
+          "check.X2": 12, "check.L1": 0, "violation.X2": 3}
+_CALLS = {"leaf.TDH.MEM.PAGE.AUG.calls": 10, "leaf.TDH.MEM.PAGE.AUG.busy": 2,
+          "leaf.TDH.MEM.PAGE.AUG.injected": 1, "leaf.TDH.MEM.PAGE.AUG.error": 0}
+_DRIVER = """tdp-stress: seed 1
+[   5s] run 258 prefault 69 punch 27 /s | busy 932 frozen 9164 audits 21 violations 7053
+[  10s] run 174 prefault 48 punch 13 /s | busy 2113 frozen 16232 audits 43 violations 12666
+"""
+_ON_THE_WAY = """<6>[   14.9] tdp_stress: 5 s: 6485 operations (1297/s), 3177 ok, 2919 retries, 1190 yields, 25 meetings, 0 VMs made anew; so far SUCCESS
+<6>[   20.0] tdp_stress: 10 s: 15702 operations (1570/s), 8191 ok, 6501 retries, 3364 yields, 37 meetings, 0 VMs made anew; so far SUCCESS
+"""
+_VOID = {"meta", "br", "hr", "img", "input", "link", "col"}
+
+
+def _stamped(text):
+    return "".join("<3>[   25.%06d] %s\n" % (300 + n, line)
+                   for n, line in enumerate(text.splitlines()))
+
+
+def _summary(verdict="FAILURE", **more):
+    bad = verdict == "FAILURE"
+    return dict({
+        "format": 3, "verdict": verdict, "exit_code": int(bad), "door": "run",
+        "reason": "violated: X2 (%s)" % _LINE if bad else "",
+        "violations": {"X2": 3} if bad else {}, "violation_lines": [_LINE] if bad else [],
+        "unexplained_messages": [], "found_after_seconds": 0.32 if bad else None,
+        "repeat": "make run SEED=1 OPS=%s" % _EVIL,
+        "parameters": {"backend": "tdx", "seed": 1, "duration": 10, "ops": _EVIL, "given": ["SEED"],
+                       "mutant": None},
+        "versions": {"kernel": "7.3.4", "kernel_config": "lockdep", "machine": _EVIL,
+                     "tdp_stress": "0123abc"},
+        "machine": {"kind": "qemu", "acceleration": "tcg"}, "seconds": {"total": 41.3},
+        "counters": {"driver": {"ops": {"run": {"calls": 9, "ok": 4, "retry": 5}}},
+                     "tdp_stress": _STATS, "tdx_module": _CALLS},
+        "operations": [], "operations_not_run": {},
+        "signatures": [{"invariant": "X2", "function": "kvm_tdp_mmu_unmap_gfn_range",
+                        "operations": ["punch", "map"]}] if bad else []}, **more)
+
+
+def _make(path, files, **more):
+    path.mkdir(parents=True)
+    for name, text in dict({"summary.json": json.dumps(_summary(**more))}, **files).items():
+        (path / name).write_text(text)
+    return path
+
+
+def _report(path, **env):
+    """(exit code, what was said) of make report RUN=@path."""
+    environment = {k: v for k, v in os.environ.items() if k not in ("RUN", "MAKEFLAGS")}
+    environment.update({"RUN": str(path)} if path is not None else {}, **env)
+    done = subprocess.run([sys.executable, "-B", str(REPO / "scripts/report.py")], text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment,
+                          timeout=120, check=False)
+    return done.returncode, done.stdout
+
+
+class _Page(HTMLParser):
+    """What of a page is wrong, and its text."""
+
+    def __init__(self, text):
+        super().__init__(convert_charrefs=True)
+        self.open, self.wrong, self.words, self.ids = [], [], [], []
+        self.tags = {}
+        self.feed(text)
+        self.close()
+        self.wrong += ["<%s> is not closed" % t for t in self.open]
+        self.wrong += ["id %s is there twice" % i for i in self.ids if self.ids.count(i) > 1]
+        self.text = " ".join(" ".join(self.words).split())
+
+    def handle_starttag(self, tag, attrs):
+        self.tags[tag] = self.tags.get(tag, 0) + 1
+        for name, value in attrs:
+            if name == "id":
+                self.ids.append(value)
+            if name.startswith("on"):
+                self.wrong.append("%s= in <%s>" % (name, tag))
+            if name in ("src", "href", "data", "action") and \
+                    re.match(r"\s*(?:\w+:|//)", value or ""):
+                self.wrong.append("%s=%s is elsewhere" % (name, value))
+            if name == "style" and "url(" in value:
+                self.wrong.append("style with url()")
+        if tag in ("link", "iframe", "object", "base"):
+            self.wrong.append("<%s>" % tag)
+        if tag not in _VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if not self.open or self.open[-1] != tag:
+            self.wrong.append("</%s> where <%s> is open" % (tag, self.open[-1:] or "nothing"))
+        if tag in self.open:
+            while self.open.pop() != tag:
+                pass
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] == "style":
+            if re.search(r"url\(|@import", data):
+                self.wrong.append("a style that loads something")
+        elif self.open and self.open[-1] != "script":
+            self.words.append(data)
+
+
+def _trace_wrong(data):
+    """What a trace has that Chrome's format does not allow, or that cannot be drawn."""
+    wrong, named, stacks, before = [], set(), {}, 0
+    for e in data["traceEvents"]:
+        if not isinstance(e.get("name"), str) or not isinstance(e.get("pid"), int) or \
+                not isinstance(e.get("tid"), int):
+            wrong.append("no name, pid or tid: %s" % e)
+            continue
+        if e["ph"] == "M":
+            named.add(e["tid"])
+            if not isinstance(e["args"].get("name"), str):
+                wrong.append("metadata without a name: %s" % e)
+            continue
+        if e["ph"] not in ("X", "i") or not isinstance(e.get("ts"), (int, float)) or e["ts"] < before:
+            wrong.append("phase or time: %s" % e)
+            continue
+        before = e["ts"]
+        if e["tid"] not in named:
+            wrong.append("a thread without a name: %s" % e)
+        if e["ph"] == "i" and e.get("s") not in ("t", "p", "g"):
+            wrong.append("an instant without scope: %s" % e)
+        if e["ph"] == "X":
+            if not isinstance(e.get("dur"), (int, float)) or e["dur"] < 0:
+                wrong.append("a slice without duration: %s" % e)
+                continue
+            stack = stacks.setdefault(e["tid"], [])
+            while stack and stack[-1] <= e["ts"] and stack[-1] < e["ts"] + e["dur"] + 1:
+                stack.pop()
+            if stack and e["ts"] + e["dur"] > stack[-1]:
+                wrong.append("neither inside of the slice before it nor behind it: %s" % e)
+            stack.append(e["ts"] + e["dur"])
+    return wrong
+
+
+def _good_page(path, title, *words):
+    """The page in @path is as promised, and has @words."""
+    code, said = _report(path)
+    text = (path / "report.html").read_text(encoding="utf-8") if code == 0 else ""
+    page = _Page(text)
+    missing = [w for w in words if w not in page.text]
+    result(code == 0 and not page.wrong, "%s: a page, well-formed, of one piece" % title, said,
+           *page.wrong[:5])
+    result(not missing, "%s: shows what it should" % title, *missing)
+    result(not page.tags.get("b") or _EVIL not in text, "%s: a run's text is no markup" % title)
+    trace = json.loads((path / "perfetto.json").read_text()) if code == 0 else {"traceEvents": []}
+    wrong = _trace_wrong(trace)
+    result(code == 0 and not wrong, "%s: a trace by the rules" % title, *wrong[:5])
+    return page, trace
+
+
+def pages(tmp):
+    """Runs of each kind that make run leaves."""
+    log = _stamped("tdp_stress: %s\n%s%s" % (_LINE, _AGO, _NOW))
+    run = _make(tmp / "tdx", {"dmesg": log, "driver.log": _DRIVER, "stress.flight.first": _FLIGHT})
+    page, trace = _good_page(
+        run, "QEMU, tdx", "FAILURE", "X2: The order of external operations", _EVIL,
+        "kvm_tdp_mmu_unmap_gfn_range()", "gfn 0x694 level 1", "Parent linked before child",
+        "the flight recorder as it was at the first violation", "TDH.MEM.PAGE.REMOVE → success",
+        "≠ differs", "KVM: leaf, TDX module: REMOVED", "TDH.MEM.PAGE.AUG", "make replay RUN=",
+        "Not checked in this run: L1", "frozen windows")
+    result(page.tags.get("canvas", 0) >= 5, "rates, leaves, operations and two histograms are drawn",
+           str(page.tags))
+    names = [e["name"] for e in trace["traceEvents"]]
+    result(names.count("FROZEN") == 2 and "external map leaf" in names and
+           any("REMOVE" in n for n in names), "the trace has windows, external operations, SEAMCALLs",
+           *names)
+    run = _make(tmp / "uml", {"dmesg": _stamped("tdp_stress: %s\n%s" % (_LINE, _AGO)) + _ON_THE_WAY})
+    _good_page(run, "from the log alone", "the lines behind the violation in the log",
+               "external remove leaf: leaf → absent", "Put together from the record")
+    run = _make(tmp / "good", {"dmesg": _ON_THE_WAY}, verdict="SUCCESS")
+    _, trace = _good_page(run, "SUCCESS", "SUCCESS", "No event was kept", "meetings")
+    result(len(trace["traceEvents"]) == 1, "no events: a trace with a name and nothing else")
+    run = _make(tmp / "died", {"dmesg": "<1>[ 1.0] BUG: unable to handle %s\n" % _EVIL},
+                violation_lines=[], violations={}, counters={}, reason="the guest died",
+                unexplained_messages=["BUG: unable to handle " + _EVIL], signatures=[])
+    (run / "dmesg").rename(run / "console.log")
+    _good_page(run, "a guest that died", "the guest died", "What the kernel said",
+               "The last lines of the console", "No SEAMCALL was counted")
+    run = _make(tmp / "traced", {"dmesg": log, "trace.json": json.dumps(_traced())})
+    _, trace = _good_page(run, "with a trace", "trace.txt", "TDH.MEM.PAGE.REMOVE", "mirror root")
+    result(any(e["name"] == "thread_name" and e["args"]["name"] == "w1"
+               for e in trace["traceEvents"]), "the trace's threads have their names")
+
+
+def _traced():
+    """As tdp-judge --json has it."""
+    where = {"vm": "0x1", "gfn": "0x694", "level": "1", "lock": "write"}
+
+    def event(n, what, **fields):
+        return {"event": n, "time": 100 + n / 1e5, "cpu": 0, "pid": 96, "thread": "w1:punch",
+                "kind": "tdps_" + what, "root": "mirror", "fields": dict(where, **fields)}
+
+    return {"format": 1, "verdict": "FAILURE: X2", "violations": [], "events": [
+        event(1, "op_begin", op="unmap", end="0x6c2"),
+        event(2, "ext_begin", kind="remove", old="0x80a00000018f3f37", new="0x8000000000000000"),
+        {"event": 3, "time": 100.00003, "cpu": 0, "pid": 96, "thread": "w1:punch",
+         "kind": "kvm_mmu_set_spte", "text": "KVM's own"},
+        event(4, "seamcall", call="TDH.MEM.PAGE.REMOVE", status="0x0"),
+        event(5, "ext_end", kind="remove", ret="0"),
+        event(6, "flush", gfn="0xffffffffffffffff"),
+        event(7, "violation", check="X2", by="96", text=_LINE)]}
+
+
+def records():
+    """What is made of events."""
+    found, names = events.of_flight(_FLIGHT)
+    result(len(found) == 23 and names == {96: "w1", 94: _EVIL}, "the recorder's text is understood",
+           "%d events, %s" % (len(found), names))
+    result([e.text for e in found if e.kind == "other"] == ["what nobody knows of " + _EVIL],
+           "a line that is not understood stays as it is")
+    made = events.slices(found)
+    windows = [s for s in made if s.kind == "frozen"]
+    result([(s.begin % 1000, s.end % 1000) for s in windows] == [(110, 140), (170, 200)],
+           "a frozen window ends by a failure, or with the new SPTE",
+           str([(s.begin, s.end) for s in windows]))
+    lost = events.slices(events.of_flight("""1.000001 pid 7 zap_leafs ends gfn 0x1: 0 after 5 us write
+1.000002 pid 7 map begins gfn 0x2 (end 0x3) read
+1.000004 pid 7 map begins gfn 0x4 (end 0x5) read
+1.000006 pid 7 map ends gfn 0x4: 0 after 2 us read
+""")[0])
+    result([(s.name, s.begin % 10, s.end % 10, s.depth) for s in lost] ==
+           [("zap_leafs", 1, 1, 0), ("map", 2, 4, 0), ("map", 4, 6, 0)],
+           "ends and beginnings that the record has lost", str([vars(s) for s in lost]))
+
+
+def paths():
+    """Which entries differ."""
+    cases = ((("leaf", 0x80a00000018f3e37, "MAPPED", 0x18f3000), None),
+             (("leaf", 0x80a00000018f3e37, "PENDING", 0x18f3000), None),
+             (("leaf", 0x80a00000018f3e37, "MAPPED", 0x18f4000), "another page"),
+             (("leaf", 0x80a00000018f3e37, "BLOCKED", 0x18f3000), "KVM: leaf, TDX module: BLOCKED"),
+             (("absent", 0x8000000000000000, "MAPPED", 1), "KVM: absent, TDX module: MAPPED"),
+             (("absent", 0x8000000000000000, "FREE", 0), None),
+             (("nothing", None, "nothing", None), None),
+             (("table", 0x907, "NL_MAPPED", 5), None), (("table", 0x907, "nothing", None),
+                                                       "KVM: table, TDX module: nothing"),
+             (("frozen", 0x1a0, "MAPPED", 5), None))
+    wrong = ["%s: %s" % (case, tables.differs(*case)) for case, want in cases
+             if tables.differs(*case) != want]
+    result(not wrong, "entries of both tables agree or not", *wrong)
+
+
+def refusals(tmp):
+    """What is no folder of a make run: one line that names it, exit code 2, nothing made."""
+    (tmp / "file").write_text("")
+    cases = {
+        "none": (None, "RUN= must be"),
+        "not there": (tmp / "nowhere", "does not exist"),
+        "a file": (tmp / "file", "is no folder"),
+        "empty": (_make(tmp / "empty", {}), "summary.json"),
+        "damaged": (_make(tmp / "damaged", {"summary.json": "{"}), "cannot be read"),
+        "no object": (_make(tmp / "list", {"summary.json": "[]"}), "not that of a make run"),
+        "another one's": (_make(tmp / "other", {"summary.json": "{}"}), "not that of a make run"),
+        "kunit": (_make(tmp / "kunit", {"raw.log": ""}, door="kunit"), "is of make kunit"),
+        "kselftest": (_make(tmp / "ks", {}, door="kselftest"), "is of make kselftest"),
+        "a campaign": (_make(tmp / "campaign", {"plan.json": "{}"}), "is a campaign's"),
+        "several runs": (tmp / "many", "holds several runs"),
+    }
+    (tmp / "empty" / "summary.json").unlink()
+    (tmp / "campaign" / "summary.json").unlink()
+    _make(tmp / "many" / "one", {})
+    for name, (path, words) in cases.items():
+        code, said = _report(path)
+        lines = said.strip().splitlines()
+        made = [p.name for p in path.glob("report.html")] if path and path.is_dir() else []
+        result(code == 2 and len(lines) == 1 and words in said and not made and
+               (path is None or str(path) in said), "refused: %s" % name, "%d: %s" % (code, said), *made)
+
+
+def in_browser(tmp):
+    """The charts are drawn, and nothing of a run is run."""
+    title = "a browser draws all charts"
+    browser = shutil.which("chromium")
+    if not browser:
+        skip(title, "the package chromium is not installed")
+        return
+    page = tmp / "tdx" / "report.html"
+    done = subprocess.run(
+        [browser, "--headless=new", "--no-sandbox", "--disable-gpu",
+         "--user-data-dir=%s" % (tmp / "profile"), "--virtual-time-budget=4000", "--dump-dom",
+         page.as_uri()], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=300,
+        check=False)
+    m = re.search(r'data-drawn="(\d+)"', done.stdout)
+    wanted = page.read_text(encoding="utf-8").count("<canvas ")
+    result(m and int(m.group(1)) == wanted, title, "%s of %d" % (m and m.group(1), wanted),
+           *done.stderr.splitlines()[-3:])
+
+
+def main():
+    tmp = Path(tempfile.mkdtemp(prefix="tdp_stress-report-"))
+    try:
+        records()
+        paths()
+        pages(tmp)
+        refusals(tmp)
+        in_browser(tmp)
+    finally:
+        shutil.rmtree(tmp, ignore_errors=True)
+    plan()
+
+
+if __name__ == "__main__":
+    main()
