@@ -4,7 +4,9 @@
 Knows the list of suites and their order (quick ones first); each is elsewhere.
 """
 
+import copy
 import functools
+import json
 import re
 import sys
 import time
@@ -15,7 +17,7 @@ from common.say import Step, main, say
 from common.settings import Values
 from kernel import ours, source
 from kunit import job
-from qemu import judge, session
+from qemu import judge, session, trace
 from uml import stress as in_uml
 import kselftest
 import run as front
@@ -27,6 +29,9 @@ _OPERATIONS_SECONDS = 60
 _SPLIT_SECONDS = 10
 _DEBIAN_SECONDS = 10
 _UML_SECONDS = 10
+_TRACE_SECONDS = 4
+#: what a few seconds of any run give cause for
+_TRACE_CHECKS = ("F2", "F4", "X2", "X3", "X4", "Z1", "T1", "P1")
 #: every command of the documentation, some of which build kernels
 _DOCS_SECONDS = 6 * 3600
 #: two systems are made, and a build in one of them
@@ -94,6 +99,12 @@ def core(values, kernel, results):
                                "-j%d" % values.jobs, "run"])
 
 
+def recorded(values, results):
+    """tdp-judge, on traces that runs have left."""
+    _program(results, "tdp-judge", [sys.executable, "-B", cache.REPO / "selftests/judge/test.py",
+                                    ours.judge(values.jobs)])
+
+
 def driver(kernel, results):
     """The driver's command line, which needs no KVM."""
     _program(results, "driver", ["make", "-s", "-C", cache.REPO / "selftests",
@@ -129,6 +140,25 @@ def debian(values, results, folder, kver):
     selfcheck.keep(folder, "debian-%s" % kver)
     if kver == _INSTALLED:
         installed(kernel, values, results, folder)
+
+
+def traced(guest, values, results):
+    """A run that keeps its trace, which has to be a good one to tdp-judge, too."""
+    values = copy.copy(values)
+    values.duration, values.trace = _TRACE_SECONDS, 2
+    title = "the trace of a run (%s) " % values.backend
+    outcome = selfcheck.ends_with(guest, values, results,
+                                  "%s, traced: clean run of %d s is a SUCCESS" %
+                                  (values.backend, values.duration), judge.SUCCESS)
+    path = trace.keep(outcome, guest.folder)
+    results.check(title + "comes out of the guest", path, "files: %s" % guest.folder)
+    if not path:
+        return
+    code, said, error = command.output([ours.judge(values.jobs), "--json", "--last=1", path])
+    results.check(title + "is a SUCCESS to tdp-judge", code == 0, error, said[:400])
+    checked = json.loads(said)["checked"] if code == 0 else {}
+    results.check(title + "is judged by what does not need the live kernel",
+                  all(checked.get(i, 0) > 0 for i in _TRACE_CHECKS), repr(checked))
 
 
 def operations(guest, values, results):
@@ -235,6 +265,7 @@ def _host_lane(values, kernel, results):
     """What mostly computes: user space, User Mode Linux, builds."""
     core(values, kernel, results)
     driver(kernel, results)
+    recorded(values, results)
     for name in _PROGRAMS:
         _program(results, name, [sys.executable, "-B", _SYSTEM / (name + ".py")])
     _program(results, "host", [sys.executable, "-B", _SYSTEM / "host.py", kernel.tree.path])
@@ -263,12 +294,14 @@ def _guest_lane(guest, values, results):
     selfcheck.clean(guest, values, results,
                     _FULL_CLEAN_SECONDS if values.full else _CLEAN_SECONDS)
     selfcheck.keep(guest.folder, "tdx")
+    traced(guest, values, results)
     kselftests(values, guest.kernel, results, guest.folder)
 
     external = guest.on(front.get_machine(values.external(), guest.kernel), values.external())
     external_refusals(external, values, results)
     selfcheck.external_plants(external, values, results)
     refuses_to_split(external, values, results)
+    traced(external, values.external(), results)
     selfcheck.variants(external, values, results)
     for kver in _DEBIAN if values.full else _DEBIAN[:1]:
         debian(values, results, guest.folder, kver)

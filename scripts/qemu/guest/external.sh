@@ -72,6 +72,7 @@ follow
 if load_kvm; then
 	measure_memory before
 	before=$free
+	prepare_trace
 	if step "load tdp_stress" load tdp_stress $STRESS_PARAMS; then
 		send "@cpu $cpu"
 		start_trace

@@ -60,6 +60,30 @@ send_coverage()
 # a clock that all of them share. The first violation is the last that goes into it.
 trace_dir=/sys/kernel/tracing/instances/tdp_stress
 
+# Before our modules are loaded: a kernel that can (6.14) enables their events while it
+# loads them, so that none is missing. What is enabled one after the other while threads
+# are at work takes seconds, and there is no trace before all of it is.
+prepare_trace()
+{
+	[ "${TRACE:-0}" != 0 ] || return 0
+	step "prepare the trace" _prepare_trace
+}
+
+_prepare_trace()
+{
+	[ -d /sys/kernel/tracing/events ] || mount -t tracefs tracefs /sys/kernel/tracing &&
+	mkdir $trace_dir &&
+	echo 0 > $trace_dir/tracing_on &&
+	echo mono > $trace_dir/trace_clock &&
+	echo $((TRACE << 10)) > $trace_dir/buffer_size_kb || return
+	for module in tdx_stub tdp_stress; do
+		echo ":mod:$module" >> $trace_dir/set_event || return 0
+	done
+	[ ! -d $trace_dir/events/kvmmmu ] || echo 1 > $trace_dir/events/kvmmmu/enable || return
+	echo 1 > $trace_dir/tracing_on
+}
+
+# When they are.
 start_trace()
 {
 	[ "${TRACE:-0}" != 0 ] || return 0
@@ -72,13 +96,9 @@ start_trace()
 
 _start_trace()
 {
-	[ -d /sys/kernel/tracing/events ] || mount -t tracefs tracefs /sys/kernel/tracing &&
-	mkdir $trace_dir &&
-	echo 0 > $trace_dir/tracing_on &&
-	echo mono > $trace_dir/trace_clock &&
-	echo $((TRACE << 10)) > $trace_dir/buffer_size_kb || return
+	[ -d $trace_dir ] || return
 	for system in kvmmmu tdx_stub tdp_stress; do
-		[ ! -d $trace_dir/events/$system ] ||
+		[ ! -d $trace_dir/events/$system ] || grep -q 1 $trace_dir/events/$system/enable ||
 			echo 1 > $trace_dir/events/$system/enable || return
 	done
 	# with a condition, which is always true, the event itself is still kept

@@ -26,6 +26,7 @@ watch_verdict()
 # before the stub makes the CPU look as if it had VMX
 vmx=$(grep -qw vmx /proc/cpuinfo && echo real || echo none)
 mark begin
+prepare_trace
 if load_all; then
 	send "@vmx $vmx"
 	start_trace
