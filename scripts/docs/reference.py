@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from common import cache, command
-from common.say import build_failed
+from common.say import build_failed, usage
 from docs import facts
 from mutants import mutant
 
@@ -177,9 +177,12 @@ def planted_page():
 
 def _kernel_tree(ksrc):
     """A tree with kernel-doc: the user's, or one that is in the cache; or None."""
-    trees = [Path(os.path.expanduser(ksrc))] if ksrc else []
-    trees += sorted((cache.root() / "src").glob("linux-source-*"), reverse=True)
-    return next((t / k for t in trees for k in _KERNEL_DOC if (t / k).exists()), None)
+    trees = [Path(os.path.expanduser(ksrc))] if ksrc else \
+        sorted((cache.root() / "src").glob("linux-source-*"), reverse=True)
+    found = next((t / k for t in trees for k in _KERNEL_DOC if (t / k).exists()), None)
+    if ksrc and not found:
+        raise usage("KSRC=%s: not a kernel tree with kernel-doc (no %s)" % (ksrc, _KERNEL_DOC[1]))
+    return found
 
 
 def _kernel_doc(program):

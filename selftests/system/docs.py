@@ -98,6 +98,11 @@ def _builds():
     p = subprocess.run(["make", "-C", str(REPO), "docs"], env=env, text=True, timeout=600,
                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                        stderr=subprocess.STDOUT, check=False)
+    bad = subprocess.run(["make", "-C", str(REPO), "docs", "KSRC=/nonexistent"], env=env, text=True,
+                         timeout=600, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                         stderr=subprocess.STDOUT, check=False)
+    result("KSRC=/nonexistent: not a kernel tree" in bad.stdout or p.returncode == 3,
+           "make docs refuses a KSRC that is no kernel tree", *bad.stdout.splitlines()[-4:])
     if p.returncode == 3:
         skip("make docs, without a warning", p.stdout.splitlines()[-2])
     else:
