@@ -29,6 +29,7 @@ enum {
  * @task: true unless it came from an interrupt
  * @skipped: not judged: what came before it was overwritten on another CPU
  * @thread: by whom
+ * @comm: what the thread called itself then, as far as known
  * @name: "tdps_op_begin", without its system; points into @text
  * @args: "op=map vm=0x1 ..."; points into @text
  * @root: "mirror", "direct" or "", once it was judged
@@ -41,6 +42,7 @@ struct event {
 	bool task;
 	bool skipped;
 	struct thread *thread;
+	const char *comm;
 	char *name;
 	char *args;
 	const char *root;
@@ -115,9 +117,12 @@ struct judgement {
 	u32 threads;
 };
 
+struct thread;
+
 /* read.c */
 __printf(2, 3) _Noreturn void die(int code, const char *fmt, ...);
 void *grow(void *array, u32 nr, size_t size);
+void name_thread(struct thread *t, const char *comm);
 void read_trace(FILE *f, const char *name, struct trace *t);
 /* The value of @key of @ev; NULL: there is none. Points into a buffer of its own. */
 const char *field(const struct event *ev, const char *key);
@@ -137,6 +142,7 @@ int say_json(const struct trace *t, const struct judgement *j, u32 last);
 /**
  * struct thread - a thread of the trace, and what it is in the middle of
  * @task: as the oracles see it
+ * @comm: its name; a copy for each that it has had
  * @open: operations that were seen to begin
  * @depth: how many
  * @ext: the external operation that was seen to begin
@@ -146,6 +152,7 @@ int say_json(const struct trace *t, const struct judgement *j, u32 last);
  */
 struct thread {
 	struct task_struct task;
+	const char *comm;
 	struct {
 		struct tdps_ctx *ctx;
 		u8 op;

@@ -58,9 +58,21 @@ u32 threads_seen(void)
 	return nr_threads;
 }
 
+/* From now on it is called so. */
+void name_thread(struct thread *t, const char *comm)
+{
+	if (t->comm && !strcmp(t->comm, comm))
+		return;
+	strscpy(t->task.comm, comm);
+	t->comm = strdup(t->task.comm);
+	if (!t->comm)
+		die(JUDGE_USAGE, "not enough memory for this trace");
+}
+
 static struct thread *thread_of(pid_t pid, const char *comm, size_t len)
 {
 	struct known **at = &known[hash_64(pid, HASH_BITS)], *k;
+	char name[TASK_COMM_LEN];
 
 	for (k = *at; k; k = k->next)
 		if (k->thread.task.pid == pid)
@@ -73,7 +85,8 @@ static struct thread *thread_of(pid_t pid, const char *comm, size_t len)
 		k->next = *at;
 		*at = k;
 		nr_threads++;
-		scnprintf(k->thread.task.comm, TASK_COMM_LEN, "%.*s", (int)len, comm);
+		scnprintf(name, sizeof(name), "%.*s", (int)len, comm);
+		name_thread(&k->thread, name);
 	}
 	return &k->thread;
 }

@@ -119,7 +119,7 @@ static const char *op_begin(struct thread *t)
 	struct tdps_ctx *ctx;
 
 	/* a thread may call itself by what it is about to do */
-	strscpy(t->task.comm, word("comm"));
+	name_thread(t, word("comm"));
 	tdps_recover_zaps = number("recover_zaps");
 	ctx = tdps_op_begin(op, &w, number("end"), roots, number("root"));
 	if (t->depth < ARRAY_SIZE(t->open)) {
@@ -604,6 +604,7 @@ static void one_event(struct event *ev, u64 *watched)
 	size_t i;
 
 	now = ev;
+	ev->comm = t->comm;
 	tdps_env.ns = ev->ns;
 	tdps_env.task = &t->task;
 	tdps_env.in_task = ev->task;
@@ -618,6 +619,7 @@ static void one_event(struct event *ev, u64 *watched)
 		return;
 	}
 	ev->root = kinds[i].fn(t);
+	ev->comm = t->comm;
 	t->settled |= kinds[i].settles;
 	result->judged++;
 	if (ev->ns - *watched >= WATCHDOG_NS) {

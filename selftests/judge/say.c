@@ -33,7 +33,7 @@ static void say_finding(const struct trace *t, const struct finding *f)
 	const struct event *ev = &t->event[f->event];
 
 	printf("event %u, line %u, at %s, %s/%d on CPU %u:\n  %s\n", f->event + 1, ev->line,
-	       seconds(ev->ns), ev->thread->task.comm, ev->thread->task.pid, ev->cpu, f->text);
+	       seconds(ev->ns), ev->comm, ev->thread->task.pid, ev->cpu, f->text);
 	if (f->recorded)
 		puts("  (the run has said so; it cannot be seen in the trace)");
 	else
@@ -175,7 +175,7 @@ static void put_who(const struct event *ev)
 {
 	printf(", \"time\": %s, \"cpu\": %u, \"pid\": %d", seconds(ev->ns), ev->cpu,
 	       ev->thread->task.pid);
-	put_pair(", ", "thread", ev->thread->task.comm);
+	put_pair(", ", "thread", ev->comm);
 }
 
 /* The fields of an event, as they are: numbers in hexadecimal are strings. */
