@@ -103,7 +103,9 @@ _start_trace()
 	done
 	# with a condition, which is always true, the event itself is still kept
 	echo 'traceoff if by >= 0' > $trace_dir/events/tdp_stress/tdps_violation/trigger &&
-	echo 1 > $trace_dir/tracing_on
+	echo 1 > $trace_dir/tracing_on || return
+	# one that was said before that
+	! grep -q FAILURE /sys/kernel/debug/tdp_stress/verdict || echo 0 > $trace_dir/tracing_on
 }
 
 # what became of it, if that has not been sent
