@@ -131,7 +131,8 @@ class Campaign:
             return ", about %s per job" % merge.span(self.plan.data["duration"] + _BESIDES)
         # as fast as up to the last that came, and that was a while ago
         each = (self.came - self.began) / here
-        return ", about %s left" % merge.span(max(0, each * to_go + self.came - time.monotonic()))
+        left = each * to_go + self.came - time.monotonic()
+        return ", about %s left" % merge.span(left) if left > 0 else ", longer than those before"
 
     def _new(self, result):
         """Say what was not seen before."""

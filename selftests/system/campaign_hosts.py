@@ -154,6 +154,8 @@ def _all_killed(folder, slurm):
     _wait_for_some(place, process, _JOBS // 5)
     process.kill()
     process.communicate()
+    # some have just ended, and none are there for a moment
+    farm.wait_for(slurm.children, 30)
     slurm.node.kill()
     keepers = slurm.children()
     for pid in keepers:
