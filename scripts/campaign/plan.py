@@ -224,6 +224,7 @@ def _copy_tool(tool, program):
     shutil.rmtree(tool, ignore_errors=True)
     shutil.copytree(cache.REPO / "scripts", tool / "scripts",
                     ignore=shutil.ignore_patterns("__pycache__"))
+    (tool / "revision").write_text(command.revision() + "\n")
     (tool / "selftests/system").mkdir(parents=True)
     for script in (cache.REPO / "selftests/system").glob("*.sh"):
         shutil.copy2(script, tool / "selftests/system")

@@ -12,11 +12,12 @@ import shutil
 from pathlib import Path
 
 from common.say import usage
-from kernel import ours
+from kernel import ours, source
 
 _FORMAT = 1
 #: members of a kernel that are said of it
 _SAID = ("release", "config_name", "stamp", "interface")
+_BINARY = "debian"
 
 
 class Kernel:
@@ -32,6 +33,8 @@ class Kernel:
         self.binary = folder / "linux"
         self.how = "from the kit %s" % folder.name
         self.seconds = 0.0
+        #: source.fingerprint() of its tree
+        self.kvm = said["kvm"]
         #: modules of KVM that a variant or mutant replaces
         self.replaced = _paths(folder, said["replaced"])
         #: what tdp_tcg.ko is for a guest in an emulator
@@ -65,6 +68,8 @@ def _leave(folder, fill):
         said = {"format": _FORMAT, "kernel_modules": {}, "replaced": {}, "tcg": {},
                 "modules": {}, "programs": {}, **parts}
         said.update({name: getattr(kernel, name, "") for name in _SAID})
+        # of a binary, nobody knows the source
+        said["kvm"] = None if kernel.config_name == _BINARY else source.fingerprint(kernel.tree)
         (new / "kit.json").write_text(json.dumps(said, indent=1) + "\n")
         shutil.rmtree(folder, ignore_errors=True)
         new.rename(folder)

@@ -18,7 +18,7 @@ def summary(values, kernel, machine, outcome, verdict, timings, folder):
     """All that is known of a run that left its files in @folder."""
     stress = judge.counters(outcome.files.get("stress.stats"))
     again = repeat.of_run(values, kernel.release)
-    # none: the kernel is from a kit, or a binary
+    # none: the kernel is from a kit, which knows, or a binary
     tree = None if values.kernel == "debian" else getattr(kernel, "tree", None)
     data = {
         "format": _FORMAT,
@@ -40,7 +40,8 @@ def summary(values, kernel, machine, outcome, verdict, timings, folder):
         "repeat_variables": again,
         "parameters": {k: v for k, v in sorted(vars(values).items())},
         "versions": {"kernel": kernel.release, "kernel_config": kernel.config_name,
-                     "kvm": source.fingerprint(tree) if tree else None,
+                     "kvm": source.fingerprint(tree) if tree else
+                            getattr(kernel, "kvm", None),
                      "machine": machine.version(), "tdp_stress": command.revision()},
         "machine": {"kind": machine.kind, "acceleration": machine.name,
                     "reason": machine.reason},
