@@ -266,16 +266,23 @@ def label(e):
     if e.kind == "op":
         return "%s %ss%s" % (e.name, e.phase, "" if e.phase == BEGIN else _result(e))
     if e.kind == "ext" and e.phase == BEGIN:
-        return "external %s: %s → %s" % (e.name, spte(e.old, e.level), spte(e.new, e.level))
+        return "external %s: %s" % (e.name, _change(e))
     if e.kind == "ext":
         return "external %s ends%s" % (e.name, _result(e))
     if e.kind == "seamcall":
         return "%s → %s" % (e.name, status(e.status))
     if e.kind == "spte":
-        return "SPTE: %s → %s" % (spte(e.old, e.level), spte(e.new, e.level))
+        return "SPTE: " + _change(e)
     if e.kind == "violation":
         return "violation of " + e.name
     return e.text if e.kind == "other" else e.name
+
+
+def _change(e):
+    old, new = spte(e.old, e.level), spte(e.new, e.level)
+    if old == new and e.old is not None and e.new is not None:
+        old, new = "%s 0x%x" % (old, e.old), "0x%x" % e.new
+    return "%s → %s" % (old, new)
 
 
 def _result(e):

@@ -121,6 +121,9 @@ def _what_happened(run):
         return Markup("")
     shown = lanes.Lanes(run, at)
     about = ["From %s." % run.source]
+    if run.violations[0].events is run.events:
+        about.append("Of other threads the log has only what may have to do with it: not every "
+                     "end of an operation.")
     if not at.exact:
         about.append("The first violation is no longer in it; this is a later one of the same "
                      "kind.")
