@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 """What may be less in a run, dimension after dimension, until nothing is any more.
 
-Time, then injected failures, special memory, VMs and threads, operations, schedule
-points, and time again. Knows what the variables of make run mean and their lowest
+Time, then operations, injected failures, VMs and threads, memory, schedule points, and
+time again. Knows what the variables of make run mean and their lowest
 values; a step is reproduce.search's.
 """
 
@@ -40,10 +40,11 @@ class Steps:
         self._shorter()
         while True:
             before = dict(self.search.current)
-            self._injection()
-            self._memory()
-            self._threads()
+            # with fewer operations it trips more often, whatever else is taken away
             self._operations()
+            self._injection()
+            self._threads()
+            self._memory()
             self._schedule()
             self._time()
             if self.search.current == before:
