@@ -744,20 +744,6 @@ static void lost_cmpxchg_refreshes_old_spte(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, bed_ops_from(b), from + (l->kind == BED_MIRROR));
 }
 
-/* A write that dirty logging has let through to KVM before: no mmu_lock is taken. */
-static int fast_fault(struct bed *b, enum bed_kind kind, int level)
-{
-	struct kvm_page_fault f = {
-		.addr = gfn_to_gpa(bed_gfn(b, kind, PAGE_GFN)),
-		.error_code = PFERR_PRESENT_MASK | PFERR_WRITE_MASK,
-		.present = true, .write = true, .is_tdp = true,
-		.is_private = kvm_mem_is_private(b->kvm, PAGE_GFN),
-		.max_level = level, .gfn = PAGE_GFN, .slot = b->slot, .map_writable = true,
-	};
-
-	return um_fast_page_fault(b->vcpu[0], &f);
-}
-
 static void fast_fault_keeps_off_frozen(struct kunit *test)
 {
 	struct bed *b = bed_of(test);
@@ -768,17 +754,17 @@ static void fast_fault_keeps_off_frozen(struct kunit *test)
 	bed_map(b, BED_MIRROR, PAGE_GFN, level);
 	way_wrprot(b, BED_MIRROR, PAGE_GFN, level);
 	mirror = bed_spte(b, BED_MIRROR, PAGE_GFN, level);
-	KUNIT_EXPECT_EQ(test, fast_fault(b, BED_MIRROR, level), RET_PF_INVALID);
+	KUNIT_EXPECT_EQ(test, way_fast_fault(b, BED_MIRROR, PAGE_GFN, level), RET_PF_INVALID);
 	EXPECT_SPTE(b, bed_spte(b, BED_MIRROR, PAGE_GFN, level), mirror, level, BED_MIRROR);
 
 	bed_map(b, BED_DIRECT, PAGE_GFN, level);
 	direct = bed_spte(b, BED_DIRECT, PAGE_GFN, level);
 	way_wrprot(b, BED_DIRECT, PAGE_GFN, level);
 	frost = freeze(b, BED_DIRECT, PAGE_GFN, level);
-	KUNIT_EXPECT_EQ(test, fast_fault(b, BED_DIRECT, level), RET_PF_INVALID);
+	KUNIT_EXPECT_EQ(test, way_fast_fault(b, BED_DIRECT, PAGE_GFN, level), RET_PF_INVALID);
 	thaw(b, BED_DIRECT, level, &frost);
 
-	KUNIT_EXPECT_EQ(test, fast_fault(b, BED_DIRECT, level), RET_PF_FIXED);
+	KUNIT_EXPECT_EQ(test, way_fast_fault(b, BED_DIRECT, PAGE_GFN, level), RET_PF_FIXED);
 	EXPECT_SPTE(b, bed_spte(b, BED_DIRECT, PAGE_GFN, level), direct, level, BED_DIRECT);
 	EXPECT_SPTE(b, bed_spte(b, BED_MIRROR, PAGE_GFN, level), mirror, level, BED_MIRROR);
 }

@@ -103,6 +103,20 @@ static inline bool is_restored(struct bed *b, int level, u64 was)
 }
 
 #ifdef CONFIG_UML
+/* A write that a dirty log has let through to KVM before: no mmu_lock is taken. */
+static inline int way_fast_fault(struct bed *b, enum bed_kind kind, gfn_t gfn, int level)
+{
+	struct kvm_page_fault f = {
+		.addr = gfn_to_gpa(bed_gfn(b, kind, gfn)),
+		.error_code = PFERR_PRESENT_MASK | PFERR_WRITE_MASK,
+		.present = true, .write = true, .is_tdp = true,
+		.is_private = kvm_mem_is_private(b->kvm, gfn),
+		.max_level = level, .gfn = gfn, .slot = b->slot, .map_writable = true,
+	};
+
+	return um_fast_page_fault(b->vcpu[0], &f);
+}
+
 /* For the tree's static functions: locks as KVM's callers hold them. */
 static inline void mmu_lock(struct bed *b, bool shared)
 {

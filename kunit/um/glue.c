@@ -66,6 +66,16 @@ static u64 *fast_pf_get_last_sptep(struct kvm_vcpu *vcpu, gpa_t gpa, u64 *spte)
 	return NULL;
 }
 
+/* The one change of an SPTE that a fault makes without mmu_lock. */
+static __always_inline bool glue_try_cmpxchg64(u64 *sptep, u64 *old, u64 new)
+{
+	um_point(BED_BEFORE_CMPXCHG, (__force tdp_ptep_t)sptep);
+	return try_cmpxchg64(sptep, old, new);
+}
+
+#undef try_cmpxchg64
+#define try_cmpxchg64(sptep, old, new)	glue_try_cmpxchg64(sptep, old, new)
+
 #include "gen_mmu.h"
 
 int um_fast_page_fault(struct kvm_vcpu *vcpu, struct kvm_page_fault *fault)

@@ -7,6 +7,7 @@
 // Expect: SPLAT T1 D1
 // Other: S1
 // History: the symptom of 7c8a4742c4ab: a write to a protected page is missed
+// Case: tdp_mmu_fault.fast_fault_leaves_read_only
 // Reach: a write to a page that is read-only for the host, or write-protected for good
 
 @@

@@ -5,6 +5,7 @@
 // Root: D
 // File: arch/x86/kvm/mmu/mmu.c
 // Expect: D1
+// Case: tdp_mmu_fault.fast_fault_is_logged
 // Reach: a write to a page that a dirty log has write-protected
 
 @@

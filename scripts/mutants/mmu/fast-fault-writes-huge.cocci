@@ -6,6 +6,7 @@
 // File: arch/x86/kvm/mmu/mmu.c
 // Expect: D1
 // Other: SPLAT
+// Case: tdp_mmu_fault.fast_fault_leaves_huge_to_log
 // Reach: a write to a huge page that a dirty log has write-protected
 // One page is marked, 512 can be written.
 

@@ -7,6 +7,7 @@
 // Expect: T1 A1 Z1 R1 D1
 // Other: L1 X1 S1 SPLAT F3
 // History: as ba3a6120a4e7, the other side
+// Case: tdp_mmu_fault.fast_fault_loses_to_zap
 // Reach: a fast page fault beside a zap, a split, an aging
 // A zapped page is mapped again, and no lock is held.
 

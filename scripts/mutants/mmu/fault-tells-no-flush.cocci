@@ -7,6 +7,7 @@
 // Expect: L1 R1
 // Other: S2
 // History: as 857f84743e4b and bb18842e2111, whose fault path forgot to flush
+// Case: tdp_mmu_fault.huge_over_table_flushes
 // Reach: a fault that maps a huge page where small ones are
 
 @@

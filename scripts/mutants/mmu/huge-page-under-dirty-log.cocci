@@ -5,6 +5,7 @@
 // Root: D
 // File: arch/x86/kvm/mmu/mmu.c
 // Expect: SPLAT D1
+// Case: tdp_mmu_fault.small_under_dirty_log
 // Reach: a fault under a dirty log
 
 @@

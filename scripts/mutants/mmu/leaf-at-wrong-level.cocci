@@ -7,6 +7,7 @@
 // Expect: SPLAT S1 T1 X3
 // Other: A1 F3 F4 X1 X2 Z1 D1 L1 P1
 // History: 80a3e4ae962d "Map TDP MMU leaf SPTE iff target level is reached"
+// Case: tdp_mmu_fault.walk_ends_early
 // Reach: a fault that finds an upper entry frozen or replaced while it steps down
 // A leaf of the wrong size, or in the place of a table.
 
