@@ -106,9 +106,13 @@ def load(folder):
         raise usage("%s: is not the folder of a campaign of this version" % folder) from e
 
 
+def _is_version(kernel):
+    return re.fullmatch(r"\d+\.\d+", kernel)
+
+
 def _label(kernel):
     """A version or a tree as part of a name."""
-    if re.fullmatch(r"\d+\.\d+", kernel):
+    if _is_version(kernel):
         return kernel
     path = str(Path(kernel).expanduser().absolute())
     name = re.sub(r"[^\w.-]", "_", Path(path).name)
@@ -122,7 +126,7 @@ def _on(one, kernel):
         return said, ""
     if one.variables.get("KVER", _NEWEST) != _NEWEST:
         return None, "is about Linux %s" % one.variables["KVER"]
-    if re.fullmatch(r"\d+\.\d+", kernel):
+    if _is_version(kernel):
         return dict(said, KVER=kernel), ""
     if "KERNEL" in one.variables:
         return None, "takes Debian's binary kernel, not a tree"
@@ -140,6 +144,9 @@ def _kits(values):
                                  else [None])
     if values.kernels and (values.ksrc or values.kver):
         raise usage("KERNELS=%s: goes without KSRC or KVER" % ",".join(values.kernels))
+    for kernel in kernels if not values.program else []:
+        if kernel and not _is_version(kernel) and not Path(kernel).expanduser().is_dir():
+            raise usage("KERNELS=%s: no such folder, nor a version like 7.3" % kernel)
     kits = []
     for one in chosen:
         for kernel in kernels:

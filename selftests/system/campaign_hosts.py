@@ -8,7 +8,6 @@ An sshd and a Slurm of this test's own (farm.py), and jobs that boot nothing
 import os
 import re
 import signal
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -62,7 +61,8 @@ def over_ssh(folder):
                  (tail((folder / "sshd/log").read_text(), 1) or ["it says nothing"])[0])
             return
         os.environ.update(sshd.environment())
-        place = Place(folder / "two", {"UML73-2": ["killed", "ok"]}, SEEDS="6", HOSTS="2/alice,1/bob")
+        place = Place(folder / "two", {"UML73-2": ["killed", "ok"]}, SEEDS="6",
+                      HOSTS="2/alice,1/bob")
         code, said = place.run()
         _complete("two hosts", place, code, said, 12)
         hosts = {line.split("\t")[1] for line in
