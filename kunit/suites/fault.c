@@ -205,6 +205,99 @@ static void fast_fault_loses_to_zap(struct kunit *test)
 	BED_EXPECT_OK(b, bed_nothing_left(b, b->root[BED_DIRECT], GFN, END));
 	BED_EXPECT_OK(b, bed_books(b));
 }
+
+/* KVM makes MMIO SPTEs for what the host's CPU can address only. */
+static void no_slot_beyond_host(struct kunit *test)
+{
+	struct kvm_page_fault f = { .is_tdp = true, .write = true, .gfn = kvm_mmu_max_gfn() };
+	struct bed *b = bed_of(test);
+
+	KUNIT_ASSERT_TRUE(test, enable_mmio_caching);
+	KUNIT_EXPECT_EQ(test, um_handle_noslot_fault(b->vcpu[0], &f), RET_PF_CONTINUE);
+	KUNIT_EXPECT_EQ(test, f.pfn, KVM_PFN_NOSLOT);
+	f.gfn++;
+	KUNIT_EXPECT_EQ(test, um_handle_noslot_fault(b->vcpu[0], &f), RET_PF_EMULATE);
+}
+
+/* --- memory attributes: no huge page where they differ --- */
+
+#define SLOT_2M		(512 + 3)		/* 1G, and a part of another */
+#define BEYOND		512			/* entries that are not the slot's */
+#define TAIL		BED_1G(1)		/* the 1G page that the slot ends in */
+#define SLOT_END	(TAIL + 3 * 512)
+
+static struct {
+	struct kvm_memory_slot slot;
+	struct kvm_lpage_info small[SLOT_2M + BEYOND], huge[2];
+	gfn_t start, end;			/* private */
+} attr;
+
+static bool is_private(struct kvm *kvm, gfn_t gfn)
+{
+	return gfn >= attr.start && gfn < attr.end;
+}
+
+/* All of the slot is shared; what is beyond its end nobody may ask. */
+static void attr_begin(struct bed *b)
+{
+	int i;
+
+	memset(&attr, 0, sizeof(attr));
+	attr.slot.base_gfn = BED_GFN;
+	attr.slot.npages = SLOT_END - BED_GFN;
+	attr.slot.arch.lpage_info[0] = attr.small;
+	attr.slot.arch.lpage_info[1] = attr.huge;
+	for (i = SLOT_2M; i < ARRAY_SIZE(attr.small); i++)
+		attr.small[i].disallow_lpage = -1;
+	/* as kvm_alloc_memslot_metadata(): the slot does not cover it */
+	attr.huge[1].disallow_lpage = 1;
+	b->kvm->arch.has_private_mem = true;
+	b->kvm->um_is_private = is_private;
+}
+
+/* KVM_SET_MEMORY_ATTRIBUTES: [start, end) becomes private, all else is shared. */
+static void convert(struct bed *b, gfn_t start, gfn_t end, bool private)
+{
+	struct kvm_gfn_range range = {
+		.slot = &attr.slot, .start = start, .end = end,
+		.arg.attributes = private ? KVM_MEMORY_ATTRIBUTE_PRIVATE : 0,
+	};
+
+	attr.start = start;
+	attr.end = private ? end : start;
+	guard(mutex)(&b->kvm->slots_lock);
+	write_lock(&b->kvm->mmu_lock);
+	um_post_set_memory_attributes(b->kvm, &range);
+	write_unlock(&b->kvm->mmu_lock);
+}
+
+static void mixed_attributes_forbid_huge(struct kunit *test)
+{
+	struct bed *b = bed_of(test);
+
+	attr_begin(b);
+	convert(b, GFN2, GFN2 + 1, true);
+	KUNIT_EXPECT_TRUE(test, um_mixed(&attr.slot, GFN, PG_LEVEL_2M));
+	KUNIT_EXPECT_TRUE(test, um_mixed(&attr.slot, GFN, PG_LEVEL_1G));
+	KUNIT_EXPECT_FALSE(test, um_mixed(&attr.slot, BED_2M(1), PG_LEVEL_2M));
+	convert(b, GFN2, GFN2 + 1, false);
+	KUNIT_EXPECT_FALSE(test, um_mixed(&attr.slot, GFN, PG_LEVEL_2M));
+	KUNIT_EXPECT_FALSE(test, um_mixed(&attr.slot, GFN, PG_LEVEL_1G));
+}
+
+/* A huge page that ends behind the slot has no entries for all of its parts. */
+static void mixed_attributes_end_with_slot(struct kunit *test)
+{
+	struct bed *b = bed_of(test);
+
+	attr_begin(b);
+	convert(b, TAIL - 512, SLOT_END, true);
+	KUNIT_EXPECT_TRUE(test, um_mixed(&attr.slot, GFN, PG_LEVEL_1G));
+	KUNIT_EXPECT_FALSE(test, um_mixed(&attr.slot, TAIL - 512, PG_LEVEL_2M));
+	KUNIT_EXPECT_FALSE(test, um_mixed(&attr.slot, TAIL, PG_LEVEL_2M));
+	KUNIT_EXPECT_EQ(test, attr.huge[1].disallow_lpage, 1);
+	KUNIT_EXPECT_EQ(test, attr.small[SLOT_2M].disallow_lpage, -1);
+}
 #endif
 
 static struct kunit_case fault_cases[] = {
@@ -216,6 +309,9 @@ static struct kunit_case fault_cases[] = {
 	KUNIT_CASE(fast_fault_leaves_huge_to_log),
 	KUNIT_CASE(fast_fault_leaves_read_only),
 	KUNIT_CASE(fast_fault_loses_to_zap),
+	KUNIT_CASE(no_slot_beyond_host),
+	KUNIT_CASE(mixed_attributes_forbid_huge),
+	KUNIT_CASE(mixed_attributes_end_with_slot),
 #endif
 	{}
 };

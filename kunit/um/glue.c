@@ -66,6 +66,28 @@ static u64 *fast_pf_get_last_sptep(struct kvm_vcpu *vcpu, gpa_t gpa, u64 *spte)
 	return NULL;
 }
 
+/* Memory attributes: private or nothing, as the case says. */
+static unsigned long kvm_get_memory_attributes(struct kvm *kvm, gfn_t gfn)
+{
+	return kvm_mem_is_private(kvm, gfn) ? KVM_MEMORY_ATTRIBUTE_PRIVATE : 0;
+}
+
+static bool kvm_range_has_memory_attributes(struct kvm *kvm, gfn_t start, gfn_t end,
+					    unsigned long mask, unsigned long attrs)
+{
+	for (; start < end; start++)
+		if ((kvm_get_memory_attributes(kvm, start) & mask) != attrs)
+			return false;
+	return true;
+}
+
+#define kvm_arch_has_private_mem(kvm)	((kvm)->arch.has_private_mem)
+
+/* What emulation would be told of an access to MMIO. */
+static void vcpu_cache_mmio_info(struct kvm_vcpu *vcpu, gva_t gva, gfn_t gfn, unsigned int access)
+{
+}
+
 /* The one change of an SPTE that a fault makes without mmu_lock. */
 static __always_inline bool glue_try_cmpxchg64(u64 *sptep, u64 *old, u64 new)
 {
@@ -81,6 +103,21 @@ static __always_inline bool glue_try_cmpxchg64(u64 *sptep, u64 *old, u64 new)
 int um_fast_page_fault(struct kvm_vcpu *vcpu, struct kvm_page_fault *fault)
 {
 	return fast_page_fault(vcpu, fault);
+}
+
+int um_handle_noslot_fault(struct kvm_vcpu *vcpu, struct kvm_page_fault *fault)
+{
+	return kvm_handle_noslot_fault(vcpu, fault, ACC_ALL);
+}
+
+void um_post_set_memory_attributes(struct kvm *kvm, struct kvm_gfn_range *range)
+{
+	kvm_arch_post_set_memory_attributes(kvm, range);
+}
+
+bool um_mixed(struct kvm_memory_slot *slot, gfn_t gfn, int level)
+{
+	return hugepage_test_mixed(slot, gfn, level);
 }
 
 int um_topup(struct kvm_vcpu *vcpu)

@@ -20,8 +20,15 @@ struct kvm_mmu_page *um_tdp_mmu_alloc_sp(struct kvm_vcpu *vcpu);
 void um_tdp_mmu_init_child_sp(struct kvm_mmu_page *child_sp, struct tdp_iter *iter);
 void um_tdp_mmu_free_unused_sp(struct kvm_mmu_page *sp);
 
-/* mmu.c's, cut out of it: a fault on a present entry, without mmu_lock. */
+/*
+ * mmu.c's, cut out of it: a fault on a present entry, without mmu_lock; one where no
+ * memslot is; after a conversion, slots_lock and mmu_lock held for write; and what that
+ * has found out, is a part of a huge page private and another not?
+ */
 int um_fast_page_fault(struct kvm_vcpu *vcpu, struct kvm_page_fault *fault);
+int um_handle_noslot_fault(struct kvm_vcpu *vcpu, struct kvm_page_fault *fault);
+void um_post_set_memory_attributes(struct kvm *kvm, struct kvm_gfn_range *range);
+bool um_mixed(struct kvm_memory_slot *slot, gfn_t gfn, int level);
 
 /*
  * Call @fn at each allocation that a split makes, locks as KVM has them; true: it

@@ -6,6 +6,7 @@
 // File: arch/x86/kvm/mmu/mmu.c
 // Expect: SPLAT
 // History: "Don't create SPTEs for addresses that aren't mappable", 2026-02, syzkaller
+// Case: tdp_mmu_fault.no_slot_beyond_host
 // Reach: a prefault of a guest address beyond the host's MAXPHYADDR
 
 @@

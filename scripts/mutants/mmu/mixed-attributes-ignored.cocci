@@ -7,6 +7,7 @@
 // Expect: H1 Z1 X1
 // Other: L1 SPLAT T1
 // History: 9129633d568e "Prevent installing hugepages when mem attributes are changing"
+// Case: tdp_mmu_fault.mixed_attributes_forbid_huge
 // Reach: a conversion of a part of a huge page, and a fault on the other
 
 @@

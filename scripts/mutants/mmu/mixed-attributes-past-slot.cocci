@@ -6,6 +6,7 @@
 // File: arch/x86/kvm/mmu/mmu.c
 // Expect: SPLAT
 // History: CVE-2024-26991 (lpage_info overflow)
+// Case: tdp_mmu_fault.mixed_attributes_end_with_slot
 // Reach: a conversion at the end of a slot that ends inside of a huge page, with KASAN
 
 @@
