@@ -18,6 +18,7 @@ from common.settings import Values
 from kernel import ours, source
 from kunit import job
 from qemu import judge, session, trace
+from reproduce import regressions
 from uml import stress as in_uml
 import kselftest
 import run as front
@@ -50,7 +51,7 @@ _QUICK_SUITES = "tdp_mmu_[frl]*"
 _SYSTEM = cache.REPO / "selftests/system"
 #: test programs there that need nothing but Python
 _PROGRAMS = ("verdict", "qemu", "rebuild", "kunit", "mutants", "syzlang", "docs", "package",
-             "campaign", "series", "versions")
+             "replay", "campaign", "series", "versions", "report")
 #: most memory that two guests take, one of them with 1G pages
 _LANE_MIB = 14 << 10
 
@@ -284,6 +285,7 @@ def _host_lane(values, kernel, results):
     job.part(values, results, "qemu", None if values.full else _QUICK_SUITES)
     job.mutants(values, results)
     uml_stress(values, results)
+    regressions.check(values, results)
 
 
 def _guest_lane(guest, values, results):
