@@ -155,6 +155,7 @@ def verdict_line(data, folder):
     say("    again: %s" % data["repeat"])
     if data["signatures"]:
         say("    signature: %s" % signature.of_data(data["signatures"][0]))
+        say("    what led to it, as a page: make report RUN=%s" % folder)
         say("    does it come again: make replay RUN=%s; with less: make minimise RUN=%s" % (
             folder, folder))
     say("    files: %s" % folder)
