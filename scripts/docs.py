@@ -18,9 +18,17 @@ OUT = cache.REPO / "build/docs"
 
 
 def _copy(out):
-    """What Sphinx reads: the files that people write; what is generated comes on top."""
-    source = out / "source"
-    shutil.rmtree(source, ignore_errors=True)
+    """What Sphinx reads: the files that people write; what is generated comes on top.
+
+    A file may include others by ../, as from its own place.
+    """
+    tree = out / "source"
+    shutil.rmtree(tree, ignore_errors=True)
+    tree.mkdir()
+    for path in sorted(cache.REPO.iterdir()):
+        if path.is_dir() and path.name not in ("Documentation", "build", "run", ".git"):
+            (tree / path.name).symlink_to(path)
+    source = tree / "Documentation"
     shutil.copytree(_SOURCE, source, ignore=shutil.ignore_patterns("__pycache__", ".*"))
     shutil.copy(cache.REPO / "dkms.conf", source)
     return source
