@@ -37,7 +37,12 @@ def _died(data, code, limit):
                                          "exit code %d" % code)
     guest = data.get("guest", {})
     # by something outside of what is tested, most of all for want of memory
-    return guest.get("why", "killed") if guest.get("end") == "killed" else ""
+    if guest.get("end") == "killed":
+        return guest.get("why", "killed")
+    # on a machine with too much to do, guests hang or panic before anything of ours is in them
+    if guest.get("end") in ("hung", "died") and data.get("seconds", {}).get("boot", 0) is None:
+        return guest.get("why", "it did not boot")
+    return ""
 
 
 def _argv(plan, variables):

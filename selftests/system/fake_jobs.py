@@ -35,6 +35,9 @@ if how == "silent":
     sys.exit(1)
 if how == "memory":
     data = {"verdict": "UNSUPPORTED", "guest": {"end": "killed", "why": "out of memory?"}}
+if how == "slow":
+    data = {"verdict": "FAILURE", "seconds": {"boot": None},
+            "guest": {"end": "hung", "why": "it did not boot within 90 s"}}
 if how.startswith("fails"):
     _, seconds, line = how.split(" ", 2)
     data.update(verdict="FAILURE", reason="violated", violation_lines=[line],
