@@ -13,6 +13,8 @@ from picture import events
 #: events of the operation that was seen, of what its thread did before it, of each other
 #: thread meanwhile, and of what all of them did at that GFN before
 _OWN, _PRELUDE, _OTHERS, _HISTORY = 26, 2, 8, 8
+#: operations of another thread that may have to do with it
+_ABOUT = 4
 _THREADS = 5
 #: microseconds without an event that get a line of their own
 _GAP = 1000
@@ -72,29 +74,38 @@ class Lanes:
         self.gfn = run.violations[0].gfn if at.exact else at.event and at.event.gfn
         before = [e for e in run.events if e.us <= at.us and e.kind != "violation"]
         self.slices = events.slices([e for e in run.events if e.us <= at.us])
-        picked = self._own(before)
-        self.begin = min([e.us for e in picked] + [at.us])
+        self.begin = at.us
+        picked = self._own(before, at.pid)
+        #: who saw it did nothing there itself: an audit, or the watchdog
+        self.bystander = not picked
+        until = at.us
+        if self.bystander:
+            suspects = [e for e in before if e.gfn == self.gfn is not None and e.pid]
+            picked = self._own([e for e in before if e.us <= suspects[-1].us],
+                               suspects[-1].pid) if suspects else []
+            until = max([e.us for e in picked] + [until if not picked else 0])
         if self.gfn is not None:
             picked += [e for e in before if e.gfn == self.gfn][-_HISTORY:]
         self.pids = [at.pid]
         for pid in dict.fromkeys(e.pid for e in before if e.pid and e.pid != at.pid):
-            picked += [e for e in before if e.pid == pid and e.us >= self.begin][-_OTHERS:]
-            picked += [s.first for s in self.slices if s.pid == pid and s.first and
-                       s.begin < self.begin <= s.end and concerns(s.first, self.gfn)]
+            picked += [e for e in before if e.pid == pid and self.begin <= e.us <= until][-_OTHERS:]
+            about = [s for s in self.slices if s.pid == pid and s.first and s.begin <= until and
+                     s.end >= self.begin and concerns(s.first, self.gfn)]
+            picked += [e for s in about[-_ABOUT:] for e in (s.first, s.last) if e]
         self.pids += self._worth_a_lane(picked)
         self.rows = sorted({e for e in picked if e.pid in self.pids}, key=lambda e: e.us)
 
-    def _own(self, before):
-        """The thread's operation, from its beginning, and a little of what came before."""
-        own = [e for e in before if e.pid == self.at.pid]
-        outer = [s for s in self.slices if s.pid == self.at.pid and not s.depth][-1:]
-        first = own.index(outer[0].first) if outer and outer[0].first else \
-            max(0, len(own) - _OWN)
+    def _own(self, before, pid):
+        """A thread's last operation, from its beginning, and a little of what came before."""
+        own = [e for e in before if e.pid == pid and e.kind != "audit"]
+        outer = [s for s in self.slices if s.pid == pid and not s.depth and s.first in own][-1:]
+        first = own.index(outer[0].first) if outer else max(0, len(own) - _OWN)
         rest = own[first:]
         self.left_out = max(0, len(rest) - _OWN)
         self.cut = rest[0] if self.left_out else None
         if self.left_out:
             rest = rest[:1] + rest[1 - _OWN:]
+        self.begin = min([e.us for e in rest] + [self.begin])
         return own[max(0, first - _PRELUDE):first] + rest
 
     def _worth_a_lane(self, picked):

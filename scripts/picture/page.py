@@ -89,6 +89,8 @@ def _where(run, first):
     pairs = []
     if sign and sign.function:
         pairs.append(("In KVM", _code(sign.function + "()")))
+    elif sign and sign.operations[1:] and sign.operations[1] in signature.FUNCTIONS:
+        pairs.append(("In KVM, last there", _code(signature.FUNCTIONS[sign.operations[1]] + "()")))
     if first:
         pairs.append(("By thread", "%s, pid %s, mmu_lock %s" % (first.comm, first.pid, first.lock)))
     if first and first.gfn is not None:
@@ -127,6 +129,9 @@ def _what_happened(run):
     if not at.exact:
         about.append("The first violation is no longer in it; this is a later one of the same "
                      "kind.")
+    if shown.bystander:
+        about.append("The thread that saw it did nothing there itself (an audit, or the watchdog): "
+                     "who did is in another lane.")
     drawn = _section(
         "What led to it", _p(" ".join(about), "dim"), lanes.LEGEND, lanes.scale(shown),
         _p("Event by event; time runs down, to the violation at 0. The first column is the "
