@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""make report RUN=folder: a run as one page, report.html, and as perfetto.json for Perfetto's viewer.
+"""make report RUN=folder: a run as one page, report.html, and perfetto.json for Perfetto.
 
 Both are put into the folder. The page needs no network and no other file. Exit codes:
 0 the page is there, whatever the verdict; 2 it is no folder of a make run; 3 a package is
@@ -23,7 +23,8 @@ def _library():
     try:
         return _LIBRARY.read_text(encoding="utf-8")
     except OSError as e:
-        raise lacking("%s: %s: it is of the package libjs-chart.js" % (_LIBRARY, e.strerror)) from e
+        raise lacking("%s: %s: it is of the package libjs-chart.js" %
+                      (_LIBRARY, e.strerror)) from e
 
 
 def report():

@@ -88,7 +88,8 @@ class Lanes:
             picked += [e for e in before if e.gfn == self.gfn][-_HISTORY:]
         self.pids = [at.pid]
         for pid in dict.fromkeys(e.pid for e in before if e.pid and e.pid != at.pid):
-            picked += [e for e in before if e.pid == pid and self.begin <= e.us <= until][-_OTHERS:]
+            picked += [e for e in before
+                       if e.pid == pid and self.begin <= e.us <= until][-_OTHERS:]
             about = [s for s in self.slices if s.pid == pid and s.first and s.begin <= until and
                      s.end >= self.begin and concerns(s.first, self.gfn)]
             picked += [e for s in about[-_ABOUT:] for e in (s.first, s.last) if e]
@@ -315,7 +316,8 @@ mark { background: var(--mark); color: inherit; border-radius: 3px; padding: 0 .
   text-align: right; color: var(--dim); font-size: .84rem; padding: .2rem .3rem;
   font-variant-numeric: tabular-nums; white-space: nowrap; }
 .seq .gap { grid-column: 1; position: sticky; left: 0; z-index: 2; background: var(--card);
-  color: var(--dim); font-size: .84rem; text-align: right; white-space: nowrap; padding: .1rem .3rem;
+  color: var(--dim); font-size: .84rem; text-align: right; white-space: nowrap;
+  padding: .1rem .3rem;
   border-top: 1px dotted var(--dim); border-bottom: 1px dotted var(--dim); }
 .seq .gap.out { grid-column: 2; z-index: 1; background: none; border: 0; text-align: left; }
 .box { border-radius: 5px; z-index: 0; }

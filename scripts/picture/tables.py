@@ -51,8 +51,8 @@ def _row(level, kind, spte, state, page, where):
     why = differs(kind, spte, state, page)
     agree = Markup('<strong class="differs">≠ differs</strong><br>%s' % html.escape(why)) if why \
         else "being changed" if kind == "frozen" else "=" if state is not None else ""
-    name = "%d (%s)%s" % (level, {1: "4K", 2: "2M", 3: "1G"}.get(level, "root" if where else "-"),
-                          "")
+    size = {1: "4K", 2: "2M", 3: "1G"}.get(level, "root" if where else "-")
+    name = "%d (%s)" % (level, size)
     return name, _code(_said(kind, spte)), _code(_outside(state, page)), agree, bool(why)
 
 
@@ -83,7 +83,8 @@ def seen(violation):
     direct = [e for e in violation.tables if "direct" in e.root]
     if direct:
         rows = [(e.level, e.root, _code(_said(e.kind, e.spte))) for e in direct]
-        parts.append(html.details("the same GFN in the direct roots (shared memory)", html.table(("level", "root", "SPTE"), rows),
+        parts.append(html.details("the same GFN in the direct roots (shared memory)",
+                                  html.table(("level", "root", "SPTE"), rows),
                                   opened=not mirror))
     return Markup("".join(parts))
 

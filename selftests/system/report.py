@@ -15,6 +15,7 @@ import sys
 import tempfile
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 
 REPO = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPO / "scripts"))
@@ -294,6 +295,26 @@ def records():
            "ends and beginnings that the record has lost", str([vars(s) for s in lost]))
 
 
+def bystanders():
+    """What an audit has seen was done by another thread."""
+    line = "H1: shared GFN mapped in a mirror root, gfn 0x694 level 1, by kworker/24 (mmu_lock write)"
+    found, names = events.of_flight(_FLIGHT.replace("pid 96 violation X2", "pid 24 violation H1"))
+    run = SimpleNamespace(events=found, threads=names, violations=[folder.Violation(line)])
+    at = lanes.moment(run)
+    shown = lanes.Lanes(run, at)
+    result(at.exact and shown.bystander and shown.pids == [24, 94, 96] and
+           {e.pid for e in shown.rows} == {94, 96} and
+           "unmap" in [e.name for e in shown.rows if e.pid == 96],
+           "a violation that an audit has seen: the lanes of those who were there",
+           str(shown.pids), *["%d %d %s" % (e.us, e.pid, e.text) for e in shown.rows])
+    own = lanes.Lanes(SimpleNamespace(events=events.of_flight(_FLIGHT)[0], threads={},
+                                      violations=[folder.Violation(_LINE)]),
+                      lanes.Moment(25000300, 96, None, True))
+    result(not own.bystander and own.pids[0] == 96 and own.begin == 25000230,
+           "one in a thread's own operation: it begins where that does", str(own.pids),
+           str(own.begin))
+
+
 def paths():
     """Which entries differ."""
     cases = ((("leaf", 0x80a00000018f3e37, "MAPPED", 0x18f3000), None),
@@ -361,6 +382,7 @@ def main():
     tmp = Path(tempfile.mkdtemp(prefix="tdp_stress-report-"))
     try:
         records()
+        bystanders()
         paths()
         pages(tmp)
         refusals(tmp)
