@@ -219,6 +219,115 @@ static void no_slot_beyond_host(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, um_handle_noslot_fault(b->vcpu[0], &f), RET_PF_EMULATE);
 }
 
+/* --- KVM_PRE_FAULT_MEMORY --- */
+
+static int prefault_tries;
+
+static int served_at_last(struct kvm_vcpu *vcpu)
+{
+	return ++prefault_tries < 5 ? RET_PF_RETRY : RET_PF_FIXED;
+}
+
+/* If KVM does not look, a hundred tries are enough to see that. */
+static int dies_meanwhile(struct kvm_vcpu *vcpu)
+{
+	if (++prefault_tries == 3)
+		kvm_make_request(KVM_REQ_VM_DEAD, vcpu);
+	return prefault_tries < 100 ? RET_PF_RETRY : RET_PF_FIXED;
+}
+
+static void prefault_ends_with_vm(struct kunit *test)
+{
+	struct bed *b = bed_of(test);
+	int ret;
+
+	prefault_tries = 0;
+	ret = um_prefault(b->vcpu[0], served_at_last);
+	if (ret == -EOPNOTSUPP)
+		kunit_skip(test, "this KVM has no kvm_tdp_page_prefault()");
+	KUNIT_EXPECT_EQ(test, ret, 0);
+	KUNIT_EXPECT_EQ(test, prefault_tries, 5);
+	prefault_tries = 0;
+	KUNIT_EXPECT_EQ(test, um_prefault(b->vcpu[0], dies_meanwhile), -EIO);
+	KUNIT_EXPECT_EQ(test, prefault_tries, 3);
+}
+
+/* --- recovery --- */
+
+/* What is left of a huge page that the slot begins in the middle of stays small. */
+static void recover_stays_in_slot(struct kunit *test)
+{
+	struct bed *b = bed_of(test);
+	gfn_t base = b->slot->base_gfn;
+	u64 pages = b->slot->npages;
+
+	bed_map(b, BED_DIRECT, GFN + 256, PG_LEVEL_4K);
+	bed_map(b, BED_DIRECT, END, PG_LEVEL_4K);
+	b->slot->base_gfn = GFN + 256;
+	b->slot->npages = pages - 256;
+	scoped_guard(mutex, &b->kvm->slots_lock) {
+		bed_read_lock(b);
+		kvm_tdp_mmu_recover_huge_pages(b->kvm, b->slot);
+		bed_read_unlock(b);
+	}
+	b->slot->base_gfn = base;
+	b->slot->npages = pages;
+	KUNIT_EXPECT_FALSE(test, is_last_spte(bed_spte(b, BED_DIRECT, GFN, PG_LEVEL_2M),
+					      PG_LEVEL_2M));
+	KUNIT_EXPECT_TRUE(test, is_last_spte(bed_spte(b, BED_DIRECT, END, PG_LEVEL_2M),
+					     PG_LEVEL_2M));
+	BED_EXPECT_OK(b, bed_books(b));
+}
+
+/* --- what the CPU writes while a table goes --- */
+
+/* @arg is the leaf's SPTE. */
+static long do_guest_write(struct bed *b, void *arg)
+{
+	atomic64_or(shadow_dirty_mask | shadow_accessed_mask, arg);
+	return 0;
+}
+
+/* As zaps do that begin with 1G: the table goes with what it maps. */
+static long do_remove_table(struct bed *b, void *arg)
+{
+	u64 *sptep = bed_sptep(b, b->root[BED_DIRECT], GFN, PG_LEVEL_2M);
+
+	bed_write_lock(b);
+	rcu_read_lock();
+	um_tdp_mmu_set_spte(b->kvm, (__force tdp_ptep_t)sptep, READ_ONCE(*sptep),
+			    SHADOW_NONPRESENT_VALUE, bed_gfn(b, BED_DIRECT, GFN), PG_LEVEL_2M);
+	kvm_flush_remote_tlbs(b->kvm);
+	rcu_read_unlock();
+	bed_write_unlock(b);
+	return 0;
+}
+
+/* A table's entries are exchanged, not overwritten: KVM knows what they were at the end. */
+static void removal_sees_guest_write(struct kunit *test)
+{
+	static const struct bed_step steps[] = {
+		BED_RUN_AT('A', BED_BEFORE_WRITE, PG_LEVEL_4K),
+		BED_RUN('B', BED_DONE),
+		BED_RUN('A', BED_DONE),
+		BED_END
+	};
+	struct bed *b = bed_of(test);
+	struct bed_actor actors[] = { { do_remove_table }, { do_guest_write } };
+
+	bed_map(b, BED_DIRECT, GFN, PG_LEVEL_4K);
+	actors[1].arg = bed_sptep(b, b->root[BED_DIRECT], GFN, PG_LEVEL_4K);
+	bed_read_lock(b);
+	kvm_tdp_mmu_clear_dirty_slot(b->kvm, b->slot);
+	bed_read_unlock(b);
+	KUNIT_ASSERT_FALSE(test, bed_spte(b, BED_DIRECT, GFN, PG_LEVEL_4K) & shadow_dirty_mask);
+	um_watch_change(GFN, PG_LEVEL_4K);
+	bed_follow(b, steps, actors, ARRAY_SIZE(actors));
+	KUNIT_EXPECT_TRUE(test, um_changed_from() & shadow_dirty_mask);
+	um_watch_change(0, 0);
+	BED_EXPECT_OK(b, bed_books(b));
+}
+
 /* --- memory attributes: no huge page where they differ --- */
 
 #define SLOT_2M		(512 + 3)		/* 1G, and a part of another */
@@ -310,6 +419,9 @@ static struct kunit_case fault_cases[] = {
 	KUNIT_CASE(fast_fault_leaves_read_only),
 	KUNIT_CASE(fast_fault_loses_to_zap),
 	KUNIT_CASE(no_slot_beyond_host),
+	KUNIT_CASE(prefault_ends_with_vm),
+	KUNIT_CASE(recover_stays_in_slot),
+	KUNIT_CASE(removal_sees_guest_write),
 	KUNIT_CASE(mixed_attributes_forbid_huge),
 	KUNIT_CASE(mixed_attributes_end_with_slot),
 #endif

@@ -88,6 +88,18 @@ static void vcpu_cache_mmio_info(struct kvm_vcpu *vcpu, gva_t gva, gfn_t gfn, un
 {
 }
 
+/* A prefault repeats whatever the case says a fault is. */
+static int (*each_fault)(struct kvm_vcpu *vcpu);
+
+static int glue_tdp_page_fault(struct kvm_vcpu *vcpu, struct kvm_page_fault *fault)
+{
+	return each_fault(vcpu);
+}
+
+#define kvm_tdp_page_fault	glue_tdp_page_fault
+#define kvm_mmu_do_page_fault(vcpu, gpa, err, prefetch, emulation_type, level)	\
+	((vcpu)->arch.mmu->page_fault(vcpu, NULL))
+
 /* The one change of an SPTE that a fault makes without mmu_lock. */
 static __always_inline bool glue_try_cmpxchg64(u64 *sptep, u64 *old, u64 new)
 {
@@ -108,6 +120,17 @@ int um_fast_page_fault(struct kvm_vcpu *vcpu, struct kvm_page_fault *fault)
 int um_handle_noslot_fault(struct kvm_vcpu *vcpu, struct kvm_page_fault *fault)
 {
 	return kvm_handle_noslot_fault(vcpu, fault, ACC_ALL);
+}
+
+int um_prefault(struct kvm_vcpu *vcpu, int (*fault)(struct kvm_vcpu *vcpu))
+{
+#ifdef UM_HAS_kvm_tdp_page_prefault
+	each_fault = fault;
+	vcpu->arch.mmu->page_fault = kvm_tdp_page_fault;
+	return kvm_tdp_page_prefault(vcpu, 0, PFERR_GUEST_FINAL_MASK, NULL);
+#else
+	return -EOPNOTSUPP;
+#endif
 }
 
 void um_post_set_memory_attributes(struct kvm *kvm, struct kvm_gfn_range *range)

@@ -29,12 +29,18 @@ int um_fast_page_fault(struct kvm_vcpu *vcpu, struct kvm_page_fault *fault);
 int um_handle_noslot_fault(struct kvm_vcpu *vcpu, struct kvm_page_fault *fault);
 void um_post_set_memory_attributes(struct kvm *kvm, struct kvm_gfn_range *range);
 bool um_mixed(struct kvm_memory_slot *slot, gfn_t gfn, int level);
+/* KVM_PRE_FAULT_MEMORY of a page, of which @fault is each try; -EOPNOTSUPP: not in this KVM. */
+int um_prefault(struct kvm_vcpu *vcpu, int (*fault)(struct kvm_vcpu *vcpu));
 
 /*
  * Call @fn at each allocation that a split makes, locks as KVM has them; true: it
  * fails. NULL: no longer.
  */
 void um_watch_alloc(bool (*fn)(void *arg), void *arg);
+
+/* Watch this SPTE; what KVM says that it was before its last change. */
+void um_watch_change(gfn_t gfn, int level);
+u64 um_changed_from(void);
 
 /* Memory of struct kvm_mmu_page in use. */
 s64 um_headers(void);

@@ -102,12 +102,34 @@ static u64 white_clear_spte_bits(tdp_ptep_t sptep, u64 old, u64 mask, int level)
 	return tdp_mmu_clear_spte_bits(sptep, old, mask, level);
 }
 
+/* What KVM says an SPTE was, whose last change a case wants to know. */
+static struct {
+	gfn_t gfn;
+	int level;
+	u64 old;
+} seen;
+
+void um_watch_change(gfn_t gfn, int level)
+{
+	seen.gfn = gfn;
+	seen.level = level;
+	seen.old = 0;
+}
+
+u64 um_changed_from(void)
+{
+	return READ_ONCE(seen.old);
+}
+
 /*
  * The last that is done for a change but leafs' counts. In a frozen window the SPTE
  * is still to be written: that write tells.
  */
-static void white_changed(gfn_t gfn, int level)
+static void white_changed(gfn_t gfn, int level, u64 old)
 {
+	/* some are told with the direct bits, some without: they are above these */
+	if ((u32)gfn == (u32)seen.gfn && level == seen.level)
+		WRITE_ONCE(seen.old, old);
 	if (!freezer_of(current))
 		bed_point(BED_AFTER_WRITE, gfn, level);
 }
@@ -211,9 +233,10 @@ static unsigned long white_get_free_page(gfp_t gfp)
 do {										\
 	gfn_t __gfn = (gfn);							\
 	int __level = (level);							\
+	u64 __old = (old);							\
 										\
-	trace_kvm_tdp_mmu_spte_changed(as_id, __gfn, __level, old, new);	\
-	white_changed(__gfn, __level);						\
+	trace_kvm_tdp_mmu_spte_changed(as_id, __gfn, __level, __old, new);	\
+	white_changed(__gfn, __level, __old);					\
 } while (0)
 #define call_rcu(head, fn)			white_call_rcu(head, fn)
 #define spin_lock(lock)				white_spin_lock(lock)

@@ -7,6 +7,7 @@
 // File: arch/x86/kvm/mmu/mmu.c
 // Expect: P1
 // History: 70d77db6147b "Bail out kvm_tdp_map_page() when VM dead"
+// Case: tdp_mmu_fault.prefault_ends_with_vm
 // Reach: KVM_PRE_FAULT_MEMORY in a VM that is bugged
 
 @@

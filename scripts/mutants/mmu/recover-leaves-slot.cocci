@@ -7,6 +7,7 @@
 // Expect: SPLAT S2
 // Other: A1 T1 Z1
 // History: CVE-2024-26991 (lpage_info overflow) is the same class
+// Case: tdp_mmu_fault.recover_stays_in_slot
 // Reach: dirty log of a slot that begins or ends inside of a huge page
 // What is known of the slot's huge pages is read before its beginning.
 

@@ -7,6 +7,7 @@
 // Expect: D1
 // Other: T1
 // History: ba3a6120a4e7 "Use atomic XCHG to write TDP MMU SPTEs with volatile bits"
+// Case: tdp_mmu_fault.removal_sees_guest_write
 // Reach: a table zapped under mmu_lock held for write while the guest writes
 // The dirty bit that the CPU sets between reading and writing is lost.
 
