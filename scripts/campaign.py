@@ -228,8 +228,5 @@ def _all_of_it(one, engine):
 
 if __name__ == "__main__":
     if len(sys.argv) == 4 and sys.argv[1] == "job":
-        main(lambda: jobs_.run(sys.argv[2], sys.argv[3]))
-    if sys.argv[1:]:
-        print("usage: make campaign VARIABLE=value ... (make help lists the variables)")
-        sys.exit(2)
+        main(lambda: jobs_.run(sys.argv[2], sys.argv[3]), operands=3)
     main(campaign)

@@ -10,7 +10,7 @@ import json
 import time
 from pathlib import Path
 
-from common import command, packages, scenario
+from common import command, packages
 from common.say import (EXIT_BUILD, EXIT_CONFIG, EXIT_ENVIRONMENT, EXIT_FAILURE, EXIT_PASS,
                         EXIT_USAGE, Step, main, say, usage)
 from common.settings import Values, matches
@@ -57,15 +57,6 @@ class Line:
         if self.code:
             figures.append(d.get("reason") or self.said or "see %s" % (self.folder / "log"))
         return "%-14s %-13s %s" % (self.name, self.word, ", ".join(figures))
-
-
-def _chosen(values):
-    every = scenario.every()
-    chosen = [s for s in every if matches(values.only, s.name)]
-    if not chosen:
-        raise usage("ONLY=%s: no such scenario; there are: %s" %
-                    (values.only, ", ".join(s.name for s in every)))
-    return chosen
 
 
 def _last_said(log):
@@ -115,7 +106,7 @@ def _again_all(values):
 
 
 def _first_run_all(values):
-    chosen = _chosen(values)
+    chosen = values.scenarios()
     if values.ksrc:
         # a tree has one version: what is about another of Debian's says nothing about it
         left_out = [s for s in chosen if s.variables.get("KVER") != "7.3" or

@@ -9,7 +9,6 @@ and what is said; steps and search are in reproduce/.
 """
 
 import re
-import sys
 import time
 from pathlib import Path
 
@@ -179,7 +178,4 @@ def minimise():
 
 
 if __name__ == "__main__":
-    if sys.argv[1:]:
-        print("usage: make minimise RUN=folder VARIABLE=value ... (make help lists the variables)")
-        sys.exit(2)
     main(minimise)

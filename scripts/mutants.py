@@ -8,7 +8,6 @@ is shown are elsewhere (mutants/).
 """
 
 import concurrent.futures
-import sys
 import threading
 import time
 
@@ -143,7 +142,4 @@ def mutants():
 
 
 if __name__ == "__main__":
-    if sys.argv[1:]:
-        print("usage: make mutants VARIABLE=value ... (make help lists the variables)")
-        sys.exit(2)
     main(mutants)

@@ -8,7 +8,6 @@ the same invariant in the same function of KVM (LIKE= asks for more or less of i
 Knows what is asked and what is said; a run is reproduce.trial's.
 """
 
-import sys
 import time
 from pathlib import Path
 
@@ -83,7 +82,4 @@ def replay():
 
 
 if __name__ == "__main__":
-    if sys.argv[1:]:
-        print("usage: make replay RUN=folder VARIABLE=value ... (make help lists the variables)")
-        sys.exit(2)
     main(replay)

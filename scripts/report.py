@@ -7,7 +7,6 @@ missing. Knows the order of things; what is drawn is picture's.
 """
 
 import os
-import sys
 from pathlib import Path
 
 from common import cache, packages, settings
@@ -53,7 +52,4 @@ def report():
 
 
 if __name__ == "__main__":
-    if sys.argv[1:]:
-        print("usage: make report RUN=folder (make help lists the variables)")
-        sys.exit(2)
     main(report)

@@ -5,7 +5,6 @@ Knows the order of things; each of them is done elsewhere.
 """
 
 import shutil
-import sys
 import time
 
 import backend
@@ -162,7 +161,4 @@ def run():
 
 
 if __name__ == "__main__":
-    if sys.argv[1:]:
-        print("usage: make run VARIABLE=value ... (make help lists the variables)")
-        sys.exit(2)
     main(run)

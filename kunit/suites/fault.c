@@ -4,6 +4,7 @@
  * others have to hear of it, and when it may do without mmu_lock. In UML fast page
  * faults are those of the tree's mmu.c.
  */
+#include "actors.h"
 #include "ways.h"
 
 #define GFN	BED_2M(0)
@@ -55,24 +56,6 @@ static void huge_over_table_flushes(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, home_flushes(b), flushes);
 }
 
-static long do_fault(struct bed *b, void *arg)
-{
-	return bed_fault(b, arg);
-}
-
-/* The worker that recovers NX huge pages zaps a table, with mmu_lock held for read. */
-static long do_zap_table(struct bed *b, void *arg)
-{
-	bool zapped;
-
-	bed_read_lock(b);
-	rcu_read_lock();
-	zapped = kvm_tdp_mmu_zap_possible_nx_huge_page(b->kvm, arg);
-	rcu_read_unlock();
-	bed_read_unlock(b);
-	return zapped;
-}
-
 /*
  * The table goes when the fault has seen its entry, and is about to look at it again on
  * its way down: the walk ends above the level that is wanted, beside the page.
@@ -106,14 +89,6 @@ static void walk_ends_early(struct kunit *test)
 /* --- without mmu_lock: what KVM offers no name for is there in UML only --- */
 
 #ifdef CONFIG_UML
-static long do_wrprot(struct bed *b, void *arg)
-{
-	bed_read_lock(b);
-	kvm_tdp_mmu_wrprot_slot(b->kvm, b->slot, PG_LEVEL_4K);
-	bed_read_unlock(b);
-	return 0;
-}
-
 static u64 map_protected(struct bed *b, int level)
 {
 	bed_map(b, BED_DIRECT, GFN, level);
@@ -280,13 +255,6 @@ static void recover_stays_in_slot(struct kunit *test)
 }
 
 /* --- what the CPU writes while a table goes --- */
-
-/* @arg is the leaf's SPTE. */
-static long do_guest_write(struct bed *b, void *arg)
-{
-	atomic64_or(shadow_dirty_mask | shadow_accessed_mask, arg);
-	return 0;
-}
 
 /* As zaps do that begin with 1G: the table goes with what it maps. */
 static long do_remove_table(struct bed *b, void *arg)

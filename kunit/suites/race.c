@@ -4,8 +4,7 @@
  * far before the other goes on. Every case ends with both tables compared, the books
  * checked and the external operations judged.
  */
-#include "../bed/bed.h"
-#include "../bed/sched.h"
+#include "actors.h"
 
 /* Private or shared, these pages share a 2M range; FAR is what makes the tables above it. */
 #define GFN	BED_2M(0)
@@ -17,11 +16,6 @@
 #define OWN	PG_LEVEL_512G
 
 /* --- what threads do --- */
-
-static long do_fault(struct bed *b, void *arg)
-{
-	return bed_fault(b, arg);
-}
 
 /*
  * A vCPU that faults again until it is served, as the guest's next access would. In a script
@@ -35,19 +29,6 @@ static long do_fault_again(struct bed *b, void *arg)
 		ret = bed_fault(b, arg);
 	} while (ret == RET_PF_RETRY && --tries);
 	return ret;
-}
-
-/* The worker that recovers NX huge pages zaps a table, with mmu_lock held for read. */
-static long do_zap_table(struct bed *b, void *arg)
-{
-	bool zapped;
-
-	bed_read_lock(b);
-	rcu_read_lock();
-	zapped = kvm_tdp_mmu_zap_possible_nx_huge_page(b->kvm, arg);
-	rcu_read_unlock();
-	bed_read_unlock(b);
-	return zapped;
 }
 
 /* Was anything removed? Before KVM yields, as it may on a busy machine, it flushes itself. */
@@ -118,16 +99,6 @@ static long do_clear_dirty_masked(struct bed *b, void *arg)
 	kvm_tdp_mmu_clear_dirty_pt_masked(b->kvm, b->slot, GFN, BIT(0), false);
 	bed_write_unlock(b);
 	return 0;
-}
-
-static long do_wrprot(struct bed *b, void *arg)
-{
-	bool flush;
-
-	bed_read_lock(b);
-	flush = kvm_tdp_mmu_wrprot_slot(b->kvm, b->slot, PG_LEVEL_4K);
-	bed_read_unlock(b);
-	return flush;
 }
 
 /* mmu_notifier's clear_young, which takes no lock. */
@@ -1105,13 +1076,6 @@ static void clear_dirty_and_fast_fault(struct kunit *test)
 static void clear_masked_and_fast_fault(struct kunit *test)
 {
 	clear_beside_fast_fault(test, do_clear_dirty_masked, BED_BEFORE_WRITE);
-}
-
-/* What a CPU does when the guest writes; @arg is the leaf's SPTE. */
-static long do_guest_write(struct bed *b, void *arg)
-{
-	atomic64_or(shadow_dirty_mask | shadow_accessed_mask, arg);
-	return 0;
 }
 
 /* The CPU sets the dirty bit between the look and the cmpxchg: it must not get lost. */

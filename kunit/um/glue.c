@@ -97,8 +97,12 @@ static int glue_tdp_page_fault(struct kvm_vcpu *vcpu, struct kvm_page_fault *fau
 }
 
 #define kvm_tdp_page_fault	glue_tdp_page_fault
-#define kvm_mmu_do_page_fault(vcpu, gpa, err, prefetch, emulation_type, level)	\
-	((vcpu)->arch.mmu->page_fault(vcpu, NULL))
+
+static __maybe_unused int kvm_mmu_do_page_fault(struct kvm_vcpu *vcpu, gpa_t gpa, u64 err,
+						bool prefetch, int *emulation_type, u8 *level)
+{
+	return vcpu->arch.mmu->page_fault(vcpu, NULL);
+}
 
 /* The one change of an SPTE that a fault makes without mmu_lock. */
 static __always_inline bool glue_try_cmpxchg64(u64 *sptep, u64 *old, u64 new)

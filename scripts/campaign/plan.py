@@ -21,9 +21,8 @@ import shutil
 import time
 from pathlib import Path
 
-from common import cache, command, scenario
+from common import cache, command
 from common.say import say, usage
-from common.settings import matches
 
 _FORMAT = 1
 #: of the campaign, not of its jobs, or said of each job in another way
@@ -135,11 +134,7 @@ def _on(one, kernel):
 
 def _kits(values):
     """What has to be built: each chosen scenario on each kernel."""
-    every = scenario.every()
-    chosen = [s for s in every if matches(values.only, s.name)]
-    if not chosen:
-        raise usage("ONLY=%s: no such scenario; there are: %s" %
-                    (values.only, ", ".join(s.name for s in every)))
+    chosen = values.scenarios()
     kernels = values.kernels or ([values.ksrc or values.kver] if values.ksrc or values.kver
                                  else [None])
     if values.kernels and (values.ksrc or values.kver):

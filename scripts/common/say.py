@@ -123,8 +123,15 @@ class Step:
             self.dirty = False
 
 
-def main(function):
-    """Run @function; turn what stops it into one line and an exit code."""
+def main(function, operands=0):
+    """Run @function; turn what stops it into one line and an exit code.
+
+    A script takes variables, not arguments, but for @operands of them.
+    """
+    if len(sys.argv) > 1 + operands:
+        say("tdp_stress: %s: there are no arguments, only variables of the environment, as "
+            "DURATION=10 (make help lists them)" % " ".join(sys.argv[1:]))
+        sys.exit(EXIT_USAGE)
     # as Ctrl-C: what was started has to be ended
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)

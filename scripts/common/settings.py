@@ -347,6 +347,15 @@ class Values:
         vars(values).update(others)
         return values
 
+    def scenarios(self):
+        """Those that ONLY= names."""
+        every = scenario.every()
+        chosen = [s for s in every if matches(self.only, s.name)]
+        if not chosen:
+            raise usage("ONLY=%s: no such scenario; there are: %s" %
+                        (self.only, ", ".join(s.name for s in every)))
+        return chosen
+
     def said(self):
         """What the user has said, as variables for another of the scripts."""
         return {name: os.environ[name] for name in self.given}
