@@ -74,8 +74,13 @@ FULL = "headers bzImage modules"
 
 def _header_gone(folder):
     """selftests/Makefile builds a file, and again after its header was moved away."""
-    (folder / "lib").mkdir(parents=True)
-    shutil.copy(REPO / "selftests/Makefile", folder)
+    # with what it includes, from wherever in the project
+    for path in [REPO / "selftests/Makefile", *REPO.glob("selftests/**/*.mk"),
+                 *REPO.glob("tdp_stress/**/*.mk")]:
+        (folder / path.relative_to(REPO)).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(path, folder / path.relative_to(REPO))
+    folder = folder / "selftests"
+    (folder / "lib").mkdir()
     source_file, header = folder / "lib/gone.c", folder / "lib/gone.h"
     source_file.write_text('#include "gone.h"\nint gone = GONE;\n')
     header.write_text("#define GONE 1\n")
