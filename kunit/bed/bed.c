@@ -440,6 +440,7 @@ static int map(struct bed *b, const struct bed_fault *f, const unsigned long *se
 		.error_code = error_code(f),
 		.prefetch = f->prefetch,
 		.exec = f->exec,
+		.nx_huge_page_workaround_enabled = f->nx,
 		.write = !f->read && !f->exec,
 		.is_tdp = true,
 		.is_private = BED_FAULT_IS_PRIVATE(f->kind),

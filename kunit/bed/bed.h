@@ -163,6 +163,7 @@ gfn_t bed_gfn(struct bed *b, enum bed_kind kind, gfn_t gfn);
  * @pfn: page frame, or 0: the bed's own page for this GFN
  * @read: not a write access
  * @exec: an instruction fetch
+ * @nx: no huge page may be fetched from (nx_huge_pages)
  * @prefetch: see struct kvm_page_fault
  * @ro: map_writable is false
  */
@@ -174,6 +175,7 @@ struct bed_fault {
 	kvm_pfn_t pfn;
 	bool read;
 	bool exec;
+	bool nx;
 	bool prefetch;
 	bool ro;
 };

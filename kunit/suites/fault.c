@@ -56,6 +56,9 @@ static void huge_over_table_flushes(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, home_flushes(b), flushes);
 }
 
+/* --- in UML only: what is between two looks of a walk, and what KVM offers no name for --- */
+
+#ifdef CONFIG_UML
 /*
  * The table goes when the fault has seen its entry, and is about to look at it again on
  * its way down: the walk ends above the level that is wanted, beside the page.
@@ -86,9 +89,6 @@ static void walk_ends_early(struct kunit *test)
 	BED_EXPECT_OK(b, bed_books(b));
 }
 
-/* --- without mmu_lock: what KVM offers no name for is there in UML only --- */
-
-#ifdef CONFIG_UML
 static u64 map_protected(struct bed *b, int level)
 {
 	bed_map(b, BED_DIRECT, GFN, level);
@@ -380,8 +380,8 @@ static void mixed_attributes_end_with_slot(struct kunit *test)
 static struct kunit_case fault_cases[] = {
 	KUNIT_CASE(small_under_dirty_log),
 	KUNIT_CASE(huge_over_table_flushes),
-	KUNIT_CASE(walk_ends_early),
 #ifdef CONFIG_UML
+	KUNIT_CASE(walk_ends_early),
 	KUNIT_CASE(fast_fault_is_logged),
 	KUNIT_CASE(fast_fault_leaves_huge_to_log),
 	KUNIT_CASE(fast_fault_leaves_read_only),

@@ -1337,6 +1337,18 @@ static void found_in_an_excused_vm(struct kunit *test)
 	END(ctx, TDPS_OP_UNMAP);
 }
 
+/* Of a VM that KVM has given up leafs are removed without a SEAMCALL. */
+static void removed_after_giving_up(struct kunit *test)
+{
+	struct tdps_extop x = ext(TDPS_EXT_REMOVE, WLOCK);
+
+	removal(true, true, true, PAGE_A);
+	x.page = PAGE_B;
+	x.bugged = true;
+	play_ext(x, 0);
+	KUNIT_EXPECT_EQ(test, all_caught(), 0);
+}
+
 /* As it is in use: into the log, with what the thread and others did, and into debugfs. */
 static void violation_in_the_log(struct kunit *test)
 {
@@ -1450,6 +1462,7 @@ static struct kunit_case oracle_cases[] = {
 	KUNIT_CASE(mapped_and_forgotten),
 	KUNIT_CASE(ranges_are_given_back),
 	KUNIT_CASE(found_in_an_excused_vm),
+	KUNIT_CASE(removed_after_giving_up),
 	KUNIT_CASE(violation_in_the_log),
 	KUNIT_CASE_PARAM(event_in_words, event_gen_params),
 	KUNIT_CASE(everything_has_a_name),

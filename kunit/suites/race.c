@@ -763,6 +763,14 @@ static void map_meets_invalid_root(struct kunit *test)
 }
 
 /* Everything of an invalid root: yields before each entry. */
+/* The table that A has just linked at GFN. */
+static long do_zap_linked(struct bed *b, void *arg)
+{
+	u64 *sptep = bed_sptep(b, b->root[BED_DIRECT], GFN, PG_LEVEL_4K);
+
+	return sptep && do_zap_table(b, sptep_to_sp(sptep));
+}
+
 static long do_zap_invalidated(struct bed *b, void *arg)
 {
 	bed_want_yield(b, true);
@@ -860,6 +868,64 @@ static void two_vcpus_make_roots(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, mmu[0]->mirror_root_hpa, mmu[1]->mirror_root_hpa);
 	bed_reload(b);
 	bed_zap_invalidated(b, true);
+	expect_sound(b);
+}
+
+static long do_count_roots(struct bed *b, void *arg)
+{
+	struct kvm_mmu_page *root;
+	long n = 0;
+
+	guard(rcu)();
+	list_for_each_entry_rcu(root, &b->kvm->arch.tdp_mmu_roots, link)
+		n++;
+	return n;
+}
+
+/* As long as something is mapped by it, a root is where notifiers find it. */
+static void invalid_root_is_listed(struct kunit *test)
+{
+	static const struct bed_step steps[] = {
+		BED_RUN('A', BED_YIELD),
+		BED_RUN('B', BED_DONE),
+		BED_RUN('A', BED_DONE),
+		BED_END
+	};
+	struct bed *b = bed_of(test);
+	struct bed_actor actors[] = { { do_zap_invalidated }, { do_count_roots } };
+
+	map_small(b);
+	bed_invalidate(b, KVM_DIRECT_ROOTS);
+	/* the vCPUs use another one: only the TDP MMU has a reference on this */
+	bed_reload(b);
+	bed_follow(b, steps, actors, ARRAY_SIZE(actors));
+	/* mirror, direct, and the invalid one */
+	KUNIT_EXPECT_EQ(test, actors[1].ret, 3);
+	KUNIT_EXPECT_EQ(test, do_count_roots(b, NULL), 2);
+	expect_sound(b);
+}
+
+/* A table that is gone by the time that it would be listed for NX recovery is not. */
+static void unlinked_table_is_not_listed(struct kunit *test)
+{
+	static const struct bed_step steps[] = {
+		BED_RUN('A', BED_BEFORE_PAGES_LOCK),
+		BED_RUN('B', BED_DONE),
+		BED_RUN('A', BED_DONE),
+		BED_END
+	};
+	struct bed *b = bed_of(test);
+	struct bed_fault fetch = { .kind = BED_DIRECT, .gfn = GFN, .level = PG_LEVEL_2M,
+				   .exec = true, .nx = true };
+	struct bed_actor actors[] = { { do_fault, &fetch }, { do_zap_linked } };
+	struct kvm_possible_nx_huge_pages *nx =
+		&b->kvm->arch.possible_nx_huge_pages[KVM_TDP_MMU];
+
+	bed_map(b, BED_DIRECT, FAR, PG_LEVEL_4K);
+	bed_follow(b, steps, actors, ARRAY_SIZE(actors));
+	KUNIT_EXPECT_TRUE(test, actors[1].ret);
+	KUNIT_EXPECT_TRUE(test, list_empty(&nx->pages));
+	KUNIT_EXPECT_EQ(test, nx->nr_pages, 0);
 	expect_sound(b);
 }
 
@@ -1228,6 +1294,8 @@ static struct kunit_case race_cases[] = {
 	KUNIT_CASE(notifier_and_invalid_root),
 	KUNIT_CASE(old_root_and_new_root),
 	KUNIT_CASE(two_vcpus_make_roots),
+	KUNIT_CASE(invalid_root_is_listed),
+	KUNIT_CASE(unlinked_table_is_not_listed),
 	KUNIT_CASE(map_during_invalidation),
 	KUNIT_CASE(map_after_invalidation),
 	KUNIT_CASE(notifier_waits_for_map),

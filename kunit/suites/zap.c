@@ -726,6 +726,29 @@ static void tables_outlive_walkers(struct kunit *test)
 		headers--;
 	KUNIT_EXPECT_EQ(test, um_headers(), headers);
 }
+
+/* ... and in the root itself: who looks for roots takes no lock either. */
+static void root_outlives_walkers(struct kunit *test)
+{
+	const struct zap_param *p = test->param_value;
+	struct bed *b = bed_of(test);
+	struct kvm_mmu_page *root = b->root[p->kind];
+	s64 headers;
+
+	KUNIT_ASSERT_TRUE(test, kvm_tdp_mmu_get_root(root));
+	bed_invalidate(b, roots_of(p->kind));
+	bed_zap_invalidated(b, p->shared);
+	bed_reload(b);
+	KUNIT_ASSERT_EQ(test, refs(root), 1);
+	rcu_barrier();
+	headers = um_headers();
+	scoped_guard(rcu) {
+		kvm_tdp_mmu_put_root(b->kvm, root);
+		KUNIT_EXPECT_EQ(test, um_headers(), headers);
+	}
+	rcu_barrier();
+	KUNIT_EXPECT_EQ(test, um_headers(), headers - 1);
+}
 #endif
 
 /* --- entries that another thread has frozen --- */
@@ -1216,6 +1239,7 @@ static struct kunit_case zap_cases[] = {
 	KUNIT_CASE(zap_leafs_keeps_mmio),
 #ifdef CONFIG_UML
 	KUNIT_CASE_PARAM(tables_outlive_walkers, grace_gen_params),
+	KUNIT_CASE_PARAM(root_outlives_walkers, kind_gen_params),
 #endif
 	KUNIT_CASE_PARAM(removal_waits_for_owner, owner_gen_params),
 	KUNIT_CASE_PARAM(removal_waits_for_fault, in_flight_gen_params),

@@ -216,6 +216,9 @@ void external_extop_end(struct tdps_ctx *ctx, const struct tdps_extop *x, int re
 	}
 	if (ctx && x->kind == TDPS_EXT_REMOVE && !ret)
 		check_written_back(ctx, x);
+	/* the next one may be of a VM that was given up: nothing is called any more */
+	if (ctx)
+		ctx->removed = false;
 	if (x->kind == TDPS_EXT_FREE && x->page && !x->ours && tdps_checking(TDPS_A1) && x->kept)
 		tdps_violation(TDPS_A1, &x->where, "external page 0x%llx of a table was not freed",
 			       x->page);
