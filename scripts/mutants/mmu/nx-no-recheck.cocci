@@ -7,6 +7,7 @@
 // Expect: R1 SPLAT
 // Other: A1 Z1 T1
 // History: 21a36ac6b6c7 "Re-check under lock that TDP MMU SP hugepage is disallowed"
+// Case: tdp_mmu_race.unlinked_table_is_not_listed
 // Reach: a fetch that links a table, which is zapped before it is listed
 
 @@

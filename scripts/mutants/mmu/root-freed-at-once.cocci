@@ -7,6 +7,7 @@
 // Expect: R1
 // Other: SPLAT
 // History: the early version of edbdb43fc96b, syzbot+094a74444165dbcd3a54
+// Case: tdp_mmu_zap.root_outlives_walkers
 // Reach: the last reference to an invalid root beside lockless aging
 
 @@

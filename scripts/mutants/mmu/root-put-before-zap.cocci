@@ -7,6 +7,8 @@
 // Expect: SPLAT Z2 R1
 // Other: A1 Z1
 // History: the comment in kvm_tdp_mmu_zap_invalidated_roots()
+// Equivalent: the walk of roots has a reference of its own on the root until it goes on to
+//   the next one (tdp_mmu_next_root()): the root stays listed while it is zapped
 // Reach: an invalidated root that no vCPU uses any more
 // It is out of the notifiers' reach, and may be freed, while it still maps pages.
 
