@@ -222,6 +222,7 @@ static const char *ext_end(struct thread *t)
 	}
 	t->ext_open = false;
 	t->ext.after = one_of("after", seen_names);
+	t->ext.kept = number("kept");
 	take_excuse(number("vm"));
 	tdps_extop_end(t->ext_ctx, &t->ext, number("ret"));
 	return "mirror";

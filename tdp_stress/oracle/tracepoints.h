@@ -183,6 +183,7 @@ TRACE_EVENT(tdps_ext_end,
 		__field(s32, ret)
 		__field(u8, kind)
 		__field(u8, after)
+		__field(bool, kept)
 	),
 	TP_fast_assign(
 		TDPS_WHERE_ASSIGN(&x->where);
@@ -190,10 +191,11 @@ TRACE_EVENT(tdps_ext_end,
 		__entry->ret = ret;
 		__entry->kind = x->kind;
 		__entry->after = x->after;
+		__entry->kept = x->kept;
 	),
-	TP_printk("kind=%s " TDPS_WHERE_FMT " ret=%d after=%s ns=%llu",
+	TP_printk("kind=%s " TDPS_WHERE_FMT " ret=%d after=%s kept=%d ns=%llu",
 		  TDPS_SYMBOLIC(__entry->kind, TDPS_EXT_NAMES), TDPS_WHERE_ARGS, __entry->ret,
-		  TDPS_SYMBOLIC(__entry->after, TDPS_SEEN_NAMES), __entry->ns)
+		  TDPS_SYMBOLIC(__entry->after, TDPS_SEEN_NAMES), __entry->kept, __entry->ns)
 );
 
 TRACE_EVENT(tdps_spte,
