@@ -4,6 +4,7 @@
 Knows the list of suites and their order (quick ones first); each is elsewhere.
 """
 
+import concurrent.futures
 import copy
 import functools
 import json
@@ -49,9 +50,9 @@ _QUICK_PROGRAMS = ("td_lifecycle", "mirror_map_zap", "busy_injection", "frozen_w
 #: on the real kvm.ko without FULL=1: what UML cannot say as well (frozen, race, live)
 _QUICK_SUITES = "tdp_mmu_[frl]*"
 _SYSTEM = cache.REPO / "selftests/system"
-#: test programs there that need nothing but Python
-_PROGRAMS = ("verdict", "qemu", "rebuild", "kunit", "mutants", "syzlang", "docs", "package",
-             "replay", "campaign", "series", "versions", "report")
+#: test programs there that need nothing but Python, the longest first
+_PROGRAMS = ("campaign", "replay", "verdict", "package", "report", "docs", "qemu", "series",
+             "rebuild", "syzlang", "mutants", "kunit", "versions")
 #: most memory that two guests take, one of them with 1G pages
 _LANE_MIB = 14 << 10
 
@@ -81,6 +82,20 @@ def uml_stress(values, results):
 
 def _program(results, name, argv, timeout=1800, **kwargs):
     """A test program that prints TAP."""
+    results.take(*_run(name, argv, timeout, **kwargs))
+
+
+def _programs(results, names):
+    """Those of selftests/system, two at a time: they often wait, and know nothing of each other."""
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        started = [pool.submit(_run, name, [sys.executable, "-B", _SYSTEM / (name + ".py")])
+                   for name in names]
+        for one in started:
+            results.take(*one.result())
+
+
+def _run(name, argv, timeout=1800, **kwargs):
+    """Run a test program that prints TAP: its name, exit code, what it said."""
     log = cache.folder("log") / ("check-%s.log" % re.sub(r"\W+", "-", name).strip("-"))
     log.write_text("")
     step = Step(name)
@@ -88,7 +103,7 @@ def _program(results, name, argv, timeout=1800, **kwargs):
                           timeout=timeout, **kwargs)
     step.done("exit code %d" % code)
     lines = log.read_text(errors="replace").splitlines()
-    results.take(name, code, "\n".join(l for l in lines if not l.startswith("+ ")))
+    return name, code, "\n".join(l for l in lines if not l.startswith("+ "))
 
 
 def core(values, kernel, results):
@@ -267,8 +282,7 @@ def _host_lane(values, kernel, results):
     core(values, kernel, results)
     driver(kernel, results)
     recorded(values, results)
-    for name in _PROGRAMS:
-        _program(results, name, [sys.executable, "-B", _SYSTEM / (name + ".py")])
+    _programs(results, _PROGRAMS)
     _program(results, "host", [sys.executable, "-B", _SYSTEM / "host.py", kernel.tree.path])
     if values.full:
         _program(results, "packages in chroots", [sys.executable, "-B", _SYSTEM / "package.py",
