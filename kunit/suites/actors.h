@@ -38,6 +38,16 @@ static inline long do_wrprot(struct bed *b, void *arg)
 	return flush;
 }
 
+static inline long do_recover(struct bed *b, void *arg)
+{
+	/* for the flush of a memslot */
+	guard(mutex)(&b->kvm->slots_lock);
+	bed_read_lock(b);
+	kvm_tdp_mmu_recover_huge_pages(b->kvm, b->slot);
+	bed_read_unlock(b);
+	return 0;
+}
+
 /* What a CPU does when the guest writes; @arg is the leaf's SPTE. */
 static inline long do_guest_write(struct bed *b, void *arg)
 {

@@ -240,11 +240,7 @@ static void recover_stays_in_slot(struct kunit *test)
 	bed_map(b, BED_DIRECT, END, PG_LEVEL_4K);
 	b->slot->base_gfn = GFN + 256;
 	b->slot->npages = pages - 256;
-	scoped_guard(mutex, &b->kvm->slots_lock) {
-		bed_read_lock(b);
-		kvm_tdp_mmu_recover_huge_pages(b->kvm, b->slot);
-		bed_read_unlock(b);
-	}
+	do_recover(b, NULL);
 	b->slot->base_gfn = base;
 	b->slot->npages = pages;
 	KUNIT_EXPECT_FALSE(test, is_last_spte(bed_spte(b, BED_DIRECT, GFN, PG_LEVEL_2M),

@@ -223,7 +223,6 @@ static void removal(bool block, bool track, bool kick, u64 back)
 	struct tdps_extop x = ext(TDPS_EXT_REMOVE, WLOCK);
 	struct tdps_ctx *ctx = tdps_extop_begin(&x);
 
-	tdps_kicks_visible = true;
 	if (block)
 		seamcall(TDPS_CALL_MEM_RANGE_BLOCK, 0, WLOCK);
 	if (track)
@@ -1031,7 +1030,8 @@ static int oracle_init(struct kunit *test)
 	};
 	tdps_enabled = TDPS_ALL_CHECKS;
 	tdps_verdict_asked(TDPS_ALL_CHECKS, true);
-	tdps_kicks_visible = false;
+	tdps_kicks_visible = true;
+	tdps_writebacks_visible = true;
 	tdps_recover_zaps = false;
 	WRITE_ONCE(tdps_plant, TDPS_NO_CHECK);
 	WRITE_ONCE(tdps_live, true);
@@ -1337,6 +1337,14 @@ static void found_in_an_excused_vm(struct kunit *test)
 	END(ctx, TDPS_OP_UNMAP);
 }
 
+/* Where TDH.PHYMEM.PAGE.WBINVD cannot be probed, nobody can say that it was left out. */
+static void writebacks_unseen(struct kunit *test)
+{
+	tdps_writebacks_visible = false;
+	removal(true, true, true, 0);
+	KUNIT_EXPECT_EQ(test, all_caught(), 0);
+}
+
 /* Of a VM that KVM has given up leafs are removed without a SEAMCALL. */
 static void removed_after_giving_up(struct kunit *test)
 {
@@ -1462,6 +1470,7 @@ static struct kunit_case oracle_cases[] = {
 	KUNIT_CASE(mapped_and_forgotten),
 	KUNIT_CASE(ranges_are_given_back),
 	KUNIT_CASE(found_in_an_excused_vm),
+	KUNIT_CASE(writebacks_unseen),
 	KUNIT_CASE(removed_after_giving_up),
 	KUNIT_CASE(violation_in_the_log),
 	KUNIT_CASE_PARAM(event_in_words, event_gen_params),

@@ -74,16 +74,6 @@ static long do_split_yielding(struct bed *b, void *arg)
 	return do_split(b, arg);
 }
 
-static long do_recover(struct bed *b, void *arg)
-{
-	/* for the flush of a memslot */
-	guard(mutex)(&b->kvm->slots_lock);
-	bed_read_lock(b);
-	kvm_tdp_mmu_recover_huge_pages(b->kvm, b->slot);
-	bed_read_unlock(b);
-	return 0;
-}
-
 static long do_clear_dirty(struct bed *b, void *arg)
 {
 	bed_read_lock(b);

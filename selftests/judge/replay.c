@@ -324,6 +324,7 @@ static const char *seamcall(struct thread *t)
 	if (!t->settled)
 		c.where.lock = TDPS_LOCK_UNKNOWN;
 	tdps_kicks_visible = number("kicks_visible");
+	tdps_writebacks_visible = number("writebacks_visible");
 	tdps_seamcall(&c);
 	return c.call <= TDPS_LAST_CALL_MEM ? "mirror" : "";
 }

@@ -760,6 +760,7 @@ static int hook_probes(void)
 	tdps_recover_zaps = TDPS_RECOVER_ZAPS;
 	tdps_kicks_visible = entry_hooks[KICK_HOOK].hooked;
 	/* the external backend reports its calls itself */
+	tdps_writebacks_visible = tdps_kvm_backend() == TDPS_BACKEND_EXTERNAL;
 	if (!(tdps_enabled & CALL_CHECKS) || tdps_kvm_backend() == TDPS_BACKEND_EXTERNAL)
 		return err;
 	for (i = 0; i < ARRAY_SIZE(call_hooks) && !err; i++) {
@@ -769,6 +770,9 @@ static int hook_probes(void)
 		h->fp.exit_handler = call_exit;
 		h->fp.entry_data_size = sizeof(struct call_data);
 		err = hook_probe(&h->fp, h->symbol, h->must, &h->hooked);
+		/* of which page it says only there */
+		if (h->pfn && h->hooked)
+			tdps_writebacks_visible = true;
 	}
 	return err;
 }

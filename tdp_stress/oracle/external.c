@@ -196,7 +196,8 @@ void external_extop_begin(struct tdps_ctx *ctx, const struct tdps_extop *x)
 /* X2: nothing of the TD's is left in the caches when the host has the page again. */
 static void check_written_back(const struct tdps_ctx *ctx, const struct tdps_extop *x)
 {
-	if (!ctx->removed || ctx->written_back == x->page || !tdps_checking(TDPS_X2))
+	if (!tdps_writebacks_visible || !ctx->removed || !tdps_checking(TDPS_X2) ||
+	    ctx->written_back == x->page)
 		return;
 	if (ctx->written_back)
 		tdps_violation(TDPS_X2, &x->where,

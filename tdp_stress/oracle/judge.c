@@ -16,6 +16,7 @@ bool tdps_live;
 int tdps_plant = TDPS_NO_CHECK;
 struct tdps_limits tdps_limits;
 bool tdps_kicks_visible;
+bool tdps_writebacks_visible;
 bool tdps_recover_zaps;
 DEFINE_PER_CPU(struct tdps_counters, tdps_counters);
 

@@ -779,6 +779,7 @@ bool tdps_status_busy(u64 status);
  */
 extern bool tdps_recover_zaps;
 extern bool tdps_kicks_visible;	/* kicks of vCPUs can be seen on this kernel */
+extern bool tdps_writebacks_visible;	/* likewise TDH.PHYMEM.PAGE.WBINVD, with its page */
 
 void zap_op_end(struct tdps_frame *f, enum tdps_op op, const struct tdps_op_end *e);
 void zap_audit_root(struct tdps_audit *a, const struct tdps_audit_root *r);

@@ -315,6 +315,7 @@ TRACE_EVENT(tdps_seamcall,
 		__field(bool, runnable)
 		__field(bool, injected)
 		__field(bool, kicks_visible)
+		__field(bool, writebacks_visible)
 	),
 	TP_fast_assign(
 		TDPS_WHERE_ASSIGN(&c->where);
@@ -326,11 +327,12 @@ TRACE_EVENT(tdps_seamcall,
 		__entry->runnable = c->runnable;
 		__entry->injected = tdps_is_injected(c);
 		__entry->kicks_visible = tdps_kicks_visible;
+		__entry->writebacks_visible = tdps_writebacks_visible;
 	),
-	TP_printk("call=%s " TDPS_WHERE_FMT " status=0x%llx ext1=0x%llx ext2=0x%llx pa=0x%llx runnable=%d injected=%d kicks_visible=%d",
+	TP_printk("call=%s " TDPS_WHERE_FMT " status=0x%llx ext1=0x%llx ext2=0x%llx pa=0x%llx runnable=%d injected=%d kicks_visible=%d writebacks_visible=%d",
 		  TDPS_SYMBOLIC(__entry->call, TDPS_CALL_NAMES), TDPS_WHERE_ARGS,
 		  __entry->status, __entry->ext1, __entry->ext2, __entry->pa, __entry->runnable,
-		  __entry->injected, __entry->kicks_visible)
+		  __entry->injected, __entry->kicks_visible, __entry->writebacks_visible)
 );
 
 TRACE_EVENT(tdps_table_new,
