@@ -690,6 +690,52 @@ static void l1_given_back_without_flush(bool bad)
 	END(outer, TDPS_OP_NOTIFIER, .tdr = PAGE_A);
 }
 
+/* NX recovery unlinks a table and leaves the flush to its caller. */
+static u64 nx_recovery_unlinks(void)
+{
+	struct tdps_ctx *ctx = begin(TDPS_OP_ZAP_NX, DIRECT, RLOCK);
+	struct tdps_where w = at(GFN, 1, RLOCK);
+	u64 page_table = vm << PAGE_SHIFT;
+
+	tdps_table_zap(&w, page_table, false);
+	END(ctx, TDPS_OP_ZAP_NX, .flush = true);
+	return page_table;
+}
+
+static void l1_nx_recovery_without_flush(bool bad)
+{
+	u64 page_table = nx_recovery_unlinks();
+
+	if (!bad)
+		tdps_flush(vm, false);
+	synchronize_rcu();
+	tdps_table_free(page_table);
+}
+
+static void l1_nx_recovery_yields(bool bad)
+{
+	u64 page_table = nx_recovery_unlinks();
+
+	if (!bad)
+		tdps_flush(vm, false);
+	tdps_yield(vm + 1);
+	tdps_yield(vm);
+	tdps_flush(vm, false);
+	synchronize_rcu();
+	tdps_table_free(page_table);
+}
+
+static void l1_yields_before_flush(bool bad)
+{
+	struct tdps_ctx *ctx = begin(TDPS_OP_UNMAP, DIRECT, WLOCK);
+
+	change(at(GFN, 1, WLOCK), leaf(PFN), none());
+	if (!bad)
+		tdps_flush(vm, false);
+	tdps_yield(vm);
+	END(ctx, TDPS_OP_UNMAP, .flush = true);
+}
+
 static void l1_stale_translation(bool bad)
 {
 	if (bad)
@@ -976,6 +1022,9 @@ static const struct scenario scenarios[] = {
 	S_PLANT(L1, l1_no_flush_asked_for, "1 shared leaves zapped, and no TLB flush asked for"),
 	S(L1, l1_recovered_without_flush, "replaced, and the TLBs were not flushed"),
 	S_PLANT(L1, l1_given_back_without_flush, "memory given back without a TLB flush"),
+	S(L1, l1_nx_recovery_without_flush, "has not flushed the TLBs"),
+	S(L1, l1_nx_recovery_yields, "lets go of mmu_lock without a TLB flush"),
+	S(L1, l1_yields_before_flush, "zapped by unmap, and mmu_lock let go without"),
 	S_SILENT(L1, l1_stale_translation, "TDX module: shared access through a translation"),
 	S_PLANT(A1, a1_leafs, "KVM counts 5 4K pages, a walk finds 4"),
 	S_PLANT(A1, a1_tables, "KVM counts 5 page tables, a walk finds 6"),

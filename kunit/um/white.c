@@ -158,6 +158,7 @@ static int white_yield_read(rwlock_t *lock, gfn_t gfn, int level)
 {
 	int ret = 1;
 
+	um_yields(lock);
 	bed_point(BED_YIELD, gfn, level);
 	if (bed_wants_yield()) {
 		read_unlock(lock);
@@ -174,6 +175,7 @@ static int white_yield_write(rwlock_t *lock, gfn_t gfn, int level)
 {
 	int ret = 1;
 
+	um_yields(lock);
 	bed_point(BED_YIELD, gfn, level);
 	if (bed_wants_yield()) {
 		write_unlock(lock);

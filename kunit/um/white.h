@@ -16,6 +16,9 @@
 
 #include "../bed/sched.h"
 
+/* mmu_lock is about to be let go in a walk: for who probes what does that, if anybody. */
+void um_yields(rwlock_t *lock);
+
 /* @sptep is in a table that the caller keeps from being freed. */
 static inline void um_point(enum bed_point p, tdp_ptep_t sptep)
 {

@@ -365,6 +365,12 @@ static const char *kick(struct thread *t)
 	return "";
 }
 
+static const char *yield(struct thread *t)
+{
+	tdps_yield(number("vm"));
+	return "";
+}
+
 static const char *bugged(struct thread *t)
 {
 	u64 vm = number("vm");
@@ -527,6 +533,7 @@ static const struct {
 	{ "tdps_table_free", table_free },
 	{ "tdps_flush", flush },
 	{ "tdps_kick", kick },
+	{ "tdps_yield", yield },
 	{ "tdps_bugged", bugged },
 	{ "tdps_audit_root", audit_root },
 	{ "tdps_audit_counts", audit_counts },

@@ -538,6 +538,16 @@ static int kick_entry(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
 	return 0;
 }
 
+static int yield_entry(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
+		       struct tdps_regs *regs, void *data)
+{
+	rwlock_t *lock = (rwlock_t *)ARG(regs, 0);
+
+	/* it may be anybody's lock: the number is compared with those of known VMs */
+	tdps_yield(tdps_vm_id(container_of(lock, struct kvm, mmu_lock)));
+	return 0;
+}
+
 static int marked_entry(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
 			struct tdps_regs *regs, void *data)
 {
@@ -558,6 +568,8 @@ static struct entry_hook {
 	{ "kvm_flush_remote_tlbs", flush_entry, BIT(TDPS_L1) },
 	{ "kvm_make_all_cpus_request", kick_entry, 0 },
 	{ "mark_page_dirty_in_slot", marked_entry, BIT(TDPS_D1) },
+	{ "__cond_resched_rwlock_read", yield_entry, 0 },
+	{ "__cond_resched_rwlock_write", yield_entry, 0 },
 };
 
 #define KICK_HOOK	1

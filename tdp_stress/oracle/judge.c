@@ -429,17 +429,19 @@ void tdps_table_new(const struct tdps_where *w, u64 table)
 void tdps_table_zap(const struct tdps_where *w, u64 table, bool mirror)
 {
 	struct tdps_ctx *ctx = tdps_ctx_current();
+	struct tlb_debt debt;
 
 	if (!READ_ONCE(tdps_live))
 		return;
 	tdps_record(TDPS_EV_TABLE_ZAP, 0, w, table, 0, 0);
 	tdps_trace(table_zap, w, table, mirror);
+	debt = tlb_table_zap(ctx, w);
 	if (ctx) {
 		split_table_zap(ctx, w, mirror);
 		if (w->lock == TDPS_LOCK_READ)
 			meet_removal(ctx, w);
 	}
-	rcu_table_zap(table);
+	rcu_table_zap(table, &debt);
 }
 
 void tdps_table_free(u64 table)
@@ -471,6 +473,7 @@ void tdps_flush(u64 vm, bool request)
 	if (!READ_ONCE(tdps_live))
 		return;
 	tdps_trace(flush, vm, request);
+	tlb_flush();
 	if (request && (!ctx || ctx->flushing)) {
 		if (ctx)
 			ctx->flushing = false;
@@ -498,6 +501,14 @@ void tdps_kick(u64 vm)
 	tdps_trace(kick, vm);
 	if (ctx)
 		ctx->kicked = true;
+}
+
+void tdps_yield(u64 vm)
+{
+	if (!READ_ONCE(tdps_live))
+		return;
+	tdps_trace(yield, vm);
+	tlb_yield(tdps_ctx_current(), vm);
 }
 
 /**

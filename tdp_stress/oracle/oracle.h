@@ -614,6 +614,8 @@ void tdps_table_zap(const struct tdps_where *w, u64 table, bool mirror);
 void tdps_table_free(u64 table);
 void tdps_flush(u64 vm, bool request);
 void tdps_kick(u64 vm);
+/* The current thread is about to let go of the VM's mmu_lock, and to take it again. */
+void tdps_yield(u64 vm);
 void tdps_bugged(u64 vm);
 void tdps_console(const char *text, size_t len);
 
@@ -790,9 +792,26 @@ void zap_forget(void);
 void transition_spte(const struct tdps_change *c);
 void transition_audit_spte(struct tdps_audit *a, const struct tdps_audit_spte *s);
 
+/**
+ * struct tlb_debt - a thread has unlinked a page table, and owes a TLB flush
+ * @pid: thread; 0: nobody owes anything
+ * @flushes: what tlb.c had counted of this thread then
+ * @where: the table
+ */
+struct tlb_debt {
+	pid_t pid;
+	u64 flushes;
+	struct tdps_where where;
+};
+
+struct tlb_debt tlb_table_zap(struct tdps_ctx *ctx, const struct tdps_where *w);
+void tlb_table_free(const struct tlb_debt *debt);
+void tlb_flush(void);
+void tlb_yield(struct tdps_ctx *ctx, u64 vm);
+
 int rcu_init_table(void);
 void rcu_exit_table(void);
-void rcu_table_zap(u64 table);
+void rcu_table_zap(u64 table, const struct tlb_debt *debt);
 bool rcu_table_free(u64 table, bool *gp_passed);
 
 void tlb_op_end(struct tdps_ctx *ctx, struct tdps_frame *f, enum tdps_op op,

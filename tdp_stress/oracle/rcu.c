@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * R1: a page table that was unlinked is freed only after a grace period. See
- * Documentation/invariants.rst. (Splats about RCU are named R1 by splat.c.)
+ * Documentation/invariants.rst. (Splats about RCU are named R1 by splat.c.) What is
+ * owed for the table meanwhile is kept here for tlb.c.
  */
 
 #include "oracle.h"
@@ -18,6 +19,7 @@
 struct zapped {
 	u64 table;	/* 0 free, SLOT_TAKEN being written */
 	struct TDPS_GP_STATE gp;
+	struct tlb_debt debt;
 };
 
 static struct zapped (*zapped)[TABLE_WAYS];
@@ -37,12 +39,17 @@ void rcu_exit_table(void)
 	zapped = NULL;
 }
 
-void rcu_table_zap(u64 table)
+static bool is_followed(void)
+{
+	return tdps_wants(TDPS_R1) || tdps_wants(TDPS_L1);
+}
+
+void rcu_table_zap(u64 table, const struct tlb_debt *debt)
 {
 	struct zapped *way;
 	int i;
 
-	if (!tdps_wants(TDPS_R1))
+	if (!is_followed())
 		return;
 	way = zapped[hash_64(table, TABLE_BITS)];
 	for (i = 0; i < TABLE_WAYS; i++) {
@@ -54,6 +61,7 @@ void rcu_table_zap(u64 table)
 		 * expedited grace period overlap.
 		 */
 		get_state_synchronize_rcu_full(&way[i].gp);
+		way[i].debt = *debt;
 		/* pairs with the load in rcu_table_free(): the state is complete */
 		smp_store_release(&way[i].table, table);
 		return;
@@ -66,10 +74,11 @@ bool rcu_table_free(u64 table, bool *gp_passed)
 {
 	const struct tdps_where w = { .gfn = TDPS_NO_GFN };
 	struct TDPS_GP_STATE gp;
+	struct tlb_debt debt;
 	struct zapped *way;
 	int i;
 
-	if (!tdps_wants(TDPS_R1))
+	if (!is_followed())
 		return false;
 	way = zapped[hash_64(table, TABLE_BITS)];
 	for (i = 0; i < TABLE_WAYS; i++) {
@@ -77,12 +86,14 @@ bool rcu_table_free(u64 table, bool *gp_passed)
 		if (smp_load_acquire(&way[i].table) != table)
 			continue;
 		gp = way[i].gp;
+		debt = way[i].debt;
 		WRITE_ONCE(way[i].table, 0);
-		tdps_checking(TDPS_R1);
+		if (debt.pid)
+			tlb_table_free(&debt);
 		if (tdps_planted(TDPS_R1))
 			get_state_synchronize_rcu_full(&gp);
 		*gp_passed = poll_state_synchronize_rcu_full(&gp);
-		if (!*gp_passed)
+		if (tdps_checking(TDPS_R1) && !*gp_passed)
 			tdps_violation(TDPS_R1, &w,
 				       "page table freed before a grace period has passed");
 		return true;

@@ -176,3 +176,83 @@ void tlb_op_end(struct tdps_ctx *ctx, struct tdps_frame *f, enum tdps_op op,
 		return;
 	}
 }
+
+/*
+ * kvm_tdp_mmu_zap_possible_nx_huge_page() unlinks a table, and its caller flushes for
+ * all of them. The caller has to do so itself before it lets go of RCU, which alone
+ * keeps the tables, or of mmu_lock. By thread; threads that share an entry hide each
+ * other's debts, and invent none.
+ */
+#define DEBTOR_BITS	6
+
+static struct {
+	u64 flushes;
+	pid_t owes;	/* thread that has unlinked a table since its last flush */
+	struct tdps_where where;
+} debtor[1 << DEBTOR_BITS];
+
+struct tlb_debt tlb_table_zap(struct tdps_ctx *ctx, const struct tdps_where *w)
+{
+	struct tdps_frame *f = tdps_ctx_frame(ctx);
+	struct tlb_debt debt = { .where = *w };
+	u32 i = hash_64(current->pid, DEBTOR_BITS);
+
+	if (!f || f->op != TDPS_OP_ZAP_NX || !tdps_wants(TDPS_L1))
+		return debt;
+	debt.pid = current->pid;
+	debt.flushes = READ_ONCE(debtor[i].flushes);
+	debtor[i].where = *w;
+	WRITE_ONCE(debtor[i].owes, debt.pid);
+	return debt;
+}
+
+/* A grace period has passed, so the thread has let go of RCU. */
+void tlb_table_free(const struct tlb_debt *debt)
+{
+	u32 i = hash_64(debt->pid, DEBTOR_BITS);
+
+	if (!tdps_checking(TDPS_L1) || READ_ONCE(debtor[i].flushes) != debt->flushes)
+		return;
+	tdps_violation(TDPS_L1, &debt->where,
+		       "page table freed, and thread %d, whose NX recovery has unlinked it, has not flushed the TLBs",
+		       debt->pid);
+}
+
+/* The current thread flushes, of whatever VM: it works for one at a time. */
+void tlb_flush(void)
+{
+	u32 i = hash_64(current->pid, DEBTOR_BITS);
+
+	WRITE_ONCE(debtor[i].flushes, READ_ONCE(debtor[i].flushes) + 1);
+	if (READ_ONCE(debtor[i].owes) == current->pid)
+		WRITE_ONCE(debtor[i].owes, 0);
+}
+
+/* What a walk has zapped is flushed before others may have mmu_lock. */
+static void check_frame(const struct tdps_frame *f, u64 vm)
+{
+	const struct tdps_where w = { .vm = vm, .gfn = f->start, .lock = f->lock };
+
+	if (f->vm != vm || (f->op != TDPS_OP_UNMAP && f->op != TDPS_OP_ZAP_LEAFS &&
+			    f->op != TDPS_OP_RECOVER))
+		return;
+	if (tdps_checking(TDPS_L1) && f->unflushed)
+		tdps_violation(TDPS_L1, &w,
+			       "%u shared leaves zapped by %s, and mmu_lock let go without a TLB flush",
+			       f->unflushed, tdps_op_name(f->op));
+}
+
+void tlb_yield(struct tdps_ctx *ctx, u64 vm)
+{
+	u32 i = hash_64(current->pid, DEBTOR_BITS);
+	struct tdps_frame *f = tdps_ctx_frame(ctx);
+
+	if (f)
+		check_frame(f, vm);
+	if (READ_ONCE(debtor[i].owes) != current->pid || debtor[i].where.vm != vm)
+		return;
+	WRITE_ONCE(debtor[i].owes, 0);
+	if (tdps_checking(TDPS_L1))
+		tdps_violation(TDPS_L1, &debtor[i].where,
+			       "NX recovery has unlinked a page table, and lets go of mmu_lock without a TLB flush");
+}

@@ -409,6 +409,18 @@ TRACE_EVENT(tdps_kick,
 	TP_printk("vm=0x%llx", __entry->vm)
 );
 
+TRACE_EVENT(tdps_yield,
+	TP_PROTO(u64 vm),
+	TP_ARGS(vm),
+	TP_STRUCT__entry(
+		__field(u64, vm)
+	),
+	TP_fast_assign(
+		__entry->vm = vm;
+	),
+	TP_printk("vm=0x%llx", __entry->vm)
+);
+
 TRACE_EVENT(tdps_bugged,
 	TP_PROTO(u64 vm, bool refused, bool excused),
 	TP_ARGS(vm, refused, excused),

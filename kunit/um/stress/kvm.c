@@ -15,6 +15,7 @@
 #include <linux/vmalloc.h>
 
 #include "../glue.h"
+#include "../white.h"
 #include "kvm.h"
 #include "mmu/mmutrace.h"
 
@@ -242,6 +243,15 @@ static bool kvm_mmu_sp_dirty_logging_enabled(struct kvm *kvm, struct kvm_mmu_pag
 
 	return slot && kvm_slot_dirty_track_enabled(slot);
 }
+
+static int recovery_yields(rwlock_t *lock)
+{
+	um_yields(lock);
+	return cond_resched_rwlock_read(lock);
+}
+
+#undef cond_resched_rwlock_read
+#define cond_resched_rwlock_read(lock)		recovery_yields(lock)
 
 #include "gen_stress_mmu.h"
 

@@ -6,13 +6,14 @@
 #include "../../../tdp_stress/torture/schedule.h"
 #include "kvm.h"
 #include "../../bed/sched.h"
+#include "../white.h"
 
-/* KVM has let go of mmu_lock; who counts has probed what does that. */
-static void tell_yield(void)
+/* KVM lets go of mmu_lock; who wants to know has probed what does that. */
+void um_yields(rwlock_t *lock)
 {
 	struct um_call c;
 
-	c.regs = (struct tdps_regs) { .ret = 1 };
+	c.regs = (struct tdps_regs) { .arg = { (unsigned long)lock }, .ret = 1 };
 	um_call_enter(&um_probed[STRESS_yield_read], &c);
 	um_call_leave(&um_probed[STRESS_yield_read], &c);
 }
@@ -23,9 +24,6 @@ void bed_point(enum bed_point p, gfn_t gfn, int level)
 	case BED_BEFORE_FREEZE:
 	case BED_BEFORE_CMPXCHG:
 		tdps_point(TDPS_POINT_CHANGE);
-		break;
-	case BED_YIELDED:
-		tell_yield();
 		break;
 	default:
 		break;
