@@ -812,6 +812,8 @@ static void unhook_probes(void)
 	synchronize_rcu();
 }
 
+static const struct tdps_calls calls = { .here = tdps_calls_here, .str = tdps_calls_str };
+
 /**
  * tdps_kvm_hook() - start watching
  *
@@ -825,6 +827,7 @@ int tdps_kvm_hook(void)
 
 	tdps_walk_open();
 	tdps_tables = tdps_tell_tables;
+	tdps_calls = &calls;
 	/* the external backend's answers are wanted even if nobody watches */
 	if (tdps_enabled) {
 		err = hook_probes();

@@ -275,7 +275,8 @@ void tdps_extop_end(struct tdps_ctx *ctx, const struct tdps_extop *x, int ret)
 		tdps_count(ext_busy);
 	else
 		tdps_count(ext_error);
-	tdps_record(TDPS_EV_EXT_END, x->kind, &x->where, 0, ns, ret);
+	/* what fails is taken back: by whoever has asked for it */
+	tdps_record(TDPS_EV_EXT_END, x->kind, &x->where, ret ? tdps_calls_now() : 0, ns, ret);
 	tdps_trace(ext_end, x, ret, ns);
 	ctx->active_ns = now;
 	external_extop_end(ctx, x, ret);

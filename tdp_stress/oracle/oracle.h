@@ -400,7 +400,7 @@ enum tdps_event_type {
 	TDPS_EV_OP_BEGIN,	/* kind: op; gfn..a */
 	TDPS_EV_OP_END,		/* kind: op; ret; b: ns it took */
 	TDPS_EV_EXT_BEGIN,	/* kind: extop kind; a: old, b: new */
-	TDPS_EV_EXT_END,	/* kind: extop kind; ret; b: ns it took */
+	TDPS_EV_EXT_END,	/* kind: extop kind; ret; a: calls, if it failed; b: ns */
 	TDPS_EV_SEAMCALL,	/* kind: call; a: status */
 	TDPS_EV_SPTE,		/* a: old, b: new */
 	TDPS_EV_TABLE_NEW,	/* a: the table */
@@ -963,11 +963,13 @@ static inline bool tdps_checking(enum tdps_check id)
  * struct tdps_who - a thread that may no longer be current
  * @pid: thread
  * @op: operation in flight, enum tdps_op
+ * @calls: the functions of KVM that it was in, 0: not known
  * @comm: its name
  */
 struct tdps_who {
 	pid_t pid;
 	u8 op;
+	u16 calls;
 	char comm[TASK_COMM_LEN];
 };
 
@@ -993,6 +995,22 @@ extern tdps_violation_fn tdps_violation_to;
 typedef void (*tdps_tables_fn)(const struct tdps_where *w);
 extern tdps_tables_fn tdps_tables;
 
+/*
+ * Where in KVM the current thread is, as a number, and that number in words. NULL: nobody
+ * can say.
+ */
+struct tdps_calls {
+	u16 (*here)(void);
+	int (*str)(u16 calls, char *buf, size_t len);
+};
+
+extern const struct tdps_calls *tdps_calls;
+
+static inline u16 tdps_calls_now(void)
+{
+	return tdps_calls ? tdps_calls->here() : 0;
+}
+
 const char *tdps_check_name(enum tdps_check id);
 enum tdps_check tdps_check_by_name(const char *name, size_t len);
 
@@ -1009,6 +1027,7 @@ void tdps_recorder_show_kept(struct seq_file *m);
 int tdps_recorder_last(pid_t pid, const struct tdps_where *others_at, struct tdps_event *ev,
 		       int max);
 void tdps_event_str(const struct tdps_event *ev, char *buf, size_t len);
+u16 tdps_event_calls(const struct tdps_event *ev);
 
 int tdps_verdict_init(void);
 void tdps_verdict_exit(void);

@@ -207,6 +207,28 @@ void tdps_recorder_keep(void)
 		smp_store_release(&nr_kept, read_rings(kept));
 }
 
+/**
+ * tdps_event_calls() - where in KVM an event was
+ * @ev: the event
+ *
+ * Return: a number of struct tdps_calls, 0: that was not kept.
+ */
+u16 tdps_event_calls(const struct tdps_event *ev)
+{
+	return ev->type == TDPS_EV_EXT_END ? ev->a : 0;
+}
+
+/* "# calls TIME pid PID FUNCTIONS", ahead of the event of that time and thread. */
+static void show_calls(struct seq_file *m, const struct tdps_event *ev)
+{
+	u16 calls = tdps_event_calls(ev);
+	char line[512];
+
+	if (calls && tdps_calls && tdps_calls->str(calls, line, sizeof(line)))
+		seq_printf(m, "# calls %llu.%06llu pid %u %s\n", ev->ns / NSEC_PER_SEC,
+			   ev->ns % NSEC_PER_SEC / NSEC_PER_USEC, ev->pid, line);
+}
+
 static void show(struct seq_file *m, struct tdps_event *all, size_t n)
 {
 	char line[192];
@@ -214,6 +236,7 @@ static void show(struct seq_file *m, struct tdps_event *all, size_t n)
 
 	sort(all, n, sizeof(*all), by_time, NULL);
 	for (i = 0; i < n; i++) {
+		show_calls(m, &all[i]);
 		tdps_event_str(&all[i], line, sizeof(line));
 		seq_printf(m, "%llu.%06llu pid %u %s\n", all[i].ns / NSEC_PER_SEC,
 			   all[i].ns % NSEC_PER_SEC / NSEC_PER_USEC, all[i].pid, line);

@@ -27,6 +27,7 @@ static const char * const seldom[TDPS_NR_CHECKS] = {
 bool tdps_verbose;
 tdps_violation_fn tdps_violation_to;
 tdps_tables_fn tdps_tables;
+const struct tdps_calls *tdps_calls;
 
 static atomic64_t violations[TDPS_NR_CHECKS];
 static const char *impossible[TDPS_NR_CHECKS];
@@ -104,6 +105,7 @@ void tdps_who_is_current(struct tdps_who *who)
 
 	who->pid = current->pid;
 	who->op = f ? f->op : TDPS_OP_NONE;
+	who->calls = tdps_calls_now();
 	strscpy_pad(who->comm, current->comm);
 }
 
@@ -113,6 +115,17 @@ static const char * const lock_names[] = {
 	[TDPS_LOCK_READ] = "read",
 	[TDPS_LOCK_WRITE] = "write",
 };
+
+#define CALLS_LENGTH	512	/* a chain of functions in words */
+
+/* A line for itself, behind what it is about. */
+static void print_calls(const char *indent, u16 calls)
+{
+	char line[CALLS_LENGTH];
+
+	if (calls && tdps_calls && tdps_calls->str(calls, line, sizeof(line)))
+		pr_err("%sin KVM: %s\n", indent, line);
+}
 
 static void print_events(pid_t pid, const struct tdps_where *others_at, int max)
 {
@@ -128,6 +141,7 @@ static void print_events(pid_t pid, const struct tdps_where *others_at, int max)
 		if (others_at)
 			scnprintf(by, sizeof(by), " by pid %u", ev[i].pid);
 		pr_err("  %llu us ago%s: %s\n", us, by, line);
+		print_calls("    ", tdps_event_calls(&ev[i]));
 	}
 }
 
@@ -191,6 +205,7 @@ void report(enum tdps_check id, const struct tdps_where *w, const struct tdps_wh
 		/* pairs with line_of(): all the rest is there */
 		smp_store_release(&k->line[0], line[0]);
 	}
+	print_calls("  ", who->calls);
 	print_events(who->pid, NULL, EVENTS_SHOWN);
 	/* a race has two sides */
 	if (w->gfn != TDPS_NO_GFN)

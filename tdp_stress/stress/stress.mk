@@ -7,7 +7,8 @@ obj-m += tdp_stress.o
 stress-kvm-objs := kvm/symbols.o kvm/names.o kvm/hooks.o kvm/walk.o kvm/vm.o kvm/lock.o \
 		   kvm/external.o kvm/td.o kvm/adopt.o kvm/own.o kvm/own_base.o kvm/life.o \
 		   kvm/entry.o kvm/own_entry.o kvm/run.o \
-		   kvm/user.o kvm/op.o kvm/look.o kvm/hold.o kvm/fail.o kvm/flight.o kvm/paths.o
+		   kvm/user.o kvm/op.o kvm/look.o kvm/hold.o kvm/fail.o kvm/flight.o kvm/paths.o \
+		   kvm/calls.o
 
 stress-kvm-src := $(or $(KVM_SRC),$(srctree))
 stress-kvm-host := $(stress-kvm-src)/arch/x86/include/asm/kvm_host.h

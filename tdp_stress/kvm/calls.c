@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Where in KVM a thread is: its stack's return addresses, those in KVM's text, each
+ * different chain of them kept once, so that an event has a number for it. Knows nothing
+ * of what KVM does there.
+ */
+#define pr_fmt(fmt) "tdp_stress: " fmt
+
+#include <linux/jhash.h>
+#include <linux/kallsyms.h>
+#include <linux/stacktrace.h>
+
+#include "insight.h"
+
+#define DEEP	24	/* frames that are looked at: hooks and traps are on the stack, too */
+#define KEPT	6	/* of KVM's, the innermost ones */
+#define CHAINS	512	/* what is not kept any more has no number */
+
+enum { FREE, TAKEN, READY };
+
+/* Claimed by @state, which is set to READY when the rest is there, for ever. */
+static struct chain {
+	int state;
+	u32 hash;
+	u32 nr;
+	unsigned long ip[KEPT];
+} chains[CHAINS];
+
+#ifdef CONFIG_STACKTRACE
+
+/* In User Mode Linux KVM is no module: what is not of this project is for the reader to tell. */
+static bool in_kvm(unsigned long ip)
+{
+	char name[KSYM_SYMBOL_LEN];
+
+	if (IS_ENABLED(CONFIG_UML))
+		return true;
+	sprint_symbol(name, ip);
+	return strstr(name, " [kvm");
+}
+
+static bool fill(struct chain *c, const unsigned long *ip, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr && c->nr < KEPT; i++)
+		if (in_kvm(ip[i]))
+			c->ip[c->nr++] = ip[i];
+	return c->nr;
+}
+
+/**
+ * tdps_calls_here() - the chain of KVM's functions that the current thread is in
+ *
+ * Context: any; takes no lock.
+ *
+ * Return: its number, 0 if there is none or no room for one more.
+ */
+u16 tdps_calls_here(void)
+{
+	unsigned long ip[DEEP];
+	unsigned int nr = stack_trace_save(ip, ARRAY_SIZE(ip), 1), i;
+	u32 hash = jhash(ip, nr * sizeof(ip[0]), 0);
+
+	for (i = 0; i < CHAINS; i++) {
+		u32 n = (hash + i) % CHAINS;
+		struct chain *c = &chains[n];
+		int state;
+
+		/* pairs with the release below */
+		state = smp_load_acquire(&c->state);
+		if (state == FREE && cmpxchg(&c->state, FREE, TAKEN) == FREE) {
+			c->hash = hash;
+			fill(c, ip, nr);
+			/* the chain is complete; pairs with the acquire above */
+			smp_store_release(&c->state, READY);
+			return c->nr ? n + 1 : 0;
+		}
+		/* two numbers for one chain, if another thread is at it, do no harm */
+		if (state == READY && c->hash == hash)
+			return c->nr ? n + 1 : 0;
+	}
+	return 0;
+}
+
+#else
+
+u16 tdps_calls_here(void)
+{
+	return 0;
+}
+
+#endif
+
+/**
+ * tdps_calls_str() - put a chain into words, the innermost function first
+ * @calls: what tdps_calls_here() returned
+ * @buf: where to
+ * @len: its size
+ *
+ * Return: how many characters that are, 0 if there is none.
+ */
+int tdps_calls_str(u16 calls, char *buf, size_t len)
+{
+	const struct chain *c = calls ? &chains[(calls - 1) % CHAINS] : NULL;
+	size_t n = 0;
+	u32 i;
+
+	/* pairs with tdps_calls_here() */
+	if (!c || smp_load_acquire(&c->state) != READY)
+		return 0;
+	for (i = 0; i < c->nr; i++)
+		n += scnprintf(buf + n, len - n, "%s%pS", i ? ", " : "", (void *)c->ip[i]);
+	return n;
+}
