@@ -77,6 +77,8 @@ class External:
             "stat_interval": 5 if values.duration <= 60 else 15,
             "huge_1g": int(values.huge_1g), "hugetlb": int(values.hugetlb),
         }
+        if values.mutant or values.stop_early:
+            stress["stop_early"] = 1
         if values.workers is not None:
             stress["mmu_workers"] = values.workers
         if values.ops:

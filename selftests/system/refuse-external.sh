@@ -95,6 +95,7 @@ wrong_parameters()
 	bad_values huge_1g 2
 	bad_values hugetlb x
 	bad_values others_ok 2
+	bad_values stop_early 2
 	refuses "ops: unknown operation" "'?bogus'?.*[a-z_]+[ ,]+[a-z_]+" \
 		load tdp_stress backend=external ops=bogus=1
 	refuses "ops: weight that is no number" "ops" load tdp_stress backend=external ops=map=x

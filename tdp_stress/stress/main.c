@@ -283,6 +283,7 @@ static int start_torture(void)
 		.delay_us = p->delay_us,
 		.giant = p->huge_1g,
 		.hugetlb = p->hugetlb,
+		.stop_early = p->stop_early,
 		.finish = finish,
 	};
 

@@ -90,7 +90,7 @@ static const struct kernel_param_ops int_ops = { .set = set_int, .get = get_int 
 enum {
 	AUDIT_MS, PROGRESS_MS, FROZEN_MAX_MS, RETRY_MAX, FLIGHT, VMS, VCPUS, MMU_WORKERS,
 	SLOT_WORKERS, MEM_MIB, DURATION, STAT_INTERVAL, STUTTER, BUSY, HOLD_NS, DELAY_US, HUGE_1G,
-	HUGETLB, OTHERS_OK, NR_INTS
+	HUGETLB, OTHERS_OK, STOP_EARLY, NR_INTS
 };
 
 #define AUTO	"-1: chosen by the number of CPUs"
@@ -125,6 +125,7 @@ static const struct int_param int_params[NR_INTS] = {
 	[HUGE_1G] = { "huge_1g", YES_NO, &stress_params.huge_1g, 0, 1 },
 	[HUGETLB] = { "hugetlb", YES_NO, &stress_params.hugetlb, 0, 1 },
 	[OTHERS_OK] = { "others_ok", YES_NO, &stress_params.others_ok, 0, 1 },
+	[STOP_EARLY] = { "stop_early", YES_NO, &stress_params.stop_early, 0, 1 },
 };
 
 module_param_cb(audit_ms, &int_ops, (void *)&int_params[AUDIT_MS], 0444);
@@ -205,6 +206,10 @@ MODULE_PARM_DESC(hugetlb,
 module_param_cb(others_ok, &int_ops, (void *)&int_params[OTHERS_OK], 0444);
 MODULE_PARM_DESC(others_ok,
 		 "make VMs although there are others on this machine: 1 (default 0)");
+
+module_param_cb(stop_early, &int_ops, (void *)&int_params[STOP_EARLY], 0444);
+MODULE_PARM_DESC(stop_early,
+		 "1: threads of this module end soon after the first violation, before a broken KVM takes the kernel down (default 0)");
 
 /* --- names --- */
 

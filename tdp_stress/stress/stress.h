@@ -38,6 +38,7 @@
  * @huge_1g: 1G mirror leafs, too
  * @hugetlb: a hugetlb memslot, too
  * @others_ok: make VMs although others run on this machine
+ * @stop_early: do no more after a violation
  */
 struct stress_params {
 	int audit_ms;
@@ -65,6 +66,7 @@ struct stress_params {
 	int huge_1g;
 	int hugetlb;
 	int others_ok;
+	int stop_early;
 };
 
 extern struct stress_params stress_params;

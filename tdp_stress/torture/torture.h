@@ -30,6 +30,7 @@ enum torture_schedule {
  * @delay_us: longest wait at a schedule point, us
  * @giant: 1G mirror leafs, too
  * @hugetlb: a hugetlb memslot, too
+ * @stop_early: the end comes soon after the first violation, whatever @duration says
  * @finish: called once, by a thread that may sleep, when the duration is over and
  *	the VMs are gone
  */
@@ -47,6 +48,7 @@ struct torture_config {
 	u32 delay_us;
 	bool giant;
 	bool hugetlb;
+	bool stop_early;
 	void (*finish)(void);
 };
 

@@ -17,6 +17,7 @@
 #include "worker.h"
 
 #define LEAD_MS		100	/* between two looks of the leader */
+#define LAST_LOOKS	5	/* of the leader, after a violation: what comes along with it */
 #define STUCK_FACTOR	6	/* times progress_ms: others hold locks for long, too */
 #define REBUILD_MAX	64	/* VMs made anew in one run */
 
@@ -317,11 +318,15 @@ static void lead(void)
 {
 	u64 vm = vms[0] ? tdps_own_id(vms[0]) : 0;
 	u64 last_line = 0, seconds;
+	int looks = LAST_LOOKS;
 
 	while (!kthread_should_stop()) {
 		schedule_timeout_idle(msecs_to_jiffies(LEAD_MS));
 		seconds = now_s() - start_s;
 		if (cfg.duration && seconds >= cfg.duration)
+			return;
+		/* another VM would meet the same bug */
+		if (cfg.stop_early && tdps_violations_total() && (any_bugged() || !looks--))
 			return;
 		stutter(seconds);
 		if (cfg.stat_interval && seconds >= last_line + cfg.stat_interval) {
