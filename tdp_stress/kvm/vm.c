@@ -47,6 +47,24 @@ struct audit {
 	u32 budget;		/* X1: entries until then */
 };
 
+/*
+ * A page table is linked that KVM has given back, as after a failure that was not undone: the
+ * page is somebody else's, and whoever goes on there dies.
+ */
+static bool is_given_back(const struct audit *au, u64 raw, gfn_t gfn, int level)
+{
+	const struct tdps_where w = {
+		.vm = au->a.vm, .gfn = gfn & ~au->bits, .level = level, .lock = TDPS_LOCK_WRITE,
+	};
+
+	if (!is_shadow_present_pte(raw) || is_last_spte(raw, level) || spte_to_child_sp(raw))
+		return false;
+	if (tdps_wants(TDPS_A1))
+		tdps_violation(TDPS_A1, &w, "%s root links a page table that KVM has freed: 0x%llx",
+			       is_mirror_sp(au->root) ? "mirror" : "direct", raw);
+	return true;
+}
+
 static void fill(const struct audit *au, struct tdps_audit_spte *s, u64 raw, gfn_t gfn, int level)
 {
 	struct kvm *kvm = au->kvm;
@@ -69,6 +87,8 @@ static bool audit_entry(struct tdps_walk *w, u64 *sptep, u64 raw, gfn_t gfn, int
 	struct kvm *kvm = au->kvm;
 	struct tdps_audit_spte s;
 
+	if (is_given_back(au, raw, gfn, level))
+		return false;
 	fill(au, &s, raw, gfn, level);
 	au->a.sptes++;
 	if (s.spte.leaf) {
@@ -185,6 +205,8 @@ static bool audit_sept_entry(struct tdps_walk *w, u64 *sptep, u64 raw, gfn_t gfn
 	if (level == PG_LEVEL_4K)
 		au->budget--;
 	if (is_frozen_spte(raw))
+		return false;
+	if (is_given_back(au, raw, gfn, level))
 		return false;
 	fill(au, &s, raw, gfn, level);
 	return tdps_audit_sept(&au->a, &s);
