@@ -99,11 +99,16 @@ class Minimise:
     def _on_step(self, search, title, kept):
         hits, tries = search.count() if kept else (0, 0)
         self.kept += kept
-        say("  %-34s %s; %d runs, %s left" % (
+        say("  %-34s %s; %d runs%s" % (
             title, "kept (%d of %d)" % (hits, tries) if kept else "needed", search.made,
-            steps.minutes(search.left())))
+            self._what_is_left()))
         if kept:
             self._write(hits, tries)
+
+    def _what_is_left(self):
+        more = self.search.runs_left()
+        return ", %s left%s" % (steps.minutes(self.search.left()),
+                                "" if more is None else ": about %d runs" % more)
 
     def _write(self, hits, tries):
         about = _about(self.recipe) + ["minimised in %s by %d runs; tripped in %d of %d" % (
@@ -123,8 +128,8 @@ class Minimise:
             raise Problem(EXIT_NOT_SEEN, _NOT_SEEN % (
                 self.recipe.source, self.recipe.expect, sum(words.values()),
                 ", ".join("%s %d" % pair for pair in words.items())))
-        say("  as it was: tripped in %d of %d; a step gets up to %d runs" % (
-            hits, tries, searches.tries_for(self.search.rate)))
+        say("  as it was: tripped in %d of %d; a step gets up to %d runs%s" % (
+            hits, tries, searches.tries_for(self.search.rate), self._what_is_left()))
         self._write(hits, tries)
 
     def _weights(self):

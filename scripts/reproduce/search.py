@@ -21,6 +21,8 @@ _NEED = 2
 _SURE = 0.9
 #: more tries than for this rate are not made
 _LEAST_RATE = 0.2
+#: runs by which the next ones are estimated: they get shorter
+_LATELY = 6
 
 
 class OutOfTime(Exception):
@@ -115,6 +117,12 @@ class Search:
         if self._until is None:
             self._until = self._clock() + self._seconds
         return max(0.0, self._until - self._clock())
+
+    def runs_left(self):
+        """How many more runs the budget is enough for, about; None: nobody knows yet."""
+        seconds = [run["seconds"] for run in self.journal.runs[-_LATELY:]]
+        mean = sum(seconds) / len(seconds) if seconds else 0
+        return int(self.left() / mean) if mean else None
 
     def count(self, variables=None):
         """(hits, tries) of @variables, or of the current ones."""
