@@ -11,7 +11,7 @@ from pathlib import Path
 
 from common import cache, packages, settings
 from common.say import EXIT_PASS, lacking, main, say, usage
-from picture import folder, page, perfetto
+from picture import code, folder, page, perfetto
 
 #: Debian's Chart.js
 _LIBRARY = Path("/usr/share/javascript/chart.js/chart.min.js")
@@ -44,6 +44,8 @@ def report():
     perfetto.write(run, run.path / perfetto.NAME)
     say("tdp_stress: report of %s" % run.path)
     say("  %s" % page.summary(run))
+    for line in code.lines(run):
+        say("  " + line)
     say("  events: %s" % ("%d, from %s" % (len(run.events), run.source) if run.events
                           else "none was kept"))
     say("  page: %s" % (run.path / "report.html"))

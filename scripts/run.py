@@ -13,7 +13,7 @@ from common.say import main, say, usage
 from common.settings import Values
 from kernel import binary, build, debian, kit, ours, source
 from mutants import mutant
-from qemu import accel, judge, program, report, session, trace
+from qemu import accel, judge, places, program, report, session, trace
 from qemu.bochs import Bochs
 from qemu.machine import Qemu
 from uml import stress as in_uml
@@ -139,8 +139,10 @@ def run():
     guest = session.Session(values, kernel, built, machine, folder)
     outcome = stress(guest, values, replace, on_text=lambda text: say("  " + text),
                      **({"STOP_EARLY": 1} if values.mutant or values.stop_early else {}))
-    shutil.rmtree(folder / "modules", ignore_errors=True)
     verdict = judge.judge(outcome)
+    if verdict.word == judge.FAILURE and not values.kit:
+        places.keep(folder, kernel, replace, get_change(values), values.jobs)
+    shutil.rmtree(folder / "modules", ignore_errors=True)
     timings = {"prepare": round(prepared - start, 1),
                "boot": outcome.boot_seconds and round(outcome.boot_seconds, 1),
                "guest": round(outcome.seconds, 1),

@@ -36,6 +36,8 @@ FUNCTIONS = {
 LEVELS = ("invariant", "function", "operations")
 #: lines of a run that are looked at; more tell nothing new
 _LINES = 64
+#: violations that one audit may have seen
+_TOGETHER = 8
 
 _VIOLATION = re.compile(
     r"(?P<id>[A-Z]+\d?): (?P<what>.*?)(?:, in (?P<op>[a-z_]+))?"
@@ -45,6 +47,7 @@ _AT = re.compile(r"(?:\bat |\bin |RIP: [0-9a-f]+:)([A-Za-z_][\w.]*)\+0x")
 _PROGRESS = re.compile(r"(\w+) (?:(?:has )?made no progress|retried )")
 _SAID = re.compile(r"tdp_stress: ((?:[A-Z]\d|SPLAT): .*, by .* \(mmu_lock [^)]*\))")
 _EVENT = re.compile(r"tdp_stress:\s+\d+ us ago(?: by pid (\d+))?: (.*)")
+_CALLS = re.compile(r"tdp_stress:\s+in KVM: ")
 _DOES = re.compile(r"(\w+) (begins|ends)\b")
 #: what a kernel says when something is wrong, and what that is called
 _MESSAGES = (
@@ -129,6 +132,8 @@ def _events(log, line):
     found = []
     for text in log[at + len(line):].splitlines()[1:] if at >= 0 else []:
         m = _EVENT.search(text)
+        if not m and _CALLS.search(text):
+            continue
         if not m:
             break
         found.append(m.groups())
@@ -203,6 +208,20 @@ def _of_end(summary, log):
     return Signature("END", "-".join(re.findall(r"\w+", words)[:12]))
 
 
+def in_order(lines):
+    """Violations as they were seen; but if the first one is about a VM as a whole, what the
+    same thread has seen next at a place of it comes before it: that says more.
+    """
+    lines = list(lines)
+    first = lines and _VIOLATION.search(lines[0])
+    if first and " gfn 0x" not in lines[0]:
+        for number, line in enumerate(lines[1:_TOGETHER], 1):
+            m = _VIOLATION.search(line)
+            if m and m.group("pid") == first.group("pid") and " gfn 0x" in line:
+                return [line] + lines[:number] + lines[number + 1:]
+    return lines
+
+
 def of_run(summary, log=""):
     """[Signature] of a make run's summary, the first sign first; @log: its console.
 
@@ -210,7 +229,7 @@ def of_run(summary, log=""):
     """
     if summary.get("verdict") != "FAILURE":
         return []
-    lines = summary.get("violation_lines") or _SAID.findall(log)
+    lines = in_order(summary.get("violation_lines") or _SAID.findall(log))
     found = [of_violation(line, log) for line in lines[:_LINES]]
     found = list(dict.fromkeys(s for s in found if s))
     return found or [_of_end(summary, log)]

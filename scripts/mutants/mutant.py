@@ -194,6 +194,11 @@ def _refresh(tree, copy):
                     (Path(folder) / name).unlink()
 
 
+def home(kernel):
+    """The folder with the copy of @kernel's KVM, source/, and what is built from it, out/."""
+    return cache.folder("build", kernel.folder.name, "mutants")
+
+
 def build_modules(kernel, mutant, jobs, keep=None):
     """Make the change @mutant (None: none); returns {name: path of the .ko}.
 
@@ -202,12 +207,12 @@ def build_modules(kernel, mutant, jobs, keep=None):
     files that differ. @keep: a folder for the modules, which the next change
     would overwrite.
     """
-    home = cache.folder("build", kernel.folder.name, "mutants")
-    copy, out = home / "source", home / "out"
-    log = home / "build.log"
+    room = home(kernel)
+    copy, out = room / "source", room / "out"
+    log = room / "build.log"
     what = "plant" if mutant and mutant.is_bug else "make"
     step = Step("%s %s" % (what, mutant.id) if mutant else "build KVM from the copy")
-    with cache.lock(home):
+    with cache.lock(room):
         _refresh(kernel.tree, copy)
         for patch in mutant.chain() if mutant else []:
             apply(patch, copy, log)
@@ -218,7 +223,7 @@ def build_modules(kernel, mutant, jobs, keep=None):
                 "LOCALVERSION=", "-j%d" % jobs, "modules"]
         if command.logged(argv, log, tick=lambda: step.progress("building")):
             step.failed()
-            raise failure(home, log, "%s does not build" % (mutant.id if mutant else "the copy"))
+            raise failure(room, log, "%s does not build" % (mutant.id if mutant else "the copy"))
         step.done()
         built = {name: mo / (name + ".ko") for name in MODULES}
         built = {name: path for name, path in built.items() if path.exists()}

@@ -6,7 +6,10 @@ Knows the words of tdp_stress/oracle/recorder.c and the fields of its tracepoint
 not know how events are drawn. A line that is not understood stays as it is: "other".
 """
 
+import errno
 import re
+
+from qemu import places
 
 BEGIN, END, INSTANT = "begin", "end", "instant"
 #: external operations under mmu_lock held for read freeze their SPTE; this one has none
@@ -31,6 +34,8 @@ _FORMS = (
 )
 _FORMS = [(kind, phase, re.compile(form)) for kind, phase, form in _FORMS]
 _LINE = re.compile(r"(\d+)\.(\d{6}) pid (\d+) (.*)")
+#: ahead of the event of that time and thread: where in KVM it was
+_CALLS = re.compile(r"# calls (\d+\.\d{6} pid \d+) (.*)")
 _NAME = re.compile(r"# pid (\d+) (.+)")
 #: no GFN is as large, but the tracepoints' word for none is
 _NO_GFN = 1 << 52
@@ -61,6 +66,8 @@ class Event:
         self.status = _int(known.get("status"))
         self.lock = known.get("lock")
         self.root = known.get("root")
+        #: functions of KVM that the thread was in, if that was kept
+        self.calls = []
 
     @property
     def freezes(self):
@@ -83,13 +90,18 @@ def of_text(us, pid, text):
 
 def of_flight(text):
     """([Event], {pid: thread}) of the file stress.flight or stress.flight.first."""
-    found, names = [], {}
+    found, names, calls = [], {}, None
     for line in (text or "").splitlines():
         m = _LINE.fullmatch(line)
         if m:
-            found.append(of_text(int(m.group(1)) * 10**6 + int(m.group(2)), int(m.group(3)),
-                                 m.group(4)))
+            event = of_text(int(m.group(1)) * 10**6 + int(m.group(2)), int(m.group(3)),
+                            m.group(4))
+            if calls and line.startswith(calls.group(1) + " "):
+                event.calls = places.symbols(calls.group(2))
+            calls = None
+            found.append(event)
             continue
+        calls = _CALLS.fullmatch(line)
         m = _NAME.fullmatch(line)
         if m:
             names[int(m.group(1))] = thread(m.group(2))
@@ -285,5 +297,21 @@ def _change(e):
     return "%s → %s" % (old, new)
 
 
+#: enum in struct tdps_op_end: what a fault has come to
+_FAULT = {0: "done", 1: "to be tried again", 2: "error"}
+
+
 def _result(e):
-    return "" if e.ret is None else ": %d" % e.ret
+    """What something returned, for people; of an operation, whether a TLB flush is due."""
+    if e.ret is None:
+        return ""
+    if e.kind == "op":
+        said = _FAULT.get(e.ret) if e.name == "map" else "flush" if e.ret else ""
+        return ": " + said if said else ""
+    return ": %s" % result(e.ret)
+
+
+def result(ret):
+    """An error number with its name."""
+    name = errno.errorcode.get(-ret) if ret < 0 else None
+    return "%d (%s)" % (ret, name) if name else "%d" % ret

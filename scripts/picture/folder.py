@@ -12,7 +12,7 @@ from pathlib import Path
 from common import cache, signature
 from common.say import usage
 from picture import events
-from qemu import judge
+from qemu import judge, places
 
 _VIOLATION = re.compile(
     r"(?P<id>[A-Z]+\d?): (?P<what>.*?)(?:, in (?P<op>\w+))?(?:, gfn (?P<gfn>0x[0-9a-f]+)"
@@ -22,6 +22,7 @@ _AGO = re.compile(r"\s+(\d+) us ago(?: by pid (\d+))?: (.*)")
 _NOW = re.compile(r"\s+gfn (0x[0-9a-f]+) level (\d) now: (?P<inv>invalid )?(?P<root>mirror|direct) "
                   r"(?P<kind>\w+)(?: (?P<spte>0x[0-9a-f]+))?"
                   r"(?:, external (?P<state>\w+)(?: (?P<page>0x[0-9a-f]+))?)?")
+_CALLS = re.compile(r"\s+in KVM: (.*)")
 _TICK = re.compile(r"\[\s*(\d+)s\] (.*)")
 _SECONDS = re.compile(r"tdp_stress: (\d+) s: (.*)")
 
@@ -55,6 +56,7 @@ class Violation:
         self.us = None          # of the log's line
         self.events = []        # of the log
         self.tables = []        # Entry
+        self.calls = []         # functions of KVM that the thread was in, innermost first
 
 
 class Run:
@@ -70,12 +72,14 @@ class Run:
         self.module = kept.get("tdx_module") or {}
         self.driver = kept.get("driver") or {}
         self.operations = data.get("operations") or []
-        self.violations = [Violation(v) for v in data.get("violation_lines") or []]
+        self.violations = [Violation(v) for v in signature.in_order(
+            data.get("violation_lines") or [])]
         _read_log(self.log, self.violations)
         self.signatures = [signature.of_data(s) for s in data.get("signatures") or []] or \
             signature.of_run(data, self.log)
         self.rates = _rates(_text(path / "driver.log"), self.log)
         self.events, self.threads, self.source = [], {}, ""
+        self.places = places.Places(path)
 
     @property
     def verdict(self):
@@ -93,11 +97,24 @@ class Run:
             if v.pid:
                 self.threads.setdefault(v.pid, events.thread(v.comm))
         self.events.sort(key=lambda e: e.us)
+        self._put_calls()
+
+    def _put_calls(self):
+        """A trace does not say where in KVM what failed was asked for; the others do."""
+        others = [e for v in self.violations for e in v.events] + \
+            events.of_flight(_text(self.path / "stress.flight.first"))[0]
+        known = {_failed(e): e.calls for e in others if e.calls}
+        for e in self.events:
+            e.calls = e.calls or known.get(_failed(e), [])
 
     def _logged(self):
         if not self.violations or not self.violations[0].events:
             return None
         return self.violations[0].events, {}, "the lines behind the violation in the log"
+
+
+def _failed(e):
+    return (e.pid, e.kind, e.phase, e.name, e.gfn, e.level, e.ret)
 
 
 def _text(path):
@@ -161,10 +178,12 @@ def _read_log(log, violations):
         if not m:
             continue
         us, text = int(m.group(1)) * 10**6 + round(float("0." + m.group(2)) * 1e6), m.group(3)
-        ago, now = _AGO.match(text), _NOW.fullmatch(text)
+        ago, now, calls = _AGO.match(text), _NOW.fullmatch(text), _CALLS.fullmatch(text)
         if text in waiting:
             at = waiting.pop(text)
             at.us = last = us
+        elif at and calls:
+            (at.events[-1] if at.events else at).calls = places.symbols(calls.group(1))
         elif at and ago:
             _take(at, ago, last)
         elif at and now:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from common import html, signature
 from common.html import Markup
-from picture import charts, folder, lanes, perfetto, tables
+from picture import charts, code, folder, lanes, perfetto, tables
 
 _HERE = Path(__file__).resolve().parent
 #: lines of the console if nothing better is known
@@ -238,7 +238,8 @@ def html_of(run, library):
     """The page; @library: Chart.js, its text."""
     kept = charts.Charts()
     body = [
-        _header(run), _finding(run), _what_happened(run), _no_violation(run),
+        _header(run), _finding(run), _section("Where in KVM", *code.section(
+            run, lanes.moment(run))), _what_happened(run), _no_violation(run),
         _more_violations(run),
         _section("Events", _trace_line(run)),
         _section("The run", _tiles(run)),
@@ -256,7 +257,7 @@ def html_of(run, library):
         scripts = [html.data("charts", kept.specs), html.script(library),
                    html.script((_HERE / "charts.js").read_text(encoding="utf-8"))]
     return html.page("%s: %s" % (run.verdict, _title(run)),
-                     _STYLE + lanes.STYLE + tables.STYLE + charts.STYLE,
+                     _STYLE + lanes.STYLE + tables.STYLE + charts.STYLE + code.STYLE,
                      Markup("\n".join(body + scripts)))
 
 

@@ -9,7 +9,7 @@ import json
 from common import command, repeat, signature
 from common.say import say
 from kernel import source
-from qemu import judge, stale
+from qemu import judge, places, stale
 
 _FORMAT = 3
 
@@ -26,7 +26,7 @@ def summary(values, kernel, machine, outcome, verdict, timings, folder):
         "exit_code": verdict.exit_code,
         "reason": verdict.reason,
         "violations": {i: stress.get("violation." + i, 0) for i in verdict.ids},
-        "violation_lines": outcome.files.get("stress.violations", "").splitlines(),
+        "violation_lines": _violations(outcome, folder),
         "unexplained_messages": verdict.unexplained,
         "failed_steps": outcome.words("fail"),
         "guest": {"end": outcome.end, "why": outcome.why,
@@ -55,8 +55,16 @@ def summary(values, kernel, machine, outcome, verdict, timings, folder):
                        for key, row in judge.operations(outcome.files).items()],
         "operations_not_run": judge.not_run(outcome.files),
     }
+    data["in_kvm"] = places.of_first(signature.in_order(data["violation_lines"]), folder)
     data["signatures"] = [s.data() for s in signature.of_run(data, judge.console(folder))]
     return data
+
+
+def _violations(outcome, folder):
+    """As debugfs has them; of a guest that died, as it had said them by then."""
+    said = outcome.files.get("stress.violations", "").splitlines()
+    return said if said or outcome.end == "finished" else \
+        judge.violations(judge.console(folder))
 
 
 def write_json(path, data):
@@ -152,6 +160,8 @@ def verdict_line(data, folder):
         say("  kernel: " + line)
     say("--- End of test: %s%s" % (data["verdict"],
                                    ": " + data["reason"] if data["reason"] else ""))
+    for number, line in enumerate(data["in_kvm"]):
+        say("    %s %s" % ("in KVM:" if not number else "  from:", line))
     say("    again: %s" % data["repeat"])
     if data["signatures"]:
         say("    signature: %s" % signature.of_data(data["signatures"][0]))

@@ -21,6 +21,7 @@ REPO = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPO / "scripts"))
 
 from said import plan, result, skip                         # noqa: E402
+from kernel import lines                                    # noqa: E402
 from picture import events, folder, lanes, tables           # noqa: E402
 
 #: a thread may call itself anything
@@ -295,6 +296,89 @@ def records():
            "ends and beginnings that the record has lost", str([vars(s) for s in lost]))
 
 
+_SEEN_AT = "tdp_stress:   in KVM: zap+0x10/0x20 [kvm], unmap+0x1/0x2 [kvm_intel]\n"
+_FAILED_AT = "# calls 25.000140 pid 94 set+0x8/0x20 [kvm], map+0x1/0x2 [kvm]\n"
+_PLACES = {"format": 1, "places": {
+    "zap+0x10/0x20 [kvm]": [["mmu/zap.c", 7, "inlined"], ["mmu/zap.c", 20, "zap"]],
+    "set+0x8/0x20 [kvm]": [["mmu/set.c", 3, "set"]]},
+    "source": {"mmu/zap.c": {"6": "{", "7": "\tremove(%s);" % _EVIL, "20": "\tinlined();"},
+               "mmu/set.c": {"3": "\tret = external();"}}}
+
+
+def _failing(flight):
+    """The first external operation of @flight fails; where that was is known."""
+    line = "25.000140 pid 94 external map leaf ends"
+    return flight.replace(line, _FAILED_AT + line)
+
+
+def code_of_kvm(tmp):
+    """Where in KVM it was, and where something had failed before at that place."""
+    log = _stamped("tdp_stress: %s\n%s%s%s" % (_LINE, _SEEN_AT, _AGO, _NOW))
+    files = {"dmesg": log, "stress.flight.first": _failing(_FLIGHT),
+             "places.json": json.dumps(_PLACES)}
+    run = _make(tmp / "code", files)
+    page, _ = _good_page(run, "source", "mmu/zap.c:7 inlined()", "called from mmu/zap.c:20 zap()",
+                         "called from unmap+0x1/0x2 [kvm_intel]", "remove(%s);" % _EVIL,
+                         "external map leaf: -16 (EBUSY), by %s (pid 94)" % _EVIL,
+                         "mmu/set.c:3 set()", "ret = external();")
+    result("not taken it back" not in page.text, "source: what failed was tried again: no accusation")
+    _, said = _report(run)
+    result("in KVM: mmu/zap.c:7 inlined()\n" in said and "from: mmu/zap.c:20 zap()\n" in said and
+           "had failed there: external map leaf: -16 (EBUSY)\n" in said and "mmu/set.c:3" in said,
+           "source: on the terminal as well", said)
+    # nobody has stored the new SPTE, and there it is
+    kept = [t for t in _failing(_FLIGHT).splitlines() if not re.match(
+        r"25\.000(1[6-9]|20|21)\d", t)]
+    flight = "\n".join(kept).replace("0x80a00000018f3f37 ->", "0x80a00000018f3e37 ->") + "\n"
+    run = _make(tmp / "stayed", dict(files, **{"stress.flight.first": flight}))
+    _good_page(run, "not undone", "0x80a00000018f3e37 is what was found in the SPTE later",
+               "KVM has not taken it back")
+    (run / "places.json").write_text("[")
+    _good_page(run, "no lines known", "zap+0x10/0x20 [kvm]", "are not known")
+
+
+def sources(tmp):
+    """kernel/lines.py with an object that is no kernel's, built as kbuild builds one."""
+    title = "lines: of a function, of what is inlined, at a call"
+    if not shutil.which("gcc") or not shutil.which("addr2line"):
+        skip(title, "gcc or addr2line is not installed")
+        return
+    source, out = tmp / "tree/arch/x86/kvm", tmp / "out/arch/x86/kvm"
+    source.mkdir(parents=True)
+    out.mkdir(parents=True)
+    (source / "a.c").write_text("""extern void outside(int);
+static inline __attribute__((always_inline)) void inner(int a)
+{
+	outside(a);
+}
+
+void caller(int a)
+{
+	inner(a + 1);
+	outside(a);
+}
+""")
+    words = "gcc -Wp,-MMD,a.d -O1 -fno-optimize-sibling-calls -c -o arch/x86/kvm/a.o %s" % (
+        source / "a.c")
+    subprocess.run(words.split(), cwd=tmp / "out", check=True)
+    (out / ".a.o.cmd").write_text("savedcmd_arch/x86/kvm/a.o := %s ; ./objtool a.o\n" % words)
+    said = subprocess.run(["objdump", "-dr", out / "a.o"], text=True, stdout=subprocess.PIPE,
+                          check=True).stdout
+    returns = [int(m, 16) for m in re.findall(
+        r"call.*\n.*outside.*\n\s+([0-9a-f]+):", said)]
+    with lines.Lines(tmp / "out", tmp / "tree") as of:
+        size = re.search(r"([0-9a-f]+) <caller>", said)
+        length = [k[1] for k in lines._symbols(out / "a.o") if k[0] == "caller"][0]
+        found = [[str(x) for x in of.of("caller+0x%x/0x%x [kvm]" % (at, length + 3))]
+                 for at in returns]
+        result(size and found == [["arch/x86/kvm/a.c:4 inner()", "arch/x86/kvm/a.c:9 caller()"],
+                                  ["arch/x86/kvm/a.c:10 caller()"]], title, str(found), said)
+        result(of.text(of.of("caller+0x%x/0x%x [kvm]" % (returns[1], length))[0], 1) ==
+               {9: "\tinner(a + 1);", 10: "\toutside(a);", 11: "}"}, "lines: the source around")
+        result(not of.of("caller+0x1/0x999 [kvm]") and not of.of("nobody+0x1/0x9 [kvm]") and
+               not of.of("caller+0x1/0x10"), "lines: of another build, nothing is said")
+
+
 def bystanders():
     """What an audit has seen was done by another thread."""
     line = "H1: shared GFN mapped in a mirror root, gfn 0x694 level 1, by kworker/24 (mmu_lock write)"
@@ -385,6 +469,8 @@ def main():
         bystanders()
         paths()
         pages(tmp)
+        code_of_kvm(tmp)
+        sources(tmp)
         refusals(tmp)
         in_browser(tmp)
     finally:
