@@ -11,6 +11,10 @@ from picture import events, lanes
 
 #: lines of the source on either side; failed operations that are shown, the newest
 _AROUND, _FAILED = 9, 2
+#: functions of a chain whose source is shown without being asked for
+_OPEN = 2
+#: of those, what is said at the head of the page
+_LOOK = 3
 
 
 def _esc(text):
@@ -19,19 +23,19 @@ def _esc(text):
 
 def _source(run, line):
     """The source around @line, that line marked; nothing if it was not kept."""
-    rows = ["<span%s><i>%6d</i>  %s</span>" % (' class="at"' if n == line.number else "", n,
+    rows = ["<span%s><i>%6d</i>  %s\n</span>" % (' class="at"' if n == line.number else "", n,
                                               _esc(text.expandtabs(8)))
             for n, text in run.places.text(line, _AROUND).items()]
-    return Markup('<pre class="source">%s</pre>' % "\n".join(rows)) if rows else Markup("")
+    return Markup('<pre class="source">%s</pre>' % "".join(rows)) if rows else Markup("")
 
 
 def _chain(run, calls):
-    """A chain of functions, the innermost first and open."""
+    """A chain of functions, the innermost first; that one and its caller are open."""
     parts = []
     for line, words in run.places.of(calls):
         source = _source(run, line) if line else ""
         title = words if not parts else "called from " + words
-        parts.append(html.details(title, source, opened=not parts) if source else
+        parts.append(html.details(title, source, opened=len(parts) < _OPEN) if source else
                      Markup('<p class="mono">%s</p>' % _esc(title)))
     return Markup('<div class="code">%s</div>' % "".join(parts))
 
@@ -115,6 +119,16 @@ def _failure(run, e, at):
     return parts + [_chain(run, e.calls)]
 
 
+def look_at(run):
+    """The lines to begin with, as text: what had failed and was not taken back, or else where it
+    was seen; "" if nothing is known.
+    """
+    first = run.violations[0] if run.violations else None
+    bad = [e for e in failed_before(run, first) if stayed(run, e)] if first else []
+    calls = bad[0].calls if bad else first.calls if first else []
+    return ", from ".join(str(line) for line, _ in run.places.of(calls)[:_LOOK] if line)
+
+
 def lines(run):
     """The same for a terminal: [text]."""
     first = run.violations[0] if run.violations else None
@@ -135,7 +149,7 @@ def _words(title, run, calls):
 
 STYLE = """
 pre.source { white-space: pre; overflow-x: auto; overflow-wrap: normal; line-height: 1.35; }
-pre.source span { display: block; }
+pre.source span { display: block; min-height: 1.35em; }
 pre.source i { font-style: normal; color: var(--dim); }
 pre.source .at { background: var(--mark); font-weight: 600; }
 pre.source { margin: .2rem 0 .8rem; }

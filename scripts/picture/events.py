@@ -146,6 +146,8 @@ def of_judge(data):
         for key in ("gfn", "level", "end", "old", "new", "ret", "status", "lock"):
             if key in fields:
                 setattr(event, key, fields[key] if key == "lock" else _number(fields[key]))
+        if kind == "op" and phase == END and fields.get("verdict") in _VERDICTS:
+            event.ret = _VERDICTS.index(fields["verdict"])
         if (fields.get("ns") or "").isdigit():
             event.took = int(fields["ns"]) // 1000
         if event.gfn is not None and event.gfn >= _NO_GFN:
@@ -154,6 +156,8 @@ def of_judge(data):
     return found, names
 
 
+#: of a fault, in the order of the recorder's numbers
+_VERDICTS = ("done", "retry", "error")
 #: what the tracepoints call them, and what the recorder does
 _EXT_NAMES = {"map": "map leaf", "link": "link table", "remove": "remove leaf",
               "other": "change", "free": "free table"}

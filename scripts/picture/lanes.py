@@ -47,7 +47,9 @@ def moment(run):
         # what was printed is about a thread; who recorded it may be another
         pid = first.pid if same and any(e.pid == first.pid for e in run.events) else event.pid
         return Moment(event.us, pid, event, bool(same))
-    return None
+    # a trace ends with what the same audit has seen just before
+    ahead = [e for e in run.events if e.kind == "violation" and e.pid == first.pid]
+    return Moment(ahead[-1].us, first.pid, ahead[-1], True) if ahead else None
 
 
 def concerns(e, gfn):

@@ -91,8 +91,14 @@ def _where(run, first):
         pairs.append(("In KVM", _code(sign.function + "()")))
     elif sign and sign.operations[1:] and sign.operations[1] in signature.FUNCTIONS:
         pairs.append(("In KVM, last there", _code(signature.FUNCTIONS[sign.operations[1]] + "()")))
+    look = code.look_at(run)
+    if look:
+        pairs.append(("Look at", _code(look)))
     if first:
-        pairs.append(("By thread", "%s, pid %s, mmu_lock %s" % (first.comm, first.pid, first.lock)))
+        who = " (the audit of tdp_stress, which reads all tables now and then)" \
+            if first.comm.startswith("kworker/") and not first.op else ""
+        pairs.append(("By thread", "%s%s, pid %s, mmu_lock %s" % (first.comm, who, first.pid,
+                                                                first.lock)))
     if first and first.gfn is not None:
         pairs.append(("At", _code("gfn 0x%x%s" % (first.gfn, " level %d" % first.level
                                                   if first.level else ""))))

@@ -262,6 +262,17 @@ def signatures():
     result(str(found) == "X2 in kvm_tdp_mmu_unmap_gfn_range by punch with map",
            "a violation's signature", str(found))
     result(signature.parse(str(found)) == found, "and back from its text")
+    at = "\n[ 1.0] tdp_stress:   in KVM: f+0x1/0x2 [kvm], g+0x1/0x2 [kvm]"
+    result(signature.of_violation(_LINE % ("unmap", "punch"), log.replace("\n", at + "\n")) == found,
+           "with the functions that the threads were in, it is the same")
+    counts = "A1: KVM counts 1 4K pages, a walk finds 2, by kworker/u8:0/11 (mmu_lock write)"
+    entry = "X1: mirror maps 0x1, the S-EPT has no entry, gfn 0x1 level 1, by kworker/u8:0/11 " \
+        "(mmu_lock write)"
+    others = entry.replace("/11 (", "/12 (")
+    result(signature.in_order([counts, entry]) == [entry, counts] and
+           signature.in_order([counts, others]) == [counts, others] and
+           signature.in_order([entry, counts]) == [entry, counts],
+           "what an audit has seen at a place comes before what it has counted")
     line = "SPLAT: WARNING: vmx/tdx.c:9 at tdx_sept.part.0+0x1/0x9 [kvm_intel], CPU#1: w0:punch/1, " \
         "in unmap, by w0:punch/1 (mmu_lock write)"
     found = signature.of_violation(line)

@@ -391,6 +391,11 @@ def bystanders():
            "unmap" in [e.name for e in shown.rows if e.pid == 96],
            "a violation that an audit has seen: the lanes of those who were there",
            str(shown.pids), *["%d %d %s" % (e.us, e.pid, e.text) for e in shown.rows])
+    run.events = events.of_flight(_FLIGHT.replace("pid 96 violation X2 gfn 0x694 level 1",
+                                                  "pid 24 violation A1"))[0]
+    at = lanes.moment(run)
+    result(at and at.exact and at.us == 25000300 and lanes.Lanes(run, at).gfn == 0x694,
+           "a trace that ends with what the same audit saw just before: the lanes are there")
     own = lanes.Lanes(SimpleNamespace(events=events.of_flight(_FLIGHT)[0], threads={},
                                       violations=[folder.Violation(_LINE)]),
                       lanes.Moment(25000300, 96, None, True))
