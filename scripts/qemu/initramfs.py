@@ -16,6 +16,8 @@ _GUEST = Path(__file__).resolve().parent / "guest"
 _KVM = ("kvm", "kvm-intel", "kvm-amd")
 #: jobs that are tests live with the other tests
 _TESTS = cache.REPO / "selftests/system"
+#: what runs on a machine with TDX as it is
+_METAL = cache.REPO / "scripts/metal"
 
 
 def _modinfo(field, path):
@@ -83,6 +85,8 @@ def write(path, kernel, modules, programs, job, params, replace=None):
     archive.copy("init", _GUEST / "init", 0o755)
     for script in sorted(_GUEST.glob("*.sh")) + sorted(_TESTS.glob("*.sh")):
         archive.copy(script.name, script)
+    for script in sorted(_METAL.glob("*.sh")):
+        archive.copy("metal/" + script.name, script)
     archive.copy("bin/busybox", "/bin/busybox", 0o755)
     for name, program in sorted(programs.items()):
         archive.copy(name, program, 0o755)

@@ -188,6 +188,14 @@ int main(int argc, char **argv)
 		td_env_close(&s.env);
 		return code;
 	}
+	if (s.opt.probe) {
+		td_env_close(&s.env);
+		puts("tdp-stress: KVM offers TDX VMs");
+		return EXIT_PASS;
+	}
+	if (s.opt.payload)
+		s.env.image = &payload_image;
+	s.env.seed = s.opt.seed;
 	modules_open(&s.modules, s.opt.modules);
 	print_start(&s);
 	run(&s);

@@ -10,10 +10,12 @@
 #include <unistd.h>
 
 #include "options.h"
+#include "../../tdp_stress/uapi/td_payload.h"
 
 #define KIB	UINT64_C(1024)
 #define MIB	(1024 * KIB)
 #define GIB	(1024 * MIB)
+#define PAYLOAD_MEM	(2 * GIB)	/* it is 32-bit below its image */
 #define WEEK	(7 * 24 * 3600)
 #define GRACE	20	/* seconds */
 
@@ -21,7 +23,8 @@ enum opt_kind { NUMBER, SIZE, STRING, FLAG, OPS };
 
 enum opt_id {
 	OPT_SEED, OPT_DURATION, OPT_OPS, OPT_VCPUS, OPT_MEM, OPT_TDS, OPT_WORKERS, OPT_COUNT,
-	OPT_JSON, OPT_TRACE, OPT_INTERVAL, OPT_GRACE, OPT_NO_MODULES, OPT_VERBOSE, OPT_HELP,
+	OPT_JSON, OPT_TRACE, OPT_INTERVAL, OPT_GRACE, OPT_NO_MODULES, OPT_PAYLOAD, OPT_PROBE,
+	OPT_VERBOSE, OPT_HELP,
 	NR_OPTS
 };
 
@@ -71,6 +74,10 @@ static const struct opt_def defs[NR_OPTS] = {
 			"seconds after which a call must have returned (20)" },
 	[OPT_NO_MODULES] = { "no-modules", FLAG, 0, 0, 0, NULL,
 			     "do without the modules' debugfs files" },
+	[OPT_PAYLOAD] = { "payload", FLAG, 0, 0, 0, NULL,
+			  "TDs have the code that a real TDX module takes" },
+	[OPT_PROBE] = { "probe", FLAG, 0, 0, 0, NULL,
+			"only say whether TDs can be made here: exit code 0, or 3" },
 	[OPT_VERBOSE] = { "verbose", FLAG, 0, 0, 0, NULL, "-v: operations of each thread, too" },
 	[OPT_HELP] = { "help", FLAG, 0, 0, 0, NULL, "-h: this text" },
 };
@@ -213,6 +220,10 @@ static bool check_together(struct options *opt, bool workers_given, bool count_g
 		}
 		opt->workers = 0;
 	}
+	if (opt->payload && (opt->vcpus > TD_PAYLOAD_VCPUS || opt->mem > PAYLOAD_MEM)) {
+		bad("payload", NULL, "--vcpus must be 32 at most, and --mem 2G");
+		return false;
+	}
 	if (count_given && !opt->workers) {
 		bad("count", NULL, "needs at least one worker and an operation for it");
 		return false;
@@ -281,6 +292,8 @@ enum options_result options_parse(struct options *opt, int argc, char **argv)
 		return OPTIONS_BAD;
 	}
 	opt->verbose = seen & BIT(OPT_VERBOSE);
+	opt->payload = seen & BIT(OPT_PAYLOAD);
+	opt->probe = seen & BIT(OPT_PROBE);
 	opt->modules = !(seen & BIT(OPT_NO_MODULES));
 	if (!check_together(opt, seen & BIT(OPT_WORKERS), seen & BIT(OPT_COUNT)))
 		return OPTIONS_BAD;
@@ -302,5 +315,7 @@ void options_again(const struct options *opt)
 		printf(" --count %llu", opt->count);
 	if (opt->grace != GRACE)
 		printf(" --grace %llu", opt->grace);
+	if (opt->payload)
+		fputs(" --payload", stdout);
 	puts(opt->modules ? "" : " --no-modules");
 }

@@ -23,6 +23,8 @@ enum exit_code { EXIT_PASS = 0, EXIT_FAIL = 1, EXIT_USAGE = 2, EXIT_ENVIRONMENT 
  * @json: file for the summary, or NULL
  * @trace: file for the sequence of operations, or NULL
  * @modules: read the two modules' debugfs files
+ * @probe: only look whether there can be TDs
+ * @payload: TDs run the code that real hardware takes
  * @verbose: operations of each thread, too
  * @weight: of each operation
  * @ops: the list they are from, or NULL: by default
@@ -40,6 +42,8 @@ struct options {
 	const char *json;
 	const char *trace;
 	bool modules;
+	bool payload;
+	bool probe;
 	bool verbose;
 	u32 weight[NR_OPS];
 	const char *ops;

@@ -192,6 +192,9 @@ int mem_map_gpa(void *ctx, struct td_vcpu *vcpu, u64 gfn, u64 nr_pages, bool pri
 bool window_contains(const struct target *t, u64 gfn, u64 nr_pages);
 int window_make_private(struct worker *w);
 
+/* payload/image.S */
+extern const struct td_image payload_image;
+
 /* report.c */
 void report_progress(struct stress *s, bool last);
 void report_summary(struct stress *s);

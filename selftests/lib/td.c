@@ -233,8 +233,12 @@ static int init_vm(struct td *td)
 	if (ret < 0)
 		goto out;
 
-	/* Without SEPT_VE_DISABLE a TD gets #VE instead of an EPT violation. */
-	init->attributes = caps->supported_attrs & TDX_ATTR_SEPT_VE_DISABLE;
+	/*
+	 * A page that is not accepted is #VE to the guest, or with SEPT_VE_DISABLE an exit,
+	 * by which KVM ends the TD. The image has a handler of #VE.
+	 */
+	if (!td->env->image)
+		init->attributes = caps->supported_attrs & TDX_ATTR_SEPT_VE_DISABLE;
 	init->xfam = caps->supported_xfam & XFAM_X87_SSE;
 	fill_cpuid(td, &init->cpuid, &caps->cpuid);
 
@@ -251,6 +255,35 @@ out:
 	return ret;
 }
 
+static u64 image_pages(const struct td *td)
+{
+	return td->env->image ? td->env->image->size >> TD_PAGE_SHIFT : 0;
+}
+
+static u64 image_gfn(const struct td *td)
+{
+	return (TD_PAYLOAD_END >> TD_PAGE_SHIFT) - image_pages(td);
+}
+
+static int create_image_slot(struct td *td)
+{
+	int ret;
+
+	td->slots[TD_SLOT_IMAGE] = (struct td_slot) {
+		.gfn = image_gfn(td),
+		.nr_pages = image_pages(td),
+		/* what is shared of it nobody touches */
+		.hva = td->slots[TD_SLOT_MAIN].hva,
+		.gmem_page = td->gmem_pages,
+		.flags = KVM_MEM_GUEST_MEMFD,
+	};
+	ret = td_slot_create(td, TD_SLOT_IMAGE);
+	if (ret)
+		return step(td, TD_CALL_SLOT_CREATE, ret);
+	return step(td, TD_CALL_SET_ATTRS,
+		    td_set_private(td, image_gfn(td), image_pages(td), true));
+}
+
 static int create_memory(struct td *td)
 {
 	struct kvm_create_guest_memfd gmem = { 0 };
@@ -259,7 +292,7 @@ static int create_memory(struct td *td)
 	int ret;
 
 	td->gmem_pages = td->cfg.nr_pages + td->cfg.window_pages;
-	gmem.size = td->gmem_pages << TD_PAGE_SHIFT;
+	gmem.size = (td->gmem_pages + image_pages(td)) << TD_PAGE_SHIFT;
 	ret = td_ioctl(TD_CALL_CREATE_GMEM, td->vm_fd, KVM_CREATE_GUEST_MEMFD, &gmem);
 	if (ret < 0)
 		return step(td, TD_CALL_CREATE_GMEM, ret);
@@ -302,6 +335,10 @@ static int create_memory(struct td *td)
 		ret = td_slot_create(td, TD_SLOT_MOBILE);
 	if (ret)
 		return step(td, TD_CALL_SLOT_CREATE, ret);
+	if (td->env->image)
+		ret = create_image_slot(td);
+	if (ret)
+		return ret;
 	return step(td, TD_CALL_SET_ATTRS, td_set_private(td, 0, td->cfg.nr_pages, true));
 }
 
@@ -390,10 +427,22 @@ static bool stay_on_cpu(cpu_set_t *before)
 	return !sched_setaffinity(0, sizeof(here), &here);
 }
 
+/* What the vCPU is told: all of the memory, or with an image its share of it. */
+static u64 initial_rcx(struct td *td, struct td_vcpu *vcpu)
+{
+	u64 share = td->cfg.nr_pages / td->cfg.nr_vcpus;
+	u64 arg = TD_PAYLOAD_ARG(vcpu->index * share, share, vcpu->index, td->env->seed);
+
+	if (!td->env->image)
+		return TDX_STUB_GUEST_LAYOUT(0, td->cfg.nr_pages);
+	td_payload_init(&vcpu->script, arg);
+	return arg;
+}
+
 /* EBUSY: see TD_CALL_INIT_VCPU in call.c; the other creation ends soon. */
 static int init_vcpu(struct td *td, struct td_vcpu *vcpu)
 {
-	u64 rcx = TDX_STUB_GUEST_LAYOUT(0, td->cfg.nr_pages);
+	u64 rcx = initial_rcx(td, vcpu);
 	int tries, ret = 0;
 	cpu_set_t before;
 	bool stays = stay_on_cpu(&before);
@@ -518,6 +567,11 @@ int td_finalize(struct td *td)
 	/* adoption has done that */
 	if (td->env->kind == TD_KIND_ADOPTED)
 		return 0;
+	if (td->env->image)
+		ret = td_init_mem(td, 0, image_gfn(td), image_pages(td), td->env->image->data,
+				  true);
+	if (ret)
+		return ret;
 	for (tries = 0; tries < MAX_RETRIES; tries++) {
 		ret = tdx_command(td, TD_CALL_FINALIZE, td->vm_fd, KVM_TDX_FINALIZE_VM, 0, NULL);
 		if (ret != -EBUSY)

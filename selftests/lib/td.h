@@ -16,6 +16,7 @@
 #include <linux/kvm.h>
 
 #include "types.h"
+#include "../../tdp_stress/uapi/td_payload.h"
 
 #define TD_PAGE_SHIFT	12
 #define TD_PAGE_SIZE	BIT(TD_PAGE_SHIFT)
@@ -97,12 +98,25 @@ enum td_kind {
 };
 
 /**
+ * struct td_image - code for a TD's vCPUs, which ends at the reset vector's page
+ * @data: aligned to a page
+ * @size: whole pages
+ */
+struct td_image {
+	const void *data;
+	u64 size;
+};
+
+/**
  * struct td_env - what all TDs share
  * @kind: what td_create() makes
  * @kvm_fd: /dev/kvm
  * @stress_fd: /dev/tdp_stress (TD_KIND_ADOPTED), else -1
  * @run_size: bytes of a vCPU's struct kvm_run mapping
  * @cpuid: KVM_GET_SUPPORTED_CPUID, physical addresses wide enough for GPAW
+ * @image: what every TD runs (uapi/td_payload.h), or NULL: only the emulated TDX module
+ *	   can run it, which has a guest of its own
+ * @seed: of what @image does
  * @err: errno of the step that failed, or 0
  * @missing: the missing capability (TD_ENV_NO_CAP)
  */
@@ -112,6 +126,8 @@ struct td_env {
 	int stress_fd;
 	size_t run_size;
 	struct kvm_cpuid2 *cpuid;
+	const struct td_image *image;
+	u64 seed;
 	int err;
 	const char *missing;
 };
@@ -131,9 +147,12 @@ void td_env_close(struct td_env *env);
  *   above, on one of TD_MOBILE_PLACES	slot TD_SLOT_MOBILE, shared only: KVM
  *					refuses to move a guest_memfd slot
  *
- * The guest uses [0, nr_pages).
+ *   right below 4 GiB, if there is one	slot TD_SLOT_IMAGE, guest_memfd; nobody
+ *					changes it
+ *
+ * The guest uses [0, nr_pages), and its image.
  */
-enum td_slot_id { TD_SLOT_MAIN, TD_SLOT_WINDOW, TD_SLOT_MOBILE, TD_NR_SLOTS };
+enum td_slot_id { TD_SLOT_MAIN, TD_SLOT_WINDOW, TD_SLOT_MOBILE, TD_SLOT_IMAGE, TD_NR_SLOTS };
 
 #define TD_MOBILE_PLACES	4
 
@@ -166,6 +185,7 @@ struct td_slot {
  * @run: shared with KVM
  * @answer: what td_run() left in @run for KVM to read at the next KVM_RUN; other
  *	    ioctls may write over it there
+ * @script: where the guest is, if the TD has an image
  */
 struct td_vcpu {
 	struct td *td;
@@ -173,6 +193,7 @@ struct td_vcpu {
 	int fd;
 	struct kvm_run *run;
 	char answer[TD_ANSWER_SIZE];
+	struct td_payload script;
 };
 
 /**
@@ -196,8 +217,9 @@ struct td_config {
  * @cfg: as created
  * @vm_fd: descriptor, or -1
  * @shared_bit: TD_KIND_ADOPTED: the GPA bit that makes an address shared
- * @gmem_fd: guest_memfd, or -1; @gmem_pages long: the window has two homes in it
- * @gmem_pages: pages of @gmem_fd
+ * @gmem_fd: guest_memfd, or -1: @gmem_pages, and then the image
+ * @gmem_pages: pages of @gmem_fd that anything may be done with: the window has two homes
+ *		in it
  * @shared: backing of shared memory, [0, nr_pages) and then the mobile slot's
  * @shared_bytes: size of @shared
  * @slots: memslots; the user serialises changes

@@ -12,6 +12,8 @@
 #include "td.h"
 #include "../../tdp_stress/uapi/tdx_stub.h"
 
+#define GUEST	"the guest says: "
+
 static const char * const exit_names[TD_NR_EXITS] = {
 	[TD_EXIT_PROGRESS]	= "progress",
 	[TD_EXIT_DEVICE]	= "device",
@@ -42,12 +44,80 @@ static void handler_failed(struct td_run_result *res, const char *what, int err)
 	snprintf(res->text, sizeof(res->text), "%s failed: %s", what, td_errno_name(-err));
 }
 
+/* --- the guest's script, where the TD has an image --- */
+
+static struct td_payload_act next_visible(struct td_vcpu *vcpu)
+{
+	struct td_payload_act act;
+
+	do {
+		td_payload_next(&vcpu->script, &act);
+	} while (!td_payload_visible(&act));
+	return act;
+}
+
+/* What the guest says that it has found. */
+static void guest_is_bad(u32 value, struct td_run_result *res)
+{
+	static const char * const what[] = {
+		[TD_PAYLOAD_BAD_ACCEPT] = "TDG.MEM.PAGE.ACCEPT returned 0x%llx in bits 55:32",
+		[TD_PAYLOAD_BAD_VE] = "it got a #VE of exit reason %llu",
+		[TD_PAYLOAD_BAD_MEMORY] = "private memory at GFN 0x%llx has what it never wrote",
+		[TD_PAYLOAD_BAD_ARG] = "TDH.VP.INIT gave it 0x%llx, which is no number of ours",
+	};
+	u32 id = value >> 24;
+
+	if (id < ARRAY_SIZE(what) && what[id])
+		unexpected(res, what[id], value & 0xffffff, 0);
+	else
+		unexpected(res, "it wrote 0x%llx to the port for what is wrong", value, 0);
+	memmove(res->text + strlen(GUEST), res->text, sizeof(res->text) - strlen(GUEST));
+	memcpy(res->text, GUEST, strlen(GUEST));
+	res->text[sizeof(res->text) - 1] = '\0';
+}
+
+static void follow_port(struct td_vcpu *vcpu, u32 port, u32 value, struct td_run_result *res)
+{
+	struct td_payload_act act;
+
+	if (port == TD_PAYLOAD_BAD_PORT)
+		return guest_is_bad(value, res);
+	act = next_visible(vcpu);
+	res->exit = TD_EXIT_PROGRESS;
+	if (port != TD_PAYLOAD_PORT || act.what != TD_PAYLOAD_PROGRESS || act.value != value)
+		unexpected(res, "the guest left its script: it wrote 0x%llx to port 0x%llx", value,
+			   port);
+}
+
+static bool follow_map(struct td_vcpu *vcpu, struct td_run_result *res)
+{
+	struct kvm_run *run = vcpu->run;
+	u64 gfn = run->hypercall.args[0] >> TD_PAGE_SHIFT;
+	bool private = run->hypercall.args[2] & KVM_MAP_GPA_RANGE_ENCRYPTED;
+	struct td_payload_act act;
+
+	if (!vcpu->td->env->image)
+		return true;
+	act = next_visible(vcpu);
+	if (act.what == (private ? TD_PAYLOAD_MAP_PRIVATE : TD_PAYLOAD_MAP_SHARED) &&
+	    act.gfn == gfn && act.nr == run->hypercall.args[1])
+		return true;
+	unexpected(res, "the guest left its script: it converts GFN 0x%llx, %llu pages", gfn,
+		   run->hypercall.args[1]);
+	return false;
+}
+
 /* Port input and MMIO reads yield ones, as an empty bus does. */
 static void answer_io(struct td_vcpu *vcpu, struct td_run_result *res)
 {
 	struct kvm_run *run = vcpu->run;
 	u8 *data = (u8 *)run + run->io.data_offset;
+	u32 value = 0;
 
+	if (vcpu->td->env->image && run->io.direction == KVM_EXIT_IO_OUT) {
+		memcpy(&value, data, run->io.size < sizeof(value) ? run->io.size : sizeof(value));
+		return follow_port(vcpu, run->io.port, value, res);
+	}
 	if (run->io.direction == KVM_EXIT_IO_IN)
 		memset(data, 0xff, (size_t)run->io.size * run->io.count);
 	res->exit = run->io.port == TDX_STUB_PROGRESS_PORT ? TD_EXIT_PROGRESS : TD_EXIT_DEVICE;
@@ -67,6 +137,7 @@ static void answer_hypercall(struct td_vcpu *vcpu, const struct td_run_handler *
 	static const u64 answers[] = {
 		[TD_MAP_DONE] = 0, [TD_MAP_RETRY] = EAGAIN, [TD_MAP_REFUSED] = EINVAL,
 	};
+	struct td_payload before = vcpu->script;
 	struct kvm_run *run = vcpu->run;
 	int ret;
 
@@ -75,6 +146,8 @@ static void answer_hypercall(struct td_vcpu *vcpu, const struct td_run_handler *
 			   run->hypercall.nr, KVM_HC_MAP_GPA_RANGE);
 		return;
 	}
+	if (!follow_map(vcpu, res))
+		return;
 	res->exit = TD_EXIT_MAP_GPA;
 	ret = handler->map_gpa(handler->ctx, vcpu, run->hypercall.args[0] >> TD_PAGE_SHIFT,
 			       run->hypercall.args[1],
@@ -84,6 +157,11 @@ static void answer_hypercall(struct td_vcpu *vcpu, const struct td_run_handler *
 		ret = TD_MAP_REFUSED;
 	}
 	run->hypercall.ret = answers[ret];
+	/* asked again if it is to be, and by the same script */
+	if (ret == TD_MAP_RETRY)
+		vcpu->script = before;
+	else if (ret == TD_MAP_REFUSED)
+		td_payload_refused(&vcpu->script);
 }
 
 static void answer_fault(struct td_vcpu *vcpu, const struct td_run_handler *handler,

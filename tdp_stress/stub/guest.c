@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The scripted guest: what a TD does between TDH.VP.ENTER and its exit. Knows
+ * The guest: what a TD does between TDH.VP.ENTER and its exit, by chance; what code
+ * on real hardware would do is payload.c's. Knows
  * the guest's side of the ABI (TDVMCALL, ACCEPT) and the memory it may touch
  * (uapi/tdx_stub.h); page tables, TLB and locks are the core's.
  *
@@ -16,8 +17,9 @@
 #include <asm/shared/tdx.h>
 #include <asm/vmx.h>
 
+#include "../uapi/td_payload.h"
 #include "../uapi/tdx_stub.h"
-#include "stub.h"
+#include "guest.h"
 
 /* Pages that most accesses go to, so that the TLB has something to keep */
 #define GUEST_WINDOW_PAGES	24
@@ -74,44 +76,6 @@ struct guest_state {
 /* Room that tdxm_vcpu_guest_state() has. */
 static_assert(sizeof(struct guest_state) <= 64);
 
-/**
- * struct guest - one stay
- * @m: the module
- * @vcpu: the vCPU
- * @regs: registers at entry, then at exit
- * @s: the vCPU's memory
- * @base: first GFN of the layout
- * @nr_pages: pages of the layout, 0: touch nothing
- * @exit: status of TDH.VP.ENTER, once the stay is over
- */
-struct guest {
-	struct tdxm *m;
-	struct tdxm_vcpu *vcpu;
-	struct tdxm_regs *regs;
-	struct guest_state *s;
-	u64 base;
-	u32 nr_pages;
-	u64 exit;
-};
-
-enum guest_counter {
-	GUEST_STAY_SHORT,
-	GUEST_STAY_LONG,
-	GUEST_STAY_KICKED,
-	GUEST_ACCEPT_BUSY,
-	GUEST_CALL_IO,
-	GUEST_CALL_CPUID,
-	GUEST_CALL_INFO,
-	GUEST_CALL_MSR,
-	GUEST_CALL_MMIO,
-	GUEST_CALL_MAP_SHARED,
-	GUEST_CALL_MAP_PRIVATE,
-	GUEST_MAP_DONE,
-	GUEST_MAP_RETRY,
-	GUEST_MAP_FAILED,
-	GUEST_NR_COUNTERS
-};
-
 static const char * const guest_counter_names[GUEST_NR_COUNTERS] = {
 	[GUEST_STAY_SHORT]	= "guest.stay.short",
 	[GUEST_STAY_LONG]	= "guest.stay.long",
@@ -127,11 +91,12 @@ static const char * const guest_counter_names[GUEST_NR_COUNTERS] = {
 	[GUEST_MAP_DONE]	= "guest.map.done",
 	[GUEST_MAP_RETRY]	= "guest.map.retry",
 	[GUEST_MAP_FAILED]	= "guest.map.failed",
+	[GUEST_PAYLOAD_ACT]	= "guest.payload.act",
 };
 
 static atomic64_t guest_counters[GUEST_NR_COUNTERS];
 
-static void guest_count(enum guest_counter c)
+void guest_count(enum guest_counter c)
 {
 	atomic64_inc(&guest_counters[c]);
 }
@@ -151,7 +116,7 @@ void stub_guest_counters(void (*fn)(void *ctx, const char *name, u64 value), voi
 
 /* --- chance --- */
 
-static u32 guest_random(struct guest *g, u32 below)
+u32 guest_random(struct guest *g, u32 below)
 {
 	return tdxm_vcpu_random(g->vcpu) % below;
 }
@@ -170,7 +135,7 @@ static bool guest_percent(struct guest *g, u64 pct)
 /* --- TDVMCALLs --- */
 
 /* TDG.VP.VMCALL with R10 = 0: the sub-function and its arguments are in R11 to R15. */
-static u64 guest_call(struct guest *g, u64 fn, u64 r12, u64 r13, u64 r14, u64 r15)
+u64 guest_call(struct guest *g, u64 fn, u64 r12, u64 r13, u64 r14, u64 r15)
 {
 	struct tdxm_regs *regs = g->regs;
 
@@ -188,7 +153,7 @@ static u64 guest_call(struct guest *g, u64 fn, u64 r12, u64 r13, u64 r14, u64 r1
 }
 
 /* KVM answers these without user space. */
-static u64 guest_call_cpuid(struct guest *g)
+u64 guest_call_cpuid(struct guest *g)
 {
 	guest_count(GUEST_CALL_CPUID);
 	return guest_call(g, EXIT_REASON_CPUID, 1, 0, 0, 0);
@@ -207,7 +172,7 @@ static u64 guest_call_msr_read(struct guest *g)
 }
 
 /* What the guest's #VE handler does about shared memory that is not there. */
-static u64 guest_call_mmio(struct guest *g, u64 gpa, bool write)
+u64 guest_call_mmio(struct guest *g, u64 gpa, bool write)
 {
 	guest_count(GUEST_CALL_MMIO);
 	return guest_call(g, EXIT_REASON_EPT_VIOLATION, sizeof(u64), write, gpa, gpa);
@@ -302,7 +267,7 @@ static bool guest_access(struct guest *g)
 /* --- stays --- */
 
 /* Is an interrupt waiting for IRQs to be on? It would have caused a VM exit. */
-static bool guest_interrupt_pending(void)
+bool guest_interrupt_pending(void)
 {
 	int reg;
 
@@ -490,6 +455,8 @@ u64 stub_guest(struct tdxm *m, struct tdxm_vcpu *vcpu, struct tdxm_regs *regs)
 	};
 	u64 max_us = READ_ONCE(stub_params.guest_stay_us);
 
+	if (TD_PAYLOAD_IS(layout))
+		return guest_payload(&g, layout);
 	if (guest_map_answer(&g))
 		return guest_call_map(&g);
 	if (!g.nr_pages)

@@ -355,6 +355,9 @@ int stub_platform_apply(void)
 
 	/* kvm_intel's alternatives are patched from boot_cpu_data when it is loaded. */
 	set_cpu_cap(&boot_cpu_data, X86_FEATURE_TDX_HOST_PLATFORM);
+	/* /proc/cpuinfo */
+	for_each_possible_cpu(i)
+		set_cpu_cap(&cpu_data(i), X86_FEATURE_TDX_HOST_PLATFORM);
 	return 0;
 }
 
@@ -370,6 +373,9 @@ void stub_platform_restore(void)
 	int i;
 
 	clear_bit(X86_FEATURE_TDX_HOST_PLATFORM, (unsigned long *)boot_cpu_data.x86_capability);
+	for_each_possible_cpu(i)
+		clear_bit(X86_FEATURE_TDX_HOST_PLATFORM,
+			  (unsigned long *)cpu_data(i).x86_capability);
 
 	for (i = ARRAY_SIZE(stub_pokes) - 1; i >= 0; i--) {
 		struct stub_poke *p = &stub_pokes[i];

@@ -5,7 +5,8 @@
 obj-$(if $(CONFIG_INTEL_TDX_HOST),m) += tdx_stub.o
 
 tdx_stub-y := stub/main.o stub/params.o stub/platform.o stub/novmx.o stub/trap.o \
-	      stub/guest.o stub/finding.o stub/view.o stub/inject.o stub/debugfs.o stub/trace.o \
+	      stub/guest.o stub/payload.o stub/finding.o stub/view.o stub/inject.o \
+	      stub/debugfs.o stub/trace.o \
 	      $(addprefix core/,$(core-objs))
 
 # <trace/define_trace.h> looks for the file that it was included by.
