@@ -1115,6 +1115,95 @@ static void flush_precedes_yield(struct kunit *test)
 	BED_EXPECT_OK(b, nothing_left(b, p->kind));
 }
 
+#ifdef CONFIG_UML
+#define NX_GFN(n)	BED_2M(n)
+
+/* A fetch, where pages that are fetched from may not be huge. */
+static struct kvm_mmu_page *map_nx(struct bed *b, gfn_t gfn)
+{
+	const struct bed_fault fetch = { .kind = BED_DIRECT, .gfn = gfn, .level = PG_LEVEL_2M,
+					 .exec = true, .nx = true };
+	u64 spte;
+
+	KUNIT_ASSERT_EQ(b->test, bed_fault(b, &fetch), RET_PF_FIXED);
+	spte = bed_spte(b, BED_DIRECT, gfn, PG_LEVEL_2M);
+	KUNIT_ASSERT_TRUE(b->test, is_shadow_present_pte(spte) &&
+			  !is_last_spte(spte, PG_LEVEL_2M));
+	return spte_to_child_sp(spte);
+}
+
+static bool is_mapped_nx(struct bed *b, gfn_t gfn)
+{
+	return is_shadow_present_pte(bed_spte(b, BED_DIRECT, gfn, PG_LEVEL_2M));
+}
+
+static long recovery_thread(struct bed *b, void *arg)
+{
+	int err;
+
+	bed_want_yield(b, true);
+	err = um_recover_nx_huge_pages(b->kvm);
+	bed_want_yield(b, false);
+	return err;
+}
+
+static long flushes_thread(struct bed *b, void *arg)
+{
+	return is_mapped_nx(b, NX_GFN(0)) + is_mapped_nx(b, NX_GFN(1)) == 1 ? home_flushes(b) : -1;
+}
+
+/* L1: the tables that it has unlinked are kept by RCU, which it lets go of, too. */
+static void nx_recovery_flushes_before_yield(struct kunit *test)
+{
+	static const struct bed_step steps[] = {
+		BED_RUN('A', BED_YIELD),
+		BED_RUN('B', BED_DONE),
+		BED_RUN('A', BED_DONE),
+		BED_END
+	};
+	struct bed_actor actors[] = { { recovery_thread }, { flushes_thread } };
+	struct bed *b = bed_of(test);
+	u32 flushes;
+
+	map_nx(b, NX_GFN(0));
+	map_nx(b, NX_GFN(1));
+	flushes = home_flushes(b);
+	KUNIT_EXPECT_TRUE(test, bed_follow(b, steps, actors, ARRAY_SIZE(actors)));
+	KUNIT_EXPECT_EQ(test, actors[0].ret, 0);
+	KUNIT_EXPECT_EQ_MSG(test, actors[1].ret, flushes + 1,
+			    "the first table is gone, and mmu_lock is dropped");
+	KUNIT_EXPECT_FALSE(test, is_mapped_nx(b, NX_GFN(0)));
+	KUNIT_EXPECT_FALSE(test, is_mapped_nx(b, NX_GFN(1)));
+
+	/* ... and at its end, where it has not yielded */
+	map_nx(b, NX_GFN(0));
+	flushes = home_flushes(b);
+	KUNIT_ASSERT_EQ(test, um_recover_nx_huge_pages(b->kvm), 0);
+	KUNIT_EXPECT_FALSE(test, is_mapped_nx(b, NX_GFN(0)));
+	KUNIT_EXPECT_EQ(test, home_flushes(b), flushes + 1);
+}
+
+/* What SMM has mapped goes by SMM's memslots: small pages stay while they are logged. */
+static void nx_recovery_of_smm(struct kunit *test)
+{
+	struct bed *b = bed_of(test);
+	struct kvm *kvm = b->kvm;
+	struct kvm_memory_slot smm = *b->slot;
+
+	smm.flags |= KVM_MEM_LOG_DIRTY_PAGES;
+	kvm->memslots.um_slot[0] = b->slot;
+	kvm->um_smm_memslots.um_slot[0] = &smm;
+	atomic_set(&kvm->nr_memslots_dirty_logging, 1);
+	map_nx(b, NX_GFN(0))->role.smm = 1;
+	map_nx(b, NX_GFN(1));
+	KUNIT_EXPECT_EQ(test, um_recover_nx_huge_pages(kvm), 0);
+	KUNIT_EXPECT_TRUE(test, is_mapped_nx(b, NX_GFN(0)));
+	KUNIT_EXPECT_FALSE(test, is_mapped_nx(b, NX_GFN(1)));
+	atomic_set(&kvm->nr_memslots_dirty_logging, 0);
+	kvm->um_smm_memslots.um_slot[0] = NULL;
+}
+#endif
+
 /* How many leafs has the root that A zaps, once B has unmapped all? */
 static long unmap_thread(struct bed *b, void *arg)
 {
@@ -1248,6 +1337,10 @@ static struct kunit_case zap_cases[] = {
 	KUNIT_CASE_PARAM(invalidate_waits_for_fault, kind_gen_params),
 	KUNIT_CASE_PARAM(yield_skips_nothing, way_gen_params),
 	KUNIT_CASE_PARAM(flush_precedes_yield, flush_gen_params),
+#ifdef CONFIG_UML
+	KUNIT_CASE(nx_recovery_flushes_before_yield),
+	KUNIT_CASE(nx_recovery_of_smm),
+#endif
 	KUNIT_CASE_PARAM(unmap_overtakes_root_zap, overtaken_gen_params),
 	KUNIT_CASE(broken_zap_is_caught),
 	KUNIT_CASE(broken_order_is_caught),

@@ -176,6 +176,7 @@ void um_init_vm(struct kvm *kvm)
 	kvm->mmu_invalidate_range_start = INVALID_GPA;
 	kvm->mmu_invalidate_range_end = INVALID_GPA;
 	kvm->memslots.empty = true;
+	kvm->um_smm_memslots.empty = true;
 	kvm->um_max_level = KVM_MAX_HUGEPAGE_LEVEL;
 	kvm->arch.vm_type = KVM_X86_DEFAULT_VM;
 	kvm->arch.shadow_mmio_value = shadow_mmio_value;

@@ -31,6 +31,11 @@ void um_post_set_memory_attributes(struct kvm *kvm, struct kvm_gfn_range *range)
 bool um_mixed(struct kvm_memory_slot *slot, gfn_t gfn, int level);
 /* KVM_PRE_FAULT_MEMORY of a page, of which @fault is each try; -EOPNOTSUPP: not in this KVM. */
 int um_prefault(struct kvm_vcpu *vcpu, int (*fault)(struct kvm_vcpu *vcpu));
+/*
+ * A round of KVM's NX recovery worker: all tables that stand for an NX huge page; one
+ * thread of a VM at a time. 0 or -ENOMEM.
+ */
+int um_recover_nx_huge_pages(struct kvm *kvm);
 
 /*
  * Call @fn at each allocation that a split makes, locks as KVM has them; true: it

@@ -5,7 +5,7 @@ um-project := $(src)/../tdp_stress
 include $(um-project)/core/core.mk
 include $(um-project)/oracle/oracle.mk
 
-um-objs := $(addprefix um/,white.o tdp_iter.o spte.o glue.o home.o symbols.o stress/probe.o) \
+um-objs := $(addprefix um/,white.o tdp_iter.o spte.o glue.o nx.o home.o symbols.o stress/probe.o) \
 	   $(addprefix core/,$(core-objs) $(kunit-core-y)) $(addprefix oracle/,$(oracle-objs)) \
 	   $(addprefix kvm/,external.o td.o sept.o lock.o)
 
@@ -79,7 +79,12 @@ um-want-mmu := \
 	macro:BYTE_MASK? macro:ACC_BITS_MASK? \
 	func:__update_permission_bitmask? func:update_spte_permission_bitmask?
 
-um-gen := pgtable_types asm_kvm_host x86 linux_kvm_host kvm_main mmu
+um-gen-nx := arch/x86/kvm/mmu/mmu.c
+um-want-nx := \
+	func:nx_huge_pages_to_zap func:unaccount_nx_huge_page \
+	func:kvm_mmu_sp_dirty_logging_enabled func:kvm_recover_nx_huge_pages
+
+um-gen := pgtable_types asm_kvm_host x86 linux_kvm_host kvm_main mmu nx
 
 define um-gen-rule
 $(obj)/um/gen/gen_$(1).h: $(srctree)/$(um-gen-$(1)) $(src)/um/extract.awk FORCE

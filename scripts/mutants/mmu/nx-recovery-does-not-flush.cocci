@@ -4,6 +4,7 @@
 // Class: flush
 // Root: D
 // File: arch/x86/kvm/mmu/mmu.c
+// Case: tdp_mmu_zap.nx_recovery_flushes_before_yield
 // Expect: L1 R1
 // History: 33a3164161fc "Don't allow TDP MMU to yield when recovering NX pages"
 // Reach: a fetch that splits, then NX recovery

@@ -157,9 +157,11 @@ struct kvm {
 		u64 nx_lpage_splits;
 	} stat;
 	struct kvm_memslots memslots;
+	atomic_t nr_memslots_dirty_logging;
 	struct kvm_arch arch;
 
 	/* UML's own */
+	struct kvm_memslots um_smm_memslots;
 	atomic_t um_flushes;		/* TLB flushes asked for */
 	int um_max_level;		/* what kvm_mmu_max_mapping_level() answers */
 	bool (*um_is_private)(struct kvm *kvm, gfn_t gfn);	/* or NULL */
@@ -211,7 +213,7 @@ static inline void kvm_vm_bugged(struct kvm *kvm)
 
 static inline struct kvm_memslots *__kvm_memslots(struct kvm *kvm, int as_id)
 {
-	return &kvm->memslots;
+	return as_id ? &kvm->um_smm_memslots : &kvm->memslots;
 }
 
 static inline bool kvm_memslots_empty(struct kvm_memslots *slots)
