@@ -15,7 +15,7 @@ endif
 SCRIPT = $(Q)sh scripts/python.sh
 
 .DEFAULT_GOAL := help
-.PHONY: campaign help try run kunit kselftest selfcheck replay report minimise check series versions mutants matrix coverage bench kernel modules docs clean
+.PHONY: campaign help try run kunit kselftest selfcheck replay report minimise check series versions mutants matrix coverage bench kernel metal modules docs clean
 
 help: ## this text
 	@echo "Targets:"
@@ -78,6 +78,9 @@ bench: ## cycles per second with and without oracles, lockdep and plain kernel
 
 kernel: ## only get and build the kernel, the modules and the driver
 	$(SCRIPT) prepare
+
+metal: ## on a machine with TDX, as root: what it lacks (CHECK=1), or a run with real TDs
+	$(SCRIPT) metal
 
 modules: ## for an installed kernel: make modules KDIR=<its headers> KSRC=<its source>
 	$(SCRIPT) modules

@@ -52,7 +52,7 @@ _QUICK_SUITES = "tdp_mmu_[frl]*"
 _SYSTEM = cache.REPO / "selftests/system"
 #: test programs there that need nothing but Python, the longest first
 _PROGRAMS = ("campaign", "replay", "verdict", "package", "report", "docs", "qemu", "series",
-             "rebuild", "syzlang", "mutants", "kunit", "versions")
+             "rebuild", "syzlang", "mutants", "kunit", "versions", "metal")
 #: most memory that two guests take, one of them with 1G pages
 _LANE_MIB = 14 << 10
 
@@ -277,6 +277,12 @@ def _cases(guest, job, params, results, modules=None, extra=""):
                   outcome.end == "finished" and bool(outcome.words("case")), outcome.why)
 
 
+def metal(results):
+    """What a machine with TDX does: the guest's code, and the whole way on an emulated one."""
+    _program(results, "payload", [sys.executable, "-B", cache.REPO / "selftests/payload/test.py"])
+    _program(results, "metal in a guest", [sys.executable, "-B", _SYSTEM / "metal.py", "--guest"])
+
+
 def _host_lane(values, kernel, results):
     """What mostly computes: user space, User Mode Linux, builds."""
     core(values, kernel, results)
@@ -311,6 +317,7 @@ def _guest_lane(guest, values, results):
                     _FULL_CLEAN_SECONDS if values.full else _CLEAN_SECONDS)
     selfcheck.keep(guest.folder, "tdx")
     traced(guest, values, results)
+    metal(results)
     kselftests(values, guest.kernel, results, guest.folder)
 
     external = guest.on(front.get_machine(values.external(), guest.kernel), values.external())

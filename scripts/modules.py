@@ -13,9 +13,8 @@ from kernel.failure import failure
 from qemu import initramfs
 
 
-def modules():
-    values = Values()
-    kernel = installed.get(values.kdir, values.force)
+def build(values, kernel):
+    """(folder, KVM's headers, paths) of the modules, built for the installed @kernel."""
     packages.need(boot=False, install=False)
     names = ("tdx_stub", "tdp_stress") if kernel.tdx else ("tdp_stress",)
     out = cache.REPO / "build" / kernel.release
@@ -42,6 +41,14 @@ def modules():
         if built_for != kernel.release:
             raise build_failed("%s: built for Linux %s, not %s" %
                                (path, built_for, kernel.release))
+    return out, tree, paths
+
+
+def modules():
+    values = Values()
+    kernel = installed.get(values.kdir, values.force)
+    _, _, paths = build(values, kernel)
+    for path in paths:
         say("built: %s" % path)
     _how_to(kernel, paths)
 

@@ -13,9 +13,12 @@ from common import cache, command
 from common.say import Step, lacking, usage
 from kernel import config, source
 
+#: what programs take of a kernel that the C library's headers may be too old for
+_UAPI = ("include/uapi/linux/kvm.h", "include/uapi/linux/kvm_para.h", "include/uapi/linux/bits.h",
+         "arch/x86/include/uapi/asm/kvm.h", "arch/x86/include/uapi/asm/kvm_para.h")
 #: KVM's private headers, and where stress.mk and the version look
 _HEADERS = ("*/arch/x86/kvm/*.h", "*/arch/x86/include/asm/kvm*.h", "*/virt/kvm/*.h",
-            "linux-source-*/Makefile")
+            "linux-source-*/Makefile") + tuple("linux-source-*/" + path for path in _UAPI)
 #: 6.12 is Debian stable's, with direct roots only
 _SUPPORTED = source.SUPPORTED + ("6.12",)
 _PROOF = "arch/x86/kvm/mmu/tdp_mmu.h"
@@ -97,6 +100,20 @@ def private_headers(kernel, ksrc, scratch):
     raise lacking("no source of Linux %s found, and KVM's private headers are only there; give "
                   "it with KSRC= (on Debian: apt-get install %s)" %
                   (".".join(kernel.numbers), name))
+
+
+def program_headers(kernel, tree, folder):
+    """A folder for -isystem in which programs find @kernel's KVM; @tree: its source."""
+    if (kernel.kdir / "usr/include/linux/kvm.h").exists():
+        return kernel.kdir / "usr/include"
+    for path in _UAPI:
+        # as the kernel's headers_install has it, of what there is in these
+        text = re.sub(r"#include <linux/compiler.h>\n|__user ", "", (tree / path).read_text())
+        target = folder / path.rpartition("uapi/")[2]
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not target.exists() or target.read_text() != text:
+            target.write_text(text)
+    return folder
 
 
 def _extract(tarball, scratch):

@@ -19,7 +19,7 @@ _PAMT_AT_REST = ("pamt.NDA", "pamt.RSVD")
 #: so much memory may be in slabs of the kernel's own after a run; 1 MiB is usual
 _LEAK_KIB = 4 << 10
 #: how insmod and tdp_stress say that a parameter's value is wrong
-_BAD_PARAMETER = re.compile(r"Invalid argument: (tdp_stress: [a-z0-9_]+(?:=\S*)?: .*)")
+BAD_PARAMETER = re.compile(r"Invalid argument: (tdp_stress: [a-z0-9_]+(?:=\S*)?: .*)")
 
 _TIME = re.compile(r"^(?:<\d+>)?\[\s*([\d.]+)\]\S* (.*)", re.M)
 #: a violation; what says that something was found
@@ -74,7 +74,7 @@ def driver_summary(files):
         return {}
 
 
-def _judge_stress(verdict, files):
+def stress(verdict, files):
     """What tdp_stress says, and whether it looked at anything at all."""
     words = files.get("stress.verdict", "").strip()
     m = re.match(r"FAILURE: (.*)", words)
@@ -93,7 +93,7 @@ def _judge_stress(verdict, files):
             verdict.reasons.append("tdp_stress checked nothing")
 
 
-def _judge_driver(verdict, outcome):
+def driver(verdict, outcome):
     codes = outcome.words("driver")
     if not codes:
         verdict.reasons.append("the driver was not run")
@@ -187,16 +187,16 @@ def judge(outcome):
     failed = outcome.words("fail")
     tdx, external = outcome.words("vmx"), outcome.words("cpu")
     if tdx or external:                 # sent once everything is loaded
-        _judge_stress(verdict, outcome.files)
+        stress(verdict, outcome.files)
         if tdx:
-            _judge_driver(verdict, outcome)
+            driver(verdict, outcome)
         else:
             _judge_torture(verdict, outcome)
         if outcome.end == "finished":
             _judge_module(verdict, outcome.files)
         verdict.reasons += ["step failed: " + f for f in failed]
     elif outcome.end == "finished":
-        bad = [m.group(1).strip() for m in map(_BAD_PARAMETER.search, failed) if m]
+        bad = [m.group(1).strip() for m in map(BAD_PARAMETER.search, failed) if m]
         verdict.usage = bool(bad)
         verdict.unsupported += bad or failed or ["the modules were not loaded"]
     if "dmesg" in outcome.files:

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0
+"""check.sh and job.sh on this machine: what they say, and an end to them.
+
+Knows their variables; must not know what a result means.
+"""
+
+import subprocess
+import time
+from pathlib import Path
+
+from common import command
+from common.say import Step, say
+
+_HERE = Path(__file__).resolve().parent
+#: for the driver to end, a VM to go and the module to be unloaded
+_LEAVE_SECONDS = 90
+_GRACE = 60
+
+
+def check(values, built=None):
+    """[what is missing], after a line for each prerequisite."""
+    more = {"OTHERS_OK": str(int(values.others_ok))}
+    if values.kdir:
+        more["KDIR"] = values.kdir
+    if built:
+        more.update(DRIVER=str(built.driver), MODULE=str(built.module))
+    code, said, error = command.output(["sh", _HERE / "check.sh"], env=command.environment(more))
+    lines = said.splitlines()
+    for line in lines:
+        say("  " + line)
+    missing = [l for l in lines if l.startswith("not ok")]
+    if code and not missing:
+        missing = ["check.sh: exit code %d: %s" % (code, error.strip())]
+    return missing
+
+
+def variables(values, built, folder):
+    """What job.sh wants to know."""
+    driver = ["--vcpus", values.vcpus, "--mem", "%dM" % values.mem, "--tds", values.tds]
+    if values.ops:
+        driver += ["--ops", values.ops]
+    if values.workers is not None:
+        driver += ["--workers", values.workers]
+    return {"DRIVER": str(built.driver), "MODULE": str(built.module), "OUT": str(folder),
+            "SEED": str(values.seed), "DURATION": str(values.duration), "GRACE": str(_GRACE),
+            "DRIVER_ARGS": " ".join(str(w) for w in driver), "STRESS_ARGS": values.stress or ""}
+
+
+def run(env, folder, job=_HERE / "job.sh"):
+    """The exit code of one run; what it leaves is in @folder. A run that is interrupted
+    has the time to unload what it has loaded.
+    """
+    log = folder / "driver.log"
+    log.write_text("")
+    if command.verbose():
+        say("+ sh %s" % job)
+    p = subprocess.Popen(["sh", str(job)], env=command.environment(env), start_new_session=True,
+                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    try:
+        with open(log, encoding="utf-8", errors="replace") as lines:
+            while p.poll() is None:
+                _show(lines)
+                time.sleep(0.3)
+            _show(lines)
+    finally:
+        _end(p)
+    return p.returncode
+
+
+def _show(lines):
+    for line in lines:
+        say("  " + line.rstrip("\n"))
+
+
+def _end(p):
+    if p.poll() is not None:
+        return
+    step = Step("end the run, unload tdp_stress")
+    p.terminate()
+    try:
+        p.wait(timeout=_LEAVE_SECONDS)
+        step.done()
+    except (subprocess.TimeoutExpired, KeyboardInterrupt):
+        # it goes on by itself, and needs nobody for that
+        step.failed()
+        say("  job.sh (process %d) still unloads tdp_stress; do not kill it" % p.pid)

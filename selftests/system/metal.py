@@ -1,0 +1,437 @@
+# SPDX-License-Identifier: GPL-2.0
+"""make metal where there is no TDX: what a host lacks, what a run left, and the whole way.
+
+metal.py            seconds: check.sh on made-up hosts, the judge on made-up runs, the front
+                    door on this machine
+metal.py --guest    the whole way in QEMU (metal.sh): a step loads the emulated TDX module,
+                    then the scripts of make metal do on that machine what they do on any
+
+Prints TAP.
+"""
+
+import contextlib
+import io
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+REPO = Path(__file__).resolve().parents[2]
+SCRIPTS = REPO / "scripts"
+sys.path.insert(0, str(SCRIPTS))
+
+from common import cache                        # noqa: E402
+from common.say import Problem                  # noqa: E402
+from kernel import installed                    # noqa: E402
+from metal import host, judge                   # noqa: E402
+from said import plan, result, skip             # noqa: E402
+
+_RELEASE = "7.3.4-test"
+_CPU = "vendor_id\t: GenuineIntel\nflags\t\t: fpu vmx ept tdx_host_platform lm\n"
+_DRIVER = "#!/bin/sh\necho 'tdp-stress: UNSUPPORTED: KVM offers no TDX VMs: with X'\nexit %d\n"
+
+
+# --- check.sh on hosts that are made up ---
+
+class Host:
+    """A good one; what a case changes is a file, or a program, at @folder."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self.env = {"DRIVER": str(self.folder / "bin/driver"),
+                    "MODULE": str(self.folder / "tdp_stress.ko")}
+        self.file("proc/cpuinfo", _CPU)
+        self.file("sys/module/kvm_intel/parameters/tdx", "Y\n")
+        self.file("sys/module/module/parameters/sig_enforce", "N\n")
+        self.file("sys/kernel/security/lockdown", "[none] integrity confidentiality\n")
+        self.file("boot/config-" + _RELEASE, "CONFIG_INTEL_TDX_HOST=y\nCONFIG_KVM_INTEL_TDX=y\n")
+        self.file("lib/modules/%s/build/Module.symvers" % _RELEASE, "")
+        self.file("sys/kernel/debug/kvm/vm", "")
+        self.file("tdp_stress.ko", "code")
+        self.program("driver", _DRIVER % 0)
+        self.program("id", "#!/bin/sh\necho 0\n")
+        self.program("uname", "#!/bin/sh\necho %s\n" % _RELEASE)
+        self.program("dmesg", "#!/bin/sh\nexit 0\n")
+
+    def file(self, name, text):
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def program(self, name, text):
+        self.file("bin/" + name, text)
+        (self.folder / "bin" / name).chmod(0o755)
+
+    def without(self, name):
+        path = self.folder / name
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    def check(self):
+        env = dict(self.env, ROOT=str(self.folder),
+                   PATH="%s:%s" % (self.folder / "bin", os.environ["PATH"]))
+        p = subprocess.run(["sh", SCRIPTS / "metal/check.sh"], env=env, text=True, check=False,
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
+        return p.returncode, p.stdout.splitlines()
+
+
+def _no_flag(word):
+    return lambda h: h.file("proc/cpuinfo", _CPU.replace(word, ""))
+
+
+def _no_tdx(h):
+    h.file("proc/cpuinfo", _CPU.replace("tdx_host_platform", ""))
+    h.program("dmesg", "#!/bin/sh\necho '[    0.5] virt/tdx: initialization failed: "
+              "Hibernation support is enabled'\n")
+
+
+def _not_built_in(h):
+    h.without("sys/module/kvm_intel")
+    h.file("boot/config-" + _RELEASE, "CONFIG_INTEL_TDX_HOST=y\n")
+
+
+def _stays_n(h):
+    h.file("sys/module/kvm_intel/parameters/tdx", "N\n")
+    h.program("dmesg", "#!/bin/sh\necho '[  9.5] kvm_intel: APICv is required for TDX'\n")
+
+
+def _old_kvm(h):
+    h.without("sys/module/kvm_intel/parameters/tdx")
+
+
+def _unloaded(h):
+    h.without("sys/module/kvm_intel")
+
+
+def _enforced(h):
+    h.file("sys/module/module/parameters/sig_enforce", "Y\n")
+
+
+def _signed(h):
+    _enforced(h)
+    h.file("tdp_stress.ko", "code~Module signature appended~\n")
+
+
+def _locked(word):
+    def change(h):
+        h.file("sys/kernel/security/lockdown",
+               "none integrity confidentiality".replace(word, "[%s]" % word))
+    return change
+
+
+def _no_headers(h):
+    del h.env["MODULE"]
+    h.without("lib")
+
+
+def _no_debugfs(h):
+    h.without("sys/kernel/debug")
+
+
+def _allowed(h):
+    h.file("sys/kernel/debug/kvm/4711-12/x", "")
+    h.env["OTHERS_OK"] = "1"
+
+
+#: what is wrong with the host, what is said about it: one line each, or none
+_CASES = (
+    ("a host that has all", lambda h: None, None),
+    ("not root", lambda h: h.program("id", "#!/bin/sh\necho 1000\n"), "root: .*run it as root"),
+    ("a CPU of another make", _no_flag("GenuineIntel"), None),
+    ("no TDX: an AMD CPU", lambda h: h.file("proc/cpuinfo", "vendor_id : AuthenticAMD\nflags : "
+                                            "svm\n"), "no Intel CPU; TDX takes a Xeon"),
+    ("no TDX: VMX is off", lambda h: h.file("proc/cpuinfo", "vendor_id : GenuineIntel\nflags : "
+                                            "fpu\n"), "no VMX: switch it on in the BIOS"),
+    ("no TDX: the BIOS, or hibernation", _no_tdx,
+     "no key IDs.*Hibernation support is enabled.*in the BIOS switch on.*nohibernate"),
+    ("a kernel without CONFIG_KVM_INTEL_TDX", _not_built_in,
+     ("built without it; boot one that has CONFIG_INTEL_TDX_HOST=y", "kvm_intel is not loaded")),
+    ("tdx=0, or the TDX module failed", _stays_n,
+     "tdx=N .*APICv is required for TDX.*; modprobe -r kvm_intel && modprobe kvm_intel tdx=1"),
+    ("a kvm_intel of before TDX", _old_kvm, "the kvm_intel that is loaded knows no TDX"),
+    ("kvm_intel is not loaded", _unloaded, "kvm_intel is not loaded: modprobe kvm_intel tdx=1"),
+    ("KVM offers no TDs all the same", lambda h: h.program("driver", _DRIVER % 3),
+     "KVM offers TDX VMs .*: KVM offers no TDX VMs; the lines above say why"),
+    ("tdp_stress is loaded", lambda h: h.file("sys/module/tdp_stress/refcnt", "0"),
+     "tdp_stress is not loaded: .*rmmod tdp_stress"),
+    ("only signed modules", _enforced, "only signed ones .*sign-file.*mokutil"),
+    ("only signed modules, and it is signed", _signed, None),
+    ("lockdown: integrity", _locked("integrity"), "only signed ones .lockdown integrity"),
+    ("lockdown: confidentiality", _locked("confidentiality"), "boot without lockdown="),
+    ("no modules at all any more", lambda h: h.file("proc/sys/kernel/modules_disabled", "1\n"),
+     "kernel.modules_disabled is 1, until the next boot"),
+    ("no headers", _no_headers, "no Module.symvers; install them .*linux-headers-7.3.4-test"),
+    ("a module that was not built", lambda h: h.without("tdp_stress.ko"),
+     "tdp_stress.ko is built: there is no "),
+    ("no debugfs", _no_debugfs, "mount -t debugfs none /sys/kernel/debug"),
+    ("another VM", lambda h: h.file("sys/kernel/debug/kvm/4711-12/x", ""),
+     "VMs of process 4711, .*OTHERS_OK=1: they are watched as well, and left alone"),
+    ("another VM, OTHERS_OK=1", _allowed, None),
+)
+
+
+def prerequisites():
+    for title, change, words in _CASES:
+        with tempfile.TemporaryDirectory() as folder:
+            made_up = Host(folder)
+            change(made_up)
+            code, lines = made_up.check()
+        words = () if words is None else (words,) if isinstance(words, str) else words
+        bad = [l for l in lines if l.startswith("not ok")]
+        good = len(bad) == len(words) and code == (3 if words else 0) and \
+            lines[-1] == "1..%d" % (len(lines) - 2) and \
+            all(re.search(w, b) for w, b in zip(words, bad))
+        if title == "a CPU of another make":
+            # the kernel's word counts, not the vendor's
+            good = code == 0
+        result(good, "prerequisites: " + title, "exit code %d" % code, *lines)
+
+
+# --- the judge on runs that are made up ---
+
+_STATS = "check.F1 10\nviolation.F1 0\ncheck.X1 0\nviolation.X1 0\ncheck.S1 0\nviolation.S1 0\n" \
+    "check.L1 5\nviolation.L1 0\n"
+_GOOD = {
+    "stress.verdict": "SUCCESS\n", "stress.violations": "", "stress.stats": _STATS,
+    "stress.not_checked": "X1 (needs tdx_stub, which is not loaded), S1 (nothing was split)\n",
+    "driver.code": "0\n", "driver.log": "tdp-stress: SUCCESS\n", "driver.json": "{}",
+    "dmesg": "<6>[    1.0] tdp_stress run: begin 1-2\n<6>[    2.0] tdp_stress: watching KVM\n",
+}
+_WARN = "<4>[    3.0] WARNING: CPU: 0 PID: 1 at arch/x86/kvm/vmx/tdx.c:1 f+0x1\n"
+_NET = "<4>[    3.0] eth0: link down\n"
+
+
+def _judged(code=0, **changes):
+    """(word, exit code, reason, what is shown) of a run that left that."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in {**_GOOD, **{n.replace("__", "."): t for n, t in changes.items()}}.items():
+            if text is not None:
+                (Path(folder) / name).write_text(text)
+        said = judge.Result(Path(folder), code)
+    shown = io.StringIO()
+    with contextlib.redirect_stdout(shown):
+        judge.show(said)
+    return said.verdict.word, said.verdict.exit_code, said.verdict.reason, shown.getvalue()
+
+
+def judged():
+    word, code, _, shown = _judged()
+    result((word, code) == ("SUCCESS", 0) and "ok 1 F1: checked 10 times\n" in shown,
+           "a good run", word, shown)
+    result("\nok 2 X1 # SKIP a real TDX module lets nobody read" in shown and
+           "\nok 3 S1 # SKIP nothing was split" in shown and
+           "ok 4 L1: checked 5 times, in part\n" in shown and "\n    X1: " in shown and
+           "\n    L1, in part: " in shown, "what nobody can see is no pass, and said", shown)
+    for title, wanted, words, change in (
+            ("a violation", ("FAILURE", 1), "violated: X3",
+             {"stress__verdict": "FAILURE: X3\n", "stress__violations": "X3: status\n",
+              "stress__stats": _STATS + "check.X3 4\nviolation.X3 1\n"}),
+            ("one at the very end", ("FAILURE", 1), "at its end",
+             {"dmesg": _GOOD["dmesg"] + "<1>[    9.0] tdp_stress: --- End of test: FAILURE: A1\n"}),
+            ("a failure of the driver", ("FAILURE", 1), "left its script",
+             {"driver__code": "1\n", "driver__log": "tdp-stress: FAILURE: the guest left its script"}),
+            ("a driver that hangs", ("FAILURE", 1), "did not end in time",
+             {"driver__code": "124\n"}),
+            ("a warning of KVM's", ("FAILURE", 1), "unexplained kernel message",
+             {"dmesg": _GOOD["dmesg"] + _WARN}),
+            ("a module that stays", ("FAILURE", 1), "cannot be unloaded",
+             {"problem": "tdp_stress cannot be unloaded: in use\n"}),
+            ("no verdict", ("FAILURE", 1), "gave no verdict", {"stress__verdict": None}),
+            ("no check", ("FAILURE", 1), "checked nothing", {"stress__stats": "check.F1 0\n"}),
+            ("no log", ("FAILURE", 1), "log is empty", {"dmesg": None}),
+            ("no driver", ("FAILURE", 1), "driver was not run", {"driver__code": None}),
+            ("no TDX after all", ("UNSUPPORTED", 3), "no TDX VMs",
+             {"driver__code": "3\n", "driver__log": "tdp-stress: UNSUPPORTED: no TDX VMs\n"})):
+        word, code, reason, shown = _judged(**change)
+        result((word, code) == wanted and words in reason, "judged: " + title,
+               "%s %d: %s" % (word, code, reason), shown)
+    word, code, _, shown = _judged(dmesg=_GOOD["dmesg"] + _NET)
+    result(word == "SUCCESS" and "1 other kernel message(s) meanwhile, not judged" in shown,
+           "judged: a message of others'", word, shown)
+    word, code, reason, _ = _judged(3, driver__code=None, problem="Invalid argument: tdp_stress: "
+                                    "oracles=Q9: unknown\n")
+    result((word, code) == ("UNSUPPORTED", 2) and "Q9" in reason,
+           "judged: a parameter that is wrong", word, code, reason)
+    word, code, reason, _ = _judged(1)
+    result(word == "FAILURE" and "job.sh ended with 1" in reason, "judged: a job that fails", reason)
+
+
+# --- the front door, here ---
+
+def _door(timeout=120, program=(), **variables):
+    env = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "XDG_CACHE_HOME")}
+    p = subprocess.run([*program, "sh", SCRIPTS / "python.sh", "metal"], env={**env, **variables},
+                       text=True, check=False, timeout=timeout, stdin=subprocess.DEVNULL,
+                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    return p.returncode, p.stdout
+
+
+def front_door():
+    def refused(title, code, words, **kw):
+        got, said = _door(**kw)
+        lines = [l for l in said.splitlines() if l.startswith("tdp_stress: ")]
+        result(got == code and len(lines) == 1 and words in lines[0] and "Traceback" not in said,
+               "make metal: " + title, "exit code %s" % got, *said.splitlines()[-6:])
+
+    refused("CHECK=2", 2, "CHECK=2: must be 0 or 1", CHECK="2")
+    refused("KDIR that does not exist", 2, "no such folder", KDIR="/nonexistent")
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder)
+        (made / "include/config").mkdir(parents=True)
+        (made / "include/config/kernel.release").write_text("7.3.99-other\n")
+        (made / "Module.symvers").touch()
+        refused("KDIR of another kernel", 2, "is of Linux 7.3.99-other, but this machine runs",
+                KDIR=folder)
+    if "tdx_host_platform" in Path("/proc/cpuinfo").read_text():
+        skip("make metal: a machine without TDX", "this one has it")
+    else:
+        refused("a machine without TDX", 3, "this machine is not ready")
+        refused("a machine without TDX, CHECK=1", 3, "this machine is not ready", CHECK="1")
+        result(not Path("/sys/module/tdp_stress").exists(), "make metal: nothing was loaded")
+    if os.geteuid() == 0 and shutil.which("setpriv"):
+        # its cache is in a folder that all may read
+        _, said = _door(program=("setpriv", "--reuid=65534", "--clear-groups"), CHECK="1",
+                        HOME="/nonexistent")
+        result("not ok 1 - root: " in said, "make metal: not root", *said.splitlines()[-6:])
+    else:
+        skip("make metal: not root", "takes root and setpriv to become somebody else")
+
+
+def interrupted():
+    """Ctrl-C: job.sh gets the time to clean up."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        job = folder / "job"
+        job.write_text("trap 'sleep 1; echo left > $OUT/left; exit 130' TERM\n"
+                       "echo working > $OUT/driver.log\nwhile :; do sleep 0.1; done\n")
+        timer = threading.Timer(2, lambda: os.kill(os.getpid(), signal.SIGINT))
+        timer.start()
+        with contextlib.redirect_stdout(io.StringIO()):
+            try:
+                host.run({"OUT": name}, folder, job)
+                ended = "not interrupted"
+            except KeyboardInterrupt:
+                ended = "interrupted"
+        result(ended == "interrupted" and (folder / "left").exists(),
+               "Ctrl-C: the job cleans up first", ended)
+
+
+def headers():
+    """The driver compiles with what a source tree has, whatever the C library is."""
+    tree = next((t for t in sorted((cache.root() / "src").glob("linux-source-*"), reverse=True)
+                 if (t / "include/uapi/linux/kvm.h").exists()), None)
+    if not tree:
+        skip("the driver compiles with a source tree's headers", "no kernel source in the cache")
+        return
+    with tempfile.TemporaryDirectory() as name:
+        class Bare:
+            kdir = Path(name)
+        found = installed.program_headers(Bare, tree, Path(name) / "uapi")
+        p = subprocess.run(["gcc", "-std=gnu11", "-fsyntax-only", "-Wall", "-Wextra", "-Werror",
+                            "-pthread", "-isystem", found,
+                            *sorted((REPO / "selftests/lib").glob("td*.c"))],
+                           text=True, check=False, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT)
+    result(p.returncode == 0, "the driver compiles with a source tree's headers",
+           *p.stdout.splitlines()[:6])
+
+
+# --- the whole way, in QEMU ---
+
+def _patched(path, target, old, new):
+    data = path.read_bytes()
+    if len(old) != len(new) or old not in data:
+        raise Problem(1, "fixture: %s does not contain %r" % (path, old))
+    target.write_bytes(data.replace(old, new))
+    return target
+
+
+def guest():
+    """A machine that an emulated TDX module makes one with TDX, in a step before."""
+    from common.settings import Values
+    from qemu import judge as words
+    from qemu import session
+    import run as front
+    values = Values()
+    if "DURATION" not in values.given:
+        values.duration = 15
+    with contextlib.redirect_stdout(sys.stderr):
+        kernel, built = front.prepare(values)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        (folder / "console.log").touch()
+        # as on a machine with real TDX: there is no emulated module whose view it could take
+        blind = _patched(built.modules["tdp_stress"], folder / "blind.ko", b"tdx_stub_view\0",
+                         b"tdx_stub_vieX\0")
+        other = _patched(blind, folder / "other.ko", b"vermagic=%d" % int(kernel.release[0]),
+                         b"vermagic=4")
+        modules = dict(built.modules, tdp_stress=blind, other=other)
+        machine = session.Session(values, kernel, built, front.get_machine(values, kernel), folder)
+        params = front.job_params(values)
+        params["WRONG_USES"] = "1"
+        with contextlib.redirect_stdout(sys.stderr):
+            outcome = machine.boot("metal", params, values.duration + 240, modules=modules)
+        _report(outcome, folder, words)
+        if outcome.end != "finished":
+            for line in machine.last_console_lines():
+                print("# | " + line)
+
+
+def _report(outcome, folder, words):
+    for line in outcome.words("case"):
+        title, what, why = line.split("|", 2)
+        result(what == "ok", title, why)
+    for failed in outcome.words("fail"):
+        result(False, "step", failed)
+    run = folder / "run"
+    run.mkdir()
+    for name, text in outcome.files.items():
+        if name.startswith("metal."):
+            (run / name[len("metal."):]).write_text(text)
+    said = judge.Result(run, 0)
+    result(said.verdict.word == "SUCCESS", "the verdict on the run is SUCCESS",
+           said.verdict.reason)
+    shown = io.StringIO()
+    with contextlib.redirect_stdout(shown):
+        judge.show(said)
+    result(" X1 # SKIP a real TDX module" in shown.getvalue(),
+           "it could not see into the TDX module, and says so", shown.getvalue())
+    log = said.files.get("driver.log", "")
+    result("tdx_stub n/a" in log, "nor could the driver", *log.splitlines()[:2])
+    summary = words.driver_summary(said.files)
+    exits = summary.get("exits", {})
+    result(exits.get("progress", 0) > 0 and exits.get("map_gpa", 0) > 0,
+           "the guests followed their script, conversions too", repr(exits))
+    stub = words.counters(outcome.files.get("stub.stats"))
+    result(stub.get("guest.payload.act", 0) > 0 and not stub.get("guest.stay.short", 1),
+           "the emulated TDX module played the payload, and nothing else", repr(stub)[:300])
+    left = [n for n in ("td.live", "vcpu.live") if stub.get(n)]
+    result(stub and not left, "nothing is left of the TDs", *left)
+    result(outcome.end == "finished" and outcome.words("case"), "the guest finishes", outcome.why)
+
+
+def main():
+    if sys.argv[1:] not in ([], ["--guest"]):
+        print("usage: metal.py [--guest]")
+        return 2
+    try:
+        if sys.argv[1:]:
+            guest()
+        else:
+            prerequisites()
+            judged()
+            headers()
+            interrupted()
+            front_door()
+    except Problem as problem:
+        result(False, "it gets to its end", problem.line, *problem.more)
+    plan()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
