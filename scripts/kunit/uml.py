@@ -124,6 +124,13 @@ def _stale(state, now, digests):
     return {"/".join(n.split("/")[-2:]) for n in changed}
 
 
+def _unsettle(state, now, digests):
+    """Until this build succeeds, what changed stays changed: objects may be of either."""
+    state.files = {n: v for n, v in state.files.items() if now.get(n) == v}
+    state.replaced = {n: digests[n] if state.replaced.get(n) == digests.get(n) else ""
+                      for n in state.replaced.keys() | digests.keys()}
+
+
 def build(uml, jobs, replaced=None, folder=None):
     """Bring @uml up to date, with @replaced files of the tree; returns @uml.
 
@@ -178,9 +185,7 @@ def _build(uml, jobs, replaced, digests):
         stale = _stale(state, now, digests)
         if stale:
             _drop_stale_objects(uml, state, stale)
-        # until this build succeeds, what changed stays changed
-        state.files = {n: v for n, v in state.files.items() if now.get(n) == v}
-        state.replaced = {n: v for n, v in state.replaced.items() if digests.get(n) == v}
+        _unsettle(state, now, digests)
     else:
         cache.need_space(uml.folder, _NEED_MIB, "a UML kernel")
     if uml.log.exists():

@@ -13,7 +13,8 @@ from pathlib import Path
 REPO = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPO / "scripts"))
 
-from kunit import ktap, shadow          # noqa: E402
+from common.say import EXIT_BUILD, Problem          # noqa: E402
+from kunit import ktap, shadow, uml          # noqa: E402
 from said import plan, result          # noqa: E402
 
 
@@ -188,6 +189,54 @@ def trees():
                "the tree is never written to")
 
 
-for part in (results, splats, crashes, trees):
+class _Tree:
+    """What a build has to know of a kernel tree."""
+
+    release = "7.3.4"
+
+    def __init__(self, path):
+        self.path = path
+
+    def name(self):
+        return "stand-in"
+
+
+def failed_builds():
+    """A build that fails leaves objects of what it was to have: they are not used again."""
+    name = "arch/x86/kvm/mmu/tdp_mmu.c"
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["XDG_CACHE_HOME"] = folder + "/cache"
+        tree = _Tree(Path(folder) / "tree")
+        for path in ("lib/Makefile", "lib/kunit/Kconfig", "tools/testing/kunit/kunit.py", name):
+            write(tree.path / path, path + "\n")
+        one = uml.Uml(tree, "lockdep")
+        made = one.out / "tdp_mmu.o"
+        there = []
+
+        def make(_uml, _jobs):
+            there.append(made.exists())
+            write(made, "of this build\n")
+            write(one.out / ".tdp_mmu.o.cmd", "deps := ../%s\n" % name)
+            if len(there) == 2:
+                raise Problem(EXIT_BUILD, "the second one fails")
+            write(one.binary, "")
+            return "built"
+
+        uml._make, kept = make, uml._make           # pylint: disable=protected-access
+        uml._configure = lambda _uml, _options: write(one.out / ".config", "")
+        try:
+            uml.build(one, 1)
+            try:
+                uml.build(one, 1, {name: b"changed\n"})
+            except Problem:
+                pass
+            uml.build(one, 1)
+        finally:
+            uml._make = kept
+        equal(there, [False, False, False],
+              "objects of what was replaced in a build that failed are made anew")
+
+
+for part in (results, splats, crashes, trees, failed_builds):
     part()
 plan()
