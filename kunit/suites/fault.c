@@ -196,6 +196,24 @@ static void no_slot_beyond_host(struct kunit *test)
 
 /* --- KVM_PRE_FAULT_MEMORY --- */
 
+/*
+ * While its memslot is deleted a guest tries again, and a prefault gives up: it keeps
+ * the deletion from going on.
+ */
+static void prefault_gives_up_deleted_slot(struct kunit *test)
+{
+	struct bed *b = bed_of(test);
+	struct kvm_memory_slot slot = *b->slot;
+	struct kvm_page_fault guest = { .gfn = GFN, .slot = &slot, .is_private = true };
+	struct kvm_page_fault prefault = { .gfn = GFN, .slot = &slot, .is_private = true,
+					   .prefetch = true };
+
+	KUNIT_EXPECT_EQ(test, um_faultin_pfn(b->vcpu[0], &prefault), RET_PF_CONTINUE);
+	slot.flags |= KVM_MEMSLOT_INVALID;
+	KUNIT_EXPECT_EQ(test, um_faultin_pfn(b->vcpu[0], &guest), RET_PF_RETRY);
+	KUNIT_EXPECT_EQ(test, um_faultin_pfn(b->vcpu[0], &prefault), -EAGAIN);
+}
+
 static int prefault_tries;
 
 static int served_at_last(struct kvm_vcpu *vcpu)
@@ -383,6 +401,7 @@ static struct kunit_case fault_cases[] = {
 	KUNIT_CASE(fast_fault_leaves_read_only),
 	KUNIT_CASE(fast_fault_loses_to_zap),
 	KUNIT_CASE(no_slot_beyond_host),
+	KUNIT_CASE(prefault_gives_up_deleted_slot),
 	KUNIT_CASE(prefault_ends_with_vm),
 	KUNIT_CASE(recover_stays_in_slot),
 	KUNIT_CASE(removal_sees_guest_write),

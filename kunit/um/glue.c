@@ -6,6 +6,7 @@
  */
 #include <linux/rcupdate.h>
 
+#include "absent.h"
 #include "glue.h"
 #include "white.h"
 #include "statics.h"
@@ -57,14 +58,8 @@ void um_header_free(struct kmem_cache *cache, void *header)
 
 #include "gen_kvm_main.h"
 
-/* Only shadow paging has these: kept empty. */
+/* of shadow paging's caches, kept empty */
 #define PTE_PREFETCH_NUM	8
-#define is_tdp_mmu_active(vcpu)	((vcpu)->arch.mmu->root_role.direct)
-
-static u64 *fast_pf_get_last_sptep(struct kvm_vcpu *vcpu, gpa_t gpa, u64 *spte)
-{
-	return NULL;
-}
 
 /* Memory attributes: private or nothing, as the case says. */
 static unsigned long kvm_get_memory_attributes(struct kvm *kvm, gfn_t gfn)
@@ -111,6 +106,13 @@ static __always_inline bool glue_try_cmpxchg64(u64 *sptep, u64 *old, u64 new)
 	return try_cmpxchg64(sptep, old, new);
 }
 
+/* The host brings whatever page is asked for. */
+static int __kvm_mmu_faultin_pfn(struct kvm_vcpu *vcpu, struct kvm_page_fault *fault)
+{
+	fault->pfn = fault->gfn;
+	return RET_PF_CONTINUE;
+}
+
 #undef try_cmpxchg64
 #define try_cmpxchg64(sptep, old, new)	glue_try_cmpxchg64(sptep, old, new)
 
@@ -124,6 +126,11 @@ int um_fast_page_fault(struct kvm_vcpu *vcpu, struct kvm_page_fault *fault)
 int um_handle_noslot_fault(struct kvm_vcpu *vcpu, struct kvm_page_fault *fault)
 {
 	return kvm_handle_noslot_fault(vcpu, fault, ACC_ALL);
+}
+
+int um_faultin_pfn(struct kvm_vcpu *vcpu, struct kvm_page_fault *fault)
+{
+	return kvm_mmu_faultin_pfn(vcpu, fault, ACC_ALL);
 }
 
 int um_prefault(struct kvm_vcpu *vcpu, int (*fault)(struct kvm_vcpu *vcpu))

@@ -3,22 +3,10 @@
  * NX recovery, which is the tree's mmu.c's, cut out of it: for the suites, which stop
  * it where it yields. (The stress tester has one in which calls are seen: stress/kvm.c.)
  */
+#include "absent.h"
 #include "statics.h"
 
 static unsigned int nx_huge_pages_recovery_ratio;
-
-/* Of shadow paging; nobody comes here. */
-static inline void kvm_mmu_prepare_zap_page(struct kvm *kvm, struct kvm_mmu_page *sp,
-					    struct list_head *list)
-{
-	WARN_ON(1);
-}
-
-static void kvm_mmu_remote_flush_or_zap(struct kvm *kvm, struct list_head *list, bool flush)
-{
-	if (flush)
-		kvm_flush_remote_tlbs(kvm);
-}
 
 static struct kvm_memory_slot *__gfn_to_memslot(struct kvm_memslots *slots, gfn_t gfn)
 {

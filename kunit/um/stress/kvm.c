@@ -14,6 +14,7 @@
 #include <linux/static_call_types.h>
 #include <linux/vmalloc.h>
 
+#include "../absent.h"
 #include "../glue.h"
 #include "../white.h"
 #include "kvm.h"
@@ -111,9 +112,7 @@ void mark_page_dirty_in_slot(struct kvm *kvm, const struct kvm_memory_slot *slot
 
 /* --- faults: mmu.c --- */
 
-#define is_tdp_mmu_active(vcpu)			((vcpu)->arch.mmu->root_role.direct)
 #define max_huge_page_level			KVM_MAX_HUGEPAGE_LEVEL
-#define KVM_USER_MEM_SLOTS			UM_MAX_SLOTS
 
 /* Calls from here are seen, too. */
 #define kvm_tdp_mmu_map				stress_kvm_tdp_mmu_map
@@ -126,27 +125,6 @@ static inline int mmu_topup_memory_caches(struct kvm_vcpu *vcpu, bool indirect)
 }
 
 /* Of shadow paging and of what guests do; nobody comes here. */
-static inline u64 *fast_pf_get_last_sptep(struct kvm_vcpu *vcpu, gpa_t gpa, u64 *spte)
-{
-	return NULL;
-}
-
-static inline void kvm_mmu_prepare_zap_page(struct kvm *kvm, struct kvm_mmu_page *sp,
-					    struct list_head *list)
-{
-	WARN_ON(1);
-}
-
-static inline bool is_guest_mode(struct kvm_vcpu *vcpu)
-{
-	return false;
-}
-
-static inline bool kvm_apicv_activated(struct kvm *kvm)
-{
-	return false;
-}
-
 static inline bool kvm_memslot_is_gmem_only(const struct kvm_memory_slot *slot)
 {
 	return false;
@@ -199,24 +177,9 @@ static int kvm_handle_noslot_fault(struct kvm_vcpu *vcpu, struct kvm_page_fault 
 	return RET_PF_CONTINUE;
 }
 
-static int kvm_handle_error_pfn(struct kvm_vcpu *vcpu, struct kvm_page_fault *fault)
-{
-	return -EFAULT;
-}
-
-static void kvm_mmu_finish_page_fault(struct kvm_vcpu *vcpu, struct kvm_page_fault *fault, int r)
-{
-}
-
 static bool page_fault_handle_page_track(struct kvm_vcpu *vcpu, struct kvm_page_fault *fault)
 {
 	return false;
-}
-
-static void kvm_mmu_remote_flush_or_zap(struct kvm *kvm, struct list_head *list, bool flush)
-{
-	if (flush)
-		kvm_flush_remote_tlbs(kvm);
 }
 
 static struct kvm_memory_slot *slot_at(struct kvm *kvm, gfn_t gfn)

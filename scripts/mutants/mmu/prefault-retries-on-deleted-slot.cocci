@@ -4,6 +4,7 @@
 // Class: retry
 // Root: B
 // File: arch/x86/kvm/mmu/mmu.c
+// Case: tdp_mmu_fault.prefault_gives_up_deleted_slot
 // Expect: P1
 // History: 3ccbf6f47098 (prefault against slot deletion)
 // Reach: KVM_PRE_FAULT_MEMORY beside the end of its memslot

@@ -64,6 +64,7 @@
 #define KVM_REQ_TLB_FLUSH		(3 | KVM_REQUEST_WAIT)
 #define KVM_MAX_NR_ADDRESS_SPACES	2
 #define UM_MAX_SLOTS			8
+#define KVM_USER_MEM_SLOTS		UM_MAX_SLOTS
 #define UM_MAX_VCPUS			128
 
 /* vcpu->mode */
@@ -286,6 +287,7 @@ void mark_page_dirty_in_slot(struct kvm *kvm, const struct kvm_memory_slot *slot
 void kvm_mmu_invalidate_start(struct kvm *kvm);
 void kvm_mmu_invalidate_range_add(struct kvm *kvm, gfn_t start, gfn_t end);
 void kvm_mmu_invalidate_end(struct kvm *kvm);
+bool kvm_arch_post_set_memory_attributes(struct kvm *kvm, struct kvm_gfn_range *range);
 
 /* The stress tester's (stress/kvm.c). */
 struct file;
