@@ -22,8 +22,9 @@ void um_tdp_mmu_free_unused_sp(struct kvm_mmu_page *sp);
 
 /*
  * mmu.c's, cut out of it: a fault on a present entry, without mmu_lock; one where no
- * memslot is; the look for the page that is to be mapped; after a conversion, slots_lock and mmu_lock held for write; and what that
- * has found out, is a part of a huge page private and another not?
+ * memslot is; the look for the page that is to be mapped; after a conversion,
+ * slots_lock and mmu_lock held for write; and what that has found out, is a part of a
+ * huge page private and another not?
  */
 int um_fast_page_fault(struct kvm_vcpu *vcpu, struct kvm_page_fault *fault);
 int um_handle_noslot_fault(struct kvm_vcpu *vcpu, struct kvm_page_fault *fault);
