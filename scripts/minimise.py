@@ -12,7 +12,7 @@ import re
 import time
 from pathlib import Path
 
-from common import cache
+from common import cache, signature
 from common.say import EXIT_NOT_SEEN, EXIT_PASS, Problem, main, say, usage
 from mutants import mutant
 from reproduce import again, recipe as recipes, search as searches, steps, trial
@@ -90,6 +90,7 @@ class Minimise:
             journal, self._on_step)
         self.backend = values.backend
         self.tries = values.tries
+        self.said_like = "LIKE" in values.given
         self.begun = None           # without the build
         self.kept = 0
 
@@ -115,12 +116,21 @@ class Minimise:
             steps.minutes(time.monotonic() - self.begun), len(self.search.journal.runs), hits,
             tries)]
         recipes.write(self.file, about, self.recipe.expect,
-                      searches.tries_to_see(hits, tries), self.search.current)
+                      searches.tries_to_see(hits, tries), self.search.current,
+                      signature.ANY if self.trials.level == signature.ANY else None)
 
     def measure(self):
         """The recipe as it is: how often does it trip?"""
         self.begun = time.monotonic()
-        hits, tries = self.search.measure(self.tries, "as it was")
+        if self.search.journal.facts.get("like"):
+            self.trials.level = signature.ANY
+        hits, tries = self.search.measure(self.tries, "as it was", not self.said_like)
+        if self.search.others() and not self.said_like:
+            say("  %d of %d tripped something else: one bug, as a rule, that shows itself in many "
+                "ways; any failure counts (LIKE=function: none but that one)" % (
+                    self.search.others(), tries))
+            self.trials.level = self.search.journal.facts["like"] = signature.ANY
+            hits, tries = self.search.take_others()
         if not hits:
             words = {}
             for run in self.search.journal.runs:

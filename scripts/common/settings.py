@@ -218,9 +218,9 @@ _flag("KEEP", "1: keep the intermediate files of a run (initramfs tree, channels
 _flag("STOP_EARLY", "make run: 1: end soon after the first violation (with MUTANT=: always)")
 _path("RUN", "make replay, make minimise: the folder of a run that failed, or a file that make "
       "minimise has made (scripts/regressions/); make report: the folder of any run")
-_choice("LIKE", "function", ("invariant", "function", "operations"),
+_choice("LIKE", "function", ("any", "invariant", "function", "operations"),
         "make replay, make minimise: how far a failure has to be like the first one to count as "
-        "the same")
+        "the same; any: not at all, for a bug that shows itself in many ways")
 _flag("FORCE", "1: use a KSRC of a version that tdp_stress was not tried on")
 Setting("ONLY", None, lambda t: t if re.fullmatch(r"(class:)?[\w*?\[\]-]+(,[\w*?\[\]-]+)*", t)
         else None,

@@ -98,9 +98,11 @@ class Lines:
         except (OSError, IndexError, UnicodeDecodeError):
             return None
         m = _COMMAND.fullmatch(first)
-        if not m or not str(obj).endswith("/" + m.group(1)):
+        # the kernel's own build is in its top folder, one of modules alone in theirs
+        base = [b for b in (self.out, self.out / _KVM[0])
+                if m and os.path.normpath(b / m.group(1)) == os.path.normpath(obj)]
+        if not base:
             return None
-        base = str(obj)[:-len(m.group(1)) - 1]
         # make's own escapes; objtool comes behind the first semicolon
         text = m.group(2).replace("$$", "$").replace("\\#", "#").partition(" ; ")[0]
         to = Path(self._scratch.name) / ("%d-%s" % (len(self._compiled), obj.name))
@@ -110,7 +112,7 @@ class Lines:
         argv[argv.index("-o") + 1] = str(to)
         # DWARF 4: an addr2line may be older than the compiler
         code = command.logged(argv + ["-g", "-gdwarf-4", "-gz=none"], to.with_suffix(".log"),
-                              timeout=_LIMIT, cwd=base)
+                              timeout=_LIMIT, cwd=base[0])
         return to if code == 0 and to.exists() else None
 
     def _lines(self, compiled, section, address):

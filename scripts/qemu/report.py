@@ -12,6 +12,8 @@ from kernel import source
 from qemu import judge, places, stale
 
 _FORMAT = 3
+#: lines of KVM's source that are said at the end; the page has all of them
+_PLACES = 6
 
 
 def summary(values, kernel, machine, outcome, verdict, timings, folder):
@@ -160,7 +162,7 @@ def verdict_line(data, folder):
         say("  kernel: " + line)
     say("--- End of test: %s%s" % (data["verdict"],
                                    ": " + data["reason"] if data["reason"] else ""))
-    for number, line in enumerate(data["in_kvm"]):
+    for number, line in enumerate(data["in_kvm"][:_PLACES]):
         say("    %s %s" % ("in KVM:" if not number else "  from:", line))
     say("    again: %s" % data["repeat"])
     if data["signatures"]:

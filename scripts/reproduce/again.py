@@ -25,6 +25,8 @@ def asked(what):
     said = {n: os.environ[n].strip() for n in settings.ALL
             if n not in _OURS and os.environ.get(n, "").strip()}
     change(found, said)
+    if found.like and "LIKE" not in os.environ:
+        os.environ["LIKE"] = found.like
     # whatever is wrong with a value is said now
     for name, text in found.variables.items():
         os.environ[name] = text

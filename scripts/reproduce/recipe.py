@@ -6,6 +6,7 @@ writes it and scripts/regressions/ keeps them: comments, then lines VARIABLE=val
 Comments of the form "# Key: value" say what the file is about:
 
   Expect    a signature, as "R1 in kvm_tdp_mmu_map by map with unmap"; or nothing
+  Like      any: any failure is the same (the bug shows itself in many ways)
   Tries     how many runs it may take until that is seen (expected: nothing: how many
             have to be clean)
   Quick     yes: make check runs it, not only make check FULL=1
@@ -21,7 +22,7 @@ from common import settings, signature
 from common.say import usage
 
 FOLDER = Path(__file__).resolve().parents[1] / "regressions"
-_KEY = re.compile(r"# (Expect|Tries|Quick|Door): (.*)")
+_KEY = re.compile(r"# (Expect|Like|Tries|Quick|Door): (.*)")
 _ASSIGNMENT = re.compile(r"([A-Z][A-Z0-9_]*)=(.*)")
 _DOORS = ("run", "kunit", "kselftest")
 NOTHING = "nothing"
@@ -38,6 +39,7 @@ class Recipe:
         self.environment = {}       # what is no variable of make
         self.about = []             # lines of comment
         self.tries = None           # as the file says
+        self.like = None            # likewise
         self.quick = False
         self.found_after = None     # seconds
         self.data = {}              # summary.json, if it comes from a run
@@ -140,17 +142,24 @@ def _of_words(path, said, variables, about):
         raise _bad(path, "'# Tries: %s' must be a number from 1 to 999" % said["Tries"])
     if said.get("Quick", "yes") != "yes":
         raise _bad(path, "'# Quick: %s' must be yes, or the line left out" % said["Quick"])
+    if said.get("Like", signature.ANY) != signature.ANY:
+        raise _bad(path, "'# Like: %s' must be any, or the line left out" % said["Like"])
     found = Recipe(path, door, variables, wanted)
+    found.like = said.get("Like")
     found.about = [line for line in about if line and "SPDX" not in line]
     found.tries = int(said["Tries"]) if "Tries" in said else None
     found.quick = "Quick" in said
     return found
 
 
-def write(path, about, expect, tries, variables):
-    """Leave a recipe as a file, for make replay RUN=file; @about: lines of comment."""
+def write(path, about, expect, tries, variables, like=None):
+    """Leave a recipe as a file, for make replay RUN=file; @about: lines of comment; @like: any
+    failure counts.
+    """
     lines = ["# SPDX-License-Identifier: GPL-2.0"] + ["# " + line for line in about]
-    lines += ["# Expect: %s" % (expect or NOTHING), "# Tries: %d" % tries]
+    lines += ["# Expect: %s" % (expect or NOTHING)]
+    lines += ["# Like: %s" % like] if like else []
+    lines += ["# Tries: %d" % tries]
     lines += ["%s=%s" % pair for pair in variables.items()]
     new = path.with_name(path.name + ".new")
     new.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -20,7 +20,7 @@ _SAID = ("KSRC", "KVER", "FORCE", "ACCEL", "QEMU")
 
 def _take(recipe, folder, jobs, results, title):
     """Run @recipe until it is known whether it does what it expects."""
-    trials = trial.Trials(recipe, folder, jobs=jobs)
+    trials = trial.Trials(recipe, folder, recipe.like or "function", jobs=jobs)
     enough = trial.SAME if recipe.expect else trial.OTHER
     step = Step(title)
     try:

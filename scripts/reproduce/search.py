@@ -151,14 +151,32 @@ class Search:
             self.found_after = max(self.found_after or 0.0, run["found_after"])
         return hit
 
-    def measure(self, tries, title):
+    def measure(self, tries, title, or_others=False):
         """How often the current recipe trips: (hits, tries). Up to three times as many
-        tries are made until it has tripped once, however long that takes.
+        tries are made until it has tripped once, however long that takes; @or_others: or
+        until something else has.
         """
         for number in range(1, 3 * tries + 1):
             self._once(self.current, "%s %d" % (title, number))
-            if number >= tries and self.count()[0]:
+            if number >= tries and (self.count()[0] or or_others and self.others()):
                 break
+        hits, made = self.count()
+        self.rate = hits / made if made else 0.0
+        return hits, made
+
+    def others(self):
+        """How many runs so far tripped something else."""
+        return sum(run["word"] == trial.OTHER for run in self.journal.runs)
+
+    def take_others(self):
+        """From now on those count as well: the rate, and what is known of each run."""
+        for run in self.journal.runs:
+            if run["word"] == trial.OTHER:
+                run["word"] = trial.SAME
+                if _key(run["variables"]) in self._counts:
+                    self._counts[_key(run["variables"])][0] += 1
+                self.found_after = max(self.found_after or 0.0, run["found_after"] or 0.0)
+        self.journal.save()
         hits, made = self.count()
         self.rate = hits / made if made else 0.0
         return hits, made

@@ -373,6 +373,22 @@ def keeps_the_signature(door):
            "minimise: another failure is not the same", *last(said))
 
 
+def shows_itself_in_many_ways(door):
+    other = _LINE.replace("X2", "L1") % ("map", "map")
+    door.change(pattern="011", other_line=other)
+    code, said = door.call("minimise", TIME=60)
+    result(code == 0 and "tripped something else" in said and "trips in 5 of 5" in said and
+           door.kept().like == "any", "minimise: a bug of many faces: any of them counts",
+           *last(said))
+    code, said = door.call("replay", RUN=door.kept().source, TRIES=3)
+    result(code == 0 and "the same 3 of 3" in said, "replay: the file says so", *last(said))
+    code, said = door.call("replay", RUN=door.kept().source, TRIES=3, LIKE="function")
+    result("another one 1" in said, "replay: LIKE= is stronger than the file", *last(said))
+    code, said = door.call("minimise", TIME=60, LIKE="function")
+    result(code == 0 and "tripped something else" not in said and door.kept().like is None,
+           "minimise: LIKE=function: none but that one", *last(said))
+
+
 def respects_flakiness(door):
     door.change(needs_ops=["age"], least={"WORKERS": [2, "2"]}, pattern="0110100")
     code, said = door.call("minimise", TIME=200, TRIES=7)
@@ -456,7 +472,7 @@ def main():
     numbers()
     for function in (replay_says_what_came, replay_is_flaky, replay_takes_changes,
                      replay_of_trouble, bad_input, bad_files, converges, keeps_the_signature,
-                     respects_flakiness, keeps_to_its_budget):
+                     shows_itself_in_many_ways, respects_flakiness, keeps_to_its_budget):
         fake(function)
     regressions()
     plan()

@@ -358,10 +358,13 @@ void caller(int a)
 	outside(a);
 }
 """)
-    words = "gcc -Wp,-MMD,a.d -O1 -fno-optimize-sibling-calls -c -o arch/x86/kvm/a.o %s" % (
-        source / "a.c")
-    subprocess.run(words.split(), cwd=tmp / "out", check=True)
-    (out / ".a.o.cmd").write_text("savedcmd_arch/x86/kvm/a.o := %s ; ./objtool a.o\n" % words)
+    def build(cwd, target):
+        words = "gcc -Wp,-MMD,a.d -O1 -fno-optimize-sibling-calls -c -o %s %s" % (
+            target, source / "a.c")
+        subprocess.run(words.split(), cwd=cwd, check=True)
+        (out / ".a.o.cmd").write_text("savedcmd_%s := %s ; ./objtool a.o\n" % (target, words))
+
+    build(tmp / "out", "arch/x86/kvm/a.o")
     said = subprocess.run(["objdump", "-dr", out / "a.o"], text=True, stdout=subprocess.PIPE,
                           check=True).stdout
     returns = [int(m, 16) for m in re.findall(
@@ -375,6 +378,10 @@ void caller(int a)
                                   ["arch/x86/kvm/a.c:10 caller()"]], title, str(found), said)
         result(of.text(of.of("caller+0x%x/0x%x [kvm]" % (returns[1], length))[0], 1) ==
                {9: "\tinner(a + 1);", 10: "\toutside(a);", 11: "}"}, "lines: the source around")
+        build(out, "a.o")
+        with lines.Lines(tmp / "out", tmp / "tree") as other:
+            result(len(other.of("caller+0x%x/0x%x [kvm]" % (returns[0], length))) == 2,
+                   "lines: of modules that were built in their own folder")
         result(not of.of("caller+0x1/0x999 [kvm]") and not of.of("nobody+0x1/0x9 [kvm]") and
                not of.of("caller+0x1/0x10"), "lines: of another build, nothing is said")
 

@@ -13,7 +13,7 @@
 #include "insight.h"
 
 #define DEEP	24	/* frames that are looked at: hooks and traps are on the stack, too */
-#define KEPT	6	/* of KVM's, the innermost ones */
+#define KEPT	8	/* of KVM's, the innermost ones */
 #define CHAINS	512	/* what is not kept any more has no number */
 
 enum { FREE, TAKEN, READY };
@@ -44,9 +44,23 @@ static bool fill(struct chain *c, const unsigned long *ip, unsigned int nr)
 	unsigned int i;
 
 	for (i = 0; i < nr && c->nr < KEPT; i++)
-		if (in_kvm(ip[i]))
+		if (ip[i] && in_kvm(ip[i]))
 			c->ip[c->nr++] = ip[i];
 	return c->nr;
+}
+
+/* Set by a handler of a function's return: the stack no longer has whom it returns to. */
+static DEFINE_PER_CPU(unsigned long, returning_to);
+
+/**
+ * tdps_calls_return() - the hook of a function's return begins, or ends
+ * @ip: where in its caller it returns to; 0: that is over
+ *
+ * Context: preemption disabled.
+ */
+void tdps_calls_return(unsigned long ip)
+{
+	this_cpu_write(returning_to, ip);
 }
 
 /**
@@ -59,9 +73,12 @@ static bool fill(struct chain *c, const unsigned long *ip, unsigned int nr)
 u16 tdps_calls_here(void)
 {
 	unsigned long ip[DEEP];
-	unsigned int nr = stack_trace_save(ip, ARRAY_SIZE(ip), 1), i;
-	u32 hash = jhash(ip, nr * sizeof(ip[0]), 0);
+	unsigned int nr, i;
+	u32 hash;
 
+	ip[0] = in_task() ? this_cpu_read(returning_to) : 0;
+	nr = stack_trace_save(ip + 1, ARRAY_SIZE(ip) - 1, 1) + 1;
+	hash = jhash(ip, nr * sizeof(ip[0]), 0);
 	for (i = 0; i < CHAINS; i++) {
 		u32 n = (hash + i) % CHAINS;
 		struct chain *c = &chains[n];
@@ -84,6 +101,10 @@ u16 tdps_calls_here(void)
 }
 
 #else
+
+void tdps_calls_return(unsigned long ip)
+{
+}
 
 u16 tdps_calls_here(void)
 {

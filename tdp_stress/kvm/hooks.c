@@ -498,7 +498,9 @@ static void op_exit(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
 	default:
 		break;
 	}
+	tdps_calls_return(ret_ip);
 	tdps_op_end(d->ctx, h->op, &e);
+	tdps_calls_return(0);
 	if (h->op == TDPS_OP_DESTROY) {
 		tdps_hold_vm_gone(e.where.vm);
 		tdps_fail_vm_gone(e.where.vm);
@@ -692,7 +694,9 @@ static void call_exit(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
 		c.where.lock = tdps_lock_of(kvm);
 		c.runnable = tdps_runnable(kvm);
 	}
+	tdps_calls_return(ret_ip);
 	tdps_seamcall(&c);
+	tdps_calls_return(0);
 }
 
 /* --- making and removing the probes --- */

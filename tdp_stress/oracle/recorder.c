@@ -222,7 +222,7 @@ u16 tdps_event_calls(const struct tdps_event *ev)
 static void show_calls(struct seq_file *m, const struct tdps_event *ev)
 {
 	u16 calls = tdps_event_calls(ev);
-	char line[512];
+	char line[768];
 
 	if (calls && tdps_calls && tdps_calls->str(calls, line, sizeof(line)))
 		seq_printf(m, "# calls %llu.%06llu pid %u %s\n", ev->ns / NSEC_PER_SEC,

@@ -116,7 +116,7 @@ static const char * const lock_names[] = {
 	[TDPS_LOCK_WRITE] = "write",
 };
 
-#define CALLS_LENGTH	512	/* a chain of functions in words */
+#define CALLS_LENGTH	768	/* a chain of functions in words */
 
 /* A line for itself, behind what it is about. */
 static void print_calls(const char *indent, u16 calls)
