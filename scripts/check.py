@@ -52,7 +52,7 @@ _QUICK_SUITES = "tdp_mmu_[frl]*"
 _SYSTEM = cache.REPO / "selftests/system"
 #: test programs there that need nothing but Python, the longest first
 _PROGRAMS = ("campaign", "replay", "verdict", "package", "report", "docs", "qemu", "series",
-             "rebuild", "syzlang", "mutants", "kunit", "versions", "metal")
+             "rebuild", "syzlang", "mutants", "kunit", "versions", "metal", "ci")
 #: most memory that two guests take, one of them with 1G pages
 _LANE_MIB = 14 << 10
 
@@ -299,6 +299,7 @@ def _host_lane(values, kernel, results):
         _program(results, "a series on Linux", [sys.executable, "-B", _SYSTEM / "series.py",
                                                 kernel.tree.path], timeout=_SERIES_SECONDS)
         _program(results, "campaign_hosts", [sys.executable, "-B", _SYSTEM / "campaign_hosts.py"])
+        _program(results, "a CI's job in QEMU", [sys.executable, "-B", _SYSTEM / "ci.py", "--qemu"])
         _program(results, "run_tests", [sys.executable, "-B", _SYSTEM / "run_tests.py",
                                         kernel.tree.path, kernel.headers])
     job.part(values, results, "uml")

@@ -366,7 +366,8 @@ class Build:
         self._run("gcc", "-c", "-o", out / "vp_init.o", here / "vp_init.S")
         self._run("ld", "-m", "elf_x86_64", "-static", "--no-warn-rwx-segments", "-e", "start",
                   "-Ttext=0x%x" % _VP_INIT, "-o", out / "vp_init.elf", out / "vp_init.o")
-        self._run("objcopy", "-O", "binary", "-j", ".text", out / "vp_init.elf", out / "vp_init.bin")
+        self._run("objcopy", "-O", "binary", "-j", ".text", out / "vp_init.elf",
+                  out / "vp_init.bin")
         self._run("gcc", "-O2", "-Wall", "-Werror", "-shared", "-fPIC", "-o", out / "script.so",
                   here / "script.c")
         self.elf = out / "payload/payload.elf"

@@ -208,7 +208,8 @@ _NET = "<4>[    3.0] eth0: link down\n"
 def _judged(code=0, **changes):
     """(word, exit code, reason, what is shown) of a run that left that."""
     with tempfile.TemporaryDirectory() as folder:
-        for name, text in {**_GOOD, **{n.replace("__", "."): t for n, t in changes.items()}}.items():
+        left = {**_GOOD, **{n.replace("__", "."): t for n, t in changes.items()}}
+        for name, text in left.items():
             if text is not None:
                 (Path(folder) / name).write_text(text)
         said = judge.Result(Path(folder), code)
@@ -233,7 +234,8 @@ def judged():
             ("one at the very end", ("FAILURE", 1), "at its end",
              {"dmesg": _GOOD["dmesg"] + "<1>[    9.0] tdp_stress: --- End of test: FAILURE: A1\n"}),
             ("a failure of the driver", ("FAILURE", 1), "left its script",
-             {"driver__code": "1\n", "driver__log": "tdp-stress: FAILURE: the guest left its script"}),
+             {"driver__code": "1\n",
+              "driver__log": "tdp-stress: FAILURE: the guest left its script"}),
             ("a driver that hangs", ("FAILURE", 1), "did not end in time",
              {"driver__code": "124\n"}),
             ("a warning of KVM's", ("FAILURE", 1), "unexplained kernel message",
@@ -257,7 +259,8 @@ def judged():
     result((word, code) == ("UNSUPPORTED", 2) and "Q9" in reason,
            "judged: a parameter that is wrong", word, code, reason)
     word, code, reason, _ = _judged(1)
-    result(word == "FAILURE" and "job.sh ended with 1" in reason, "judged: a job that fails", reason)
+    result(word == "FAILURE" and "job.sh ended with 1" in reason, "judged: a job that fails",
+           reason)
 
 
 # --- the front door, here ---

@@ -1,0 +1,24 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# A job for any CI, in a checkout of tdp_stress:
+#
+#   tdp-stress.sh qemu     any x86 machine: the kernel at KSRC= (default: Debian's) in QEMU
+#   tdp-stress.sh metal    a runner with TDX, as root: the kernel that it runs, with real TDs
+#
+# Variables as "make help" has them, like DURATION=, SEED=, VCPUS=. What there is to keep is
+# in the folder ARTIFACTS= (default: artifacts). Exit code: 0 pass, 1 failure found, 2 bad
+# usage, 3 this machine lacks something (a CI may take that for a warning), 4 a build failed.
+cd "$(dirname "$0")/../.." || exit 3
+export RUNDIR="${ARTIFACTS:-artifacts}"
+case "$1" in
+qemu)	door=run ;;
+metal)	door=metal ;;
+*)	echo "usage: tdp-stress.sh qemu | metal"
+	exit 2 ;;
+esac
+# not by make, which ends with 2 whatever the code was
+sh scripts/python.sh $door
+code=$?
+# large, and made again by the command that the output ends with
+rm -f "$RUNDIR"/bzImage "$RUNDIR"/initrd
+exit $code
