@@ -277,9 +277,10 @@ def _cases(guest, job, params, results, modules=None, extra=""):
                   outcome.end == "finished" and bool(outcome.words("case")), outcome.why)
 
 
-def metal(results):
+def metal(kernel, results):
     """What a machine with TDX does: the guest's code, and the whole way on an emulated one."""
-    _program(results, "payload", [sys.executable, "-B", cache.REPO / "selftests/payload/test.py"])
+    _program(results, "payload", [sys.executable, "-B", cache.REPO / "selftests/payload/test.py",
+                                  kernel.headers])
     _program(results, "metal in a guest", [sys.executable, "-B", _SYSTEM / "metal.py", "--guest"])
 
 
@@ -318,7 +319,7 @@ def _guest_lane(guest, values, results):
                     _FULL_CLEAN_SECONDS if values.full else _CLEAN_SECONDS)
     selfcheck.keep(guest.folder, "tdx")
     traced(guest, values, results)
-    metal(results)
+    metal(guest.kernel, results)
     kselftests(values, guest.kernel, results, guest.folder)
 
     external = guest.on(front.get_machine(values.external(), guest.kernel), values.external())

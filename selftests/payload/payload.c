@@ -46,7 +46,9 @@ struct regs {
 	u64 rax, rcx, rdx, r8, r9, r10, r11, r12, r13, r14, r15;
 };
 
-/* Each is one instruction at one place: whoever watches finds it there. */
+/* Each is one instruction at one place: whoever watches, or goes on behind it, finds it. */
+extern const char payload_load[], payload_load_end[], payload_store[], payload_store_end[];
+
 static noinline void tdcall(struct regs *r)
 {
 	register u64 r8 asm("r8") = r->r8;
@@ -73,13 +75,17 @@ static noinline u64 load(u64 va)
 	u64 value;
 
 	/* a read of MMIO is passed over by payload_ve(), and leaves what was there */
-	asm volatile("payload_load: movq (%1), %0" : "=r"(value) : "r"(va), "0"(0ULL) : "memory");
+	asm volatile("payload_load: movq (%1), %0\n"
+		     "payload_load_end:"
+		     : "=r"(value) : "r"(va), "0"(0ULL) : "memory");
 	return value;
 }
 
 static noinline void store(u64 va, u64 value)
 {
-	asm volatile("payload_store: movq %1, (%0)" : : "r"(va), "r"(value) : "memory");
+	asm volatile("payload_store: movq %1, (%0)\n"
+		     "payload_store_end:"
+		     : : "r"(va), "r"(value) : "memory");
 }
 
 static u64 vmcall(struct regs *r, u64 fn, u64 r12, u64 r13, u64 r14, u64 r15)
@@ -123,6 +129,16 @@ static void accept_page(u64 gpa)
 		bad(TD_PAYLOAD_BAD_ACCEPT, STATUS(r.rax));
 }
 
+/* For #VE of an EPT violation the TDX module does not tell the length of the instruction. */
+static u64 behind(u64 rip)
+{
+	if (rip == (uintptr_t)payload_load)
+		return (uintptr_t)payload_load_end;
+	if (rip != (uintptr_t)payload_store)
+		bad(TD_PAYLOAD_BAD_VE, rip);
+	return (uintptr_t)payload_store_end;
+}
+
 /**
  * payload_ve() - #VE: a page that is not accepted, or MMIO
  * @frame: RIP and what else IRETQ takes
@@ -143,7 +159,7 @@ __used void payload_ve(u64 *frame)
 		return;
 	}
 	vmcall(&r, CALL_MMIO, sizeof(u64), !!(info.rdx & QUALIFICATION_WRITE), info.r9, 0);
-	*frame += (u32)info.r10;
+	*frame = behind(*frame);
 }
 
 /* Returns whether the host has made all of it what was asked for. */

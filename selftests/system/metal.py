@@ -33,6 +33,9 @@ from said import plan, result, skip             # noqa: E402
 
 _RELEASE = "7.3.4-test"
 _CPU = "vendor_id\t: GenuineIntel\nflags\t\t: fpu vmx ept tdx_host_platform lm\n"
+#: of td_payload_draw(), and another one
+_MULTIPLIER = ((6364136223846793005).to_bytes(8, "little"),
+               (6364136223846793013).to_bytes(8, "little"))
 _DRIVER = "#!/bin/sh\necho 'tdp-stress: UNSUPPORTED: KVM offers no TDX VMs: with X'\nexit %d\n"
 
 
@@ -373,6 +376,9 @@ def guest():
         other = _patched(blind, folder / "other.ko", b"vermagic=%d" % int(kernel.release[0]),
                          b"vermagic=4")
         modules = dict(built.modules, tdp_stress=blind, other=other)
+        # its guests draw other random numbers than it expects
+        astray = _patched(built.driver, folder / "astray", *_MULTIPLIER)
+        built.programs = dict(built.programs, astray=astray)
         machine = session.Session(values, kernel, built, front.get_machine(values, kernel), folder)
         params = front.job_params(values)
         params["WRONG_USES"] = "1"

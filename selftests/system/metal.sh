@@ -150,6 +150,15 @@ interrupted()
 	[ $? = 130 ] && ! loaded tdp_stress && ! pidof tdp-stress
 }
 
+# a driver that expects another script of its guests
+not_its_script()
+{
+	OUT=/tmp/astray DURATION=10 DRIVER=/astray
+	job
+	DRIVER=/tdp-stress
+	grep -qx 1 /tmp/astray/driver.code && grep "FAILURE: .*the guest left its script" /tmp/astray/driver.log
+}
+
 mark begin
 hooks > /tmp/hooks.bare
 load_deps kvm
@@ -165,6 +174,7 @@ done
 expect "and leaves no module" exits_with 1 loaded tdp_stress
 expect "and no hook" same_hooks
 if [ -n "$WRONG_USES" ]; then
+	expect "a guest that leaves its script is a failure" not_its_script
 	already_loaded
 	expect "SIGTERM in the middle leaves nothing" interrupted TERM working
 	expect "and no hook" same_hooks

@@ -111,6 +111,7 @@ bad "--ops 'signal': 'signal' needs 'run' too" --ops signal
 bad "--workers: --ops has no operation for workers" --ops run --workers 1
 bad "--count: needs at least one worker" --ops run --count 5
 bad "--count: needs at least one worker" --workers 0 --count 5
+bad "--payload: --vcpus must be 32 at most, and --mem 2G" --payload --mem 4G
 
 bad "--json '': must be a file name" --json ''
 bad "--json '$DIR/no/file': .*must be a file that can be written" --json "$DIR/no/file"
