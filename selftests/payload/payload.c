@@ -6,10 +6,7 @@
  */
 #include "../lib/types.h"
 #include "../../tdp_stress/uapi/td_payload.h"
-
-#define noinline	__attribute__((__noinline__))
-#define __used		__attribute__((__used__))
-#define __noreturn	__attribute__((__noreturn__))
+#include "payload.h"
 
 /* TDCALL leaves */
 #define TDG_VP_VMCALL		0
@@ -46,10 +43,8 @@ struct regs {
 	u64 rax, rcx, rdx, r8, r9, r10, r11, r12, r13, r14, r15;
 };
 
-/* Each is one instruction at one place: whoever watches, or goes on behind it, finds it. */
-extern const char payload_load[], payload_load_end[], payload_store[], payload_store_end[];
-
-static noinline void tdcall(struct regs *r)
+/* Each is one instruction at one place (payload.mk), for whoever watches. */
+static void tdcall(struct regs *r)
 {
 	register u64 r8 asm("r8") = r->r8;
 	register u64 r9 asm("r9") = r->r9;
@@ -70,7 +65,7 @@ static noinline void tdcall(struct regs *r)
 	r->r11 = r11;
 }
 
-static noinline u64 load(u64 va)
+static u64 load(u64 va)
 {
 	u64 value;
 
@@ -81,7 +76,7 @@ static noinline u64 load(u64 va)
 	return value;
 }
 
-static noinline void store(u64 va, u64 value)
+static void store(u64 va, u64 value)
 {
 	asm volatile("payload_store: movq %1, (%0)\n"
 		     "payload_store_end:"
@@ -143,7 +138,7 @@ static u64 behind(u64 rip)
  * payload_ve() - #VE: a page that is not accepted, or MMIO
  * @frame: RIP and what else IRETQ takes
  */
-__used void payload_ve(u64 *frame)
+void payload_ve(u64 *frame)
 {
 	struct regs info = { .rax = TDG_VP_VEINFO_GET }, r;
 	bool shared;
@@ -214,7 +209,7 @@ static void perform(struct td_payload *p, const struct td_payload_act *act, u64 
  * @arg: TDH.VP.INIT's number
  * @gpaw: width of guest physical addresses
  */
-__used __noreturn void payload_main(u64 arg, u32 gpaw)
+void payload_main(u64 arg, u32 gpaw)
 {
 	struct td_payload_act act;
 	struct td_payload p;

@@ -7,7 +7,7 @@ PAYLOAD := $(O)/payload
 # instruction that somebody looks for
 PAYLOAD_CFLAGS := -std=gnu11 -Wall -Wextra -Werror -Os -m64 -ffreestanding -fpie \
 	-fvisibility=hidden -mgeneral-regs-only -mno-red-zone -fno-stack-protector -fcf-protection=none \
-	-fno-jump-tables -fno-asynchronous-unwind-tables -fno-ipa-sra -fno-ipa-cp \
+	-fno-inline -fno-jump-tables -fno-asynchronous-unwind-tables -fno-ipa-sra -fno-ipa-cp \
 	-fno-toplevel-reorder -isystem $(KHDR)
 
 $(shell mkdir -p $(PAYLOAD))

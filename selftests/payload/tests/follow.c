@@ -90,7 +90,7 @@ static enum td_exit do_next(struct td_vcpu *vcpu, struct td_run_result *res)
 }
 
 /* The guest follows it, and the host may say anything about conversions. */
-static void follows(struct td_vcpu *vcpu, struct td_payload p)
+static void keeps_to_it(struct td_vcpu *vcpu, struct td_payload p)
 {
 	unsigned int done[3] = { 0 }, i;
 	struct td_run_result res;
@@ -171,7 +171,7 @@ int main(void)
 		return 1;
 	td_payload_init(&p, TD_PAYLOAD_ARG(64, 64, 1, 7));
 	vcpu.script = p;
-	follows(&vcpu, p);
+	keeps_to_it(&vcpu, p);
 	leaves(&vcpu, p);
 	tells(&vcpu);
 	printf("1..%d\n", results);
