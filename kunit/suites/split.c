@@ -70,10 +70,23 @@ static void expect_whole(struct bed *b, enum bed_kind kind, u64 huge, int level)
 	BED_EXPECT_OK(b, bed_no_frozen(b, b->root[kind]));
 }
 
+/*
+ * make_nonleaf_spte(): the link says whether there are A/D bits below, and is Accessed if
+ * there are, so that no CPU has to set it.
+ */
+static void expect_link(struct bed *b, enum bed_kind kind, int level)
+{
+	u64 spte = bed_spte(b, kind, BED_GFN, level);
+
+	KUNIT_EXPECT_EQ(b->test, spte_ad_enabled(spte), kvm_ad_enabled);
+	KUNIT_EXPECT_EQ(b->test, spte & shadow_accessed_mask, shadow_accessed_mask);
+}
+
 /* The first huge leaf has become 512, and they are counted. */
 static void expect_split(struct bed *b, enum bed_kind kind, u64 huge, int level)
 {
 	BED_EXPECT_OK(b, bed_children_of(b, kind, BED_GFN, level, huge));
+	expect_link(b, kind, level);
 	KUNIT_EXPECT_EQ(b->test, counted(b, level), 0);
 	KUNIT_EXPECT_EQ(b->test, counted(b, level - 1), SPTE_ENT_PER_PAGE);
 	BED_EXPECT_OK(b, bed_books(b));
