@@ -9,7 +9,7 @@ import os
 import time
 
 from common import command, repeat
-from common.say import EXIT_PASS, lacking, main, say
+from common.say import EXIT_PASS, lacking, main, say, usage
 from common.settings import Values
 from metal import build, host, judge
 from qemu import judge as words
@@ -69,6 +69,9 @@ def metal():
     # of the machine that it is, not of one that is made: the driver knows how many it has
     os.environ["CPUS"] = "8"
     values = Values()
+    if values.backend != "tdx":
+        raise usage("BACKEND=%s: make metal is about real TDs, which are BACKEND=tdx" %
+                    values.backend)
     kernel = build.kernel(values) if values.kdir else None
     missing = host.check(values)
     _ready(missing)

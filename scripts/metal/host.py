@@ -13,7 +13,7 @@ from common.say import Step, say
 
 _HERE = Path(__file__).resolve().parent
 #: for the driver to end, a VM to go and the module to be unloaded
-_LEAVE_SECONDS = 90
+_LEAVE_SECONDS = 180
 _GRACE = 60
 
 

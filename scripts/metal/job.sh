@@ -37,7 +37,7 @@ stop_driver()
 	: "${driver:=$!}"
 	kill "$driver" 2>/dev/null
 	tries=0
-	while kill -0 "$driver" 2>/dev/null && [ $tries -lt 20 ]; do
+	while kill -0 "$driver" 2>/dev/null && [ $tries -lt 60 ]; do
 		sleep 1
 		tries=$((tries + 1))
 	done
@@ -51,7 +51,7 @@ unload()
 	[ -n "$loading" ] && [ -d /sys/module/tdp_stress ] || return
 	loading=
 	tries=0
-	until rmmod tdp_stress 2> "$OUT/rmmod" || [ $tries -ge 30 ]; do
+	until rmmod tdp_stress 2> "$OUT/rmmod" || [ $tries -ge 60 ]; do
 		sleep 1
 		tries=$((tries + 1))
 	done

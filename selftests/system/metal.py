@@ -284,6 +284,7 @@ def front_door():
                "make metal: " + title, "exit code %s" % got, *said.splitlines()[-6:])
 
     refused("CHECK=2", 2, "CHECK=2: must be 0 or 1", CHECK="2")
+    refused("BACKEND=external", 2, "make metal is about real TDs", BACKEND="external")
     refused("KDIR that does not exist", 2, "no such folder", KDIR="/nonexistent")
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder)
@@ -364,7 +365,7 @@ def guest():
     import run as front
     values = Values()
     if "DURATION" not in values.given:
-        values.duration = 15
+        values.duration = 10
     with contextlib.redirect_stdout(sys.stderr):
         kernel, built = front.prepare(values)
     with tempfile.TemporaryDirectory() as name:
@@ -383,7 +384,7 @@ def guest():
         params = front.job_params(values)
         params["WRONG_USES"] = "1"
         with contextlib.redirect_stdout(sys.stderr):
-            outcome = machine.boot("metal", params, values.duration + 240, modules=modules)
+            outcome = machine.boot("metal", params, values.duration + 900, modules=modules)
         _report(outcome, folder, words)
         if outcome.end != "finished":
             for line in machine.last_console_lines():

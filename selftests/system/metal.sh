@@ -77,7 +77,7 @@ show()
 
 wait_for()
 {
-	for i in $(seq 100); do
+	for i in $(seq 400); do
 		"$@" && return 0
 		sleep 0.3
 	done

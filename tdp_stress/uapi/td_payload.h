@@ -167,7 +167,11 @@ static inline void td_payload_round(struct td_payload *p)
 	}
 }
 
-/* From TDH.VP.INIT's number @arg; what is common is nobody's own. */
+/**
+ * td_payload_init() - the beginning
+ * @p: filled in
+ * @arg: TDH.VP.INIT's number; common pages in it are nobody's own
+ */
 static inline void td_payload_init(struct td_payload *p, __u64 arg)
 {
 	p->random = arg;
@@ -185,7 +189,11 @@ static inline void td_payload_init(struct td_payload *p, __u64 arg)
 	td_payload_round(p);
 }
 
-/* The next thing to do. */
+/**
+ * td_payload_next() - the next thing to do
+ * @p: where the vCPU is; moved on
+ * @act: filled in
+ */
 static inline void td_payload_next(struct td_payload *p, struct td_payload_act *act)
 {
 	const struct td_payload_step *s;
@@ -209,13 +217,22 @@ static inline void td_payload_next(struct td_payload *p, struct td_payload_act *
 	p->page++;
 }
 
-/* The host does not want the MAP_SHARED that was asked for: all stays private. */
+/**
+ * td_payload_refused() - the host did not do what a MAP_* asked for
+ * @p: where the vCPU is: the rest of the conversion is left out
+ */
 static inline void td_payload_refused(struct td_payload *p)
 {
 	p->converting = 0;
 }
 
-/* What the host sees for certain: it cannot see a page that is there being touched. */
+/**
+ * td_payload_visible() - does the host see this, whatever the state of its memory?
+ * @act: what is done
+ *
+ * Return: true for what leaves the TD for user space: a page that is there is touched
+ *	   without the host's knowing.
+ */
 static inline int td_payload_visible(const struct td_payload_act *act)
 {
 	return act->what == TD_PAYLOAD_MAP_SHARED || act->what == TD_PAYLOAD_MAP_PRIVATE ||
