@@ -29,13 +29,13 @@ def _source(run, line):
     return Markup('<pre class="source">%s</pre>' % "".join(rows)) if rows else Markup("")
 
 
-def _chain(run, calls):
-    """A chain of functions, the innermost first; that one and its caller are open."""
+def _chain(run, calls, opened=_OPEN):
+    """A chain of functions, the innermost first; @opened: how many of them."""
     parts = []
     for line, words in run.places.of(calls):
         source = _source(run, line) if line else ""
         title = words if not parts else "called from " + words
-        parts.append(html.details(title, source, opened=len(parts) < _OPEN) if source else
+        parts.append(html.details(title, source, opened=len(parts) < opened) if source else
                      Markup('<p class="mono">%s</p>' % _esc(title)))
     return Markup('<div class="code">%s</div>' % "".join(parts))
 
@@ -85,12 +85,16 @@ def section(run, at):
     first = run.violations[0] if run.violations else None
     if not first:
         return []
-    parts = []
+    failed = [_failure(run, e, at) for e in failed_before(run, first)[:_FAILED]]
+    # what was not taken back is the cause; who has met it later is only a witness
+    cause = any(stayed(run, e) for e in failed_before(run, first)[:_FAILED])
+    seen = []
     if first.calls:
-        parts.append(Markup("<h3>Where it was seen</h3>"))
-        parts.append(_chain(run, first.calls))
-    for e in failed_before(run, first)[:_FAILED]:
-        parts += _failure(run, e, at)
+        seen.append(Markup("<h3>Where it was seen</h3>"))
+        seen.append(_chain(run, first.calls, 0 if cause else _OPEN))
+        seen += _seamcalls(run, at)
+    failed = [part for parts in failed for part in parts]
+    parts = failed + seen if cause else seen + failed
     if not parts:
         return []
     about = "The functions of KVM that the thread was in, the innermost first; the marked line " \
@@ -99,6 +103,37 @@ def section(run, at):
         about += " Lines of the source are not known: a kernel that was not built here, or a " \
             "bug that is no longer planted."
     return [Markup('<p class="dim">%s</p>' % _esc(about))] + parts
+
+
+def seamcalls(run, at):
+    """Events of the SEAMCALLs of the external operation that the thread was in, oldest first, if
+    it is known where each came from.
+    """
+    own = [e for e in run.events if at and e.pid == at.pid and e.us <= at.us]
+    begun = [n for n, e in enumerate(own) if e.kind == "ext" and e.phase == events.BEGIN]
+    inside = own[begun[-1]:] if begun else []
+    if any(e.kind == "ext" and e.phase == events.END for e in inside):
+        return []
+    return [e for e in inside if e.kind == "seamcall" and e.calls]
+
+
+def _seamcalls(run, at):
+    """Each of them with the line that it came from; those of other functions than the one that
+    was seen are open: what is missing may be missing there.
+    """
+    found = seamcalls(run, at)
+    if not found:
+        return []
+    seen = run.places.of(run.violations[0].calls)[0][0]
+    parts = [Markup("<h3>SEAMCALLs of this operation, in their order</h3>")]
+    for e in found:
+        line, words = run.places.of(e.calls)[0]
+        title = "%s: from %s" % (events.label(e), words)
+        source = _source(run, line) if line else ""
+        parts.append(html.details(title, source, opened=bool(
+            seen and line.function != seen.function)) if source else
+            Markup('<p class="mono">%s</p>' % _esc(title)))
+    return [Markup('<div class="code">%s</div>' % "".join(parts))]
 
 
 def _failure(run, e, at):
@@ -135,6 +170,8 @@ def lines(run):
     if not first:
         return []
     out = _words("in KVM", run, first.calls)
+    for e in seamcalls(run, lanes.moment(run)):
+        out.append("SEAMCALL before: %s: from %s" % (events.label(e), run.places.of(e.calls)[0][1]))
     for e in failed_before(run, first)[:1]:
         out.append("had failed there: external %s: %s%s" % (
             e.name, events.result(e.ret), ", and was not taken back" if stayed(run, e) else ""))

@@ -100,12 +100,12 @@ class Run:
         self._put_calls()
 
     def _put_calls(self):
-        """A trace does not say where in KVM what failed was asked for; the others do."""
+        """A trace does not say where in KVM something was asked for; the others do."""
         others = [e for v in self.violations for e in v.events] + \
             events.of_flight(_text(self.path / "stress.flight.first"))[0]
-        known = {_failed(e): e.calls for e in others if e.calls}
+        known = {_key(e): e.calls for e in others if e.calls}
         for e in self.events:
-            e.calls = e.calls or known.get(_failed(e), [])
+            e.calls = e.calls or known.get(_key(e), [])
 
     def _logged(self):
         if not self.violations or not self.violations[0].events:
@@ -113,8 +113,9 @@ class Run:
         return self.violations[0].events, {}, "the lines behind the violation in the log"
 
 
-def _failed(e):
-    return (e.pid, e.kind, e.phase, e.name, e.gfn, e.level, e.ret)
+def _key(e):
+    # a trace has 0 for no level
+    return (e.pid, e.kind, e.phase, e.name, e.gfn, e.level or None, e.ret, e.status)
 
 
 def _text(path):

@@ -298,10 +298,13 @@ def records():
 
 _SEEN_AT = "tdp_stress:   in KVM: zap+0x10/0x20 [kvm], unmap+0x1/0x2 [kvm_intel]\n"
 _FAILED_AT = "# calls 25.000140 pid 94 set+0x8/0x20 [kvm], map+0x1/0x2 [kvm]\n"
+_TRACKED_AT = "# calls 25.000260 pid 96 track+0x3/0x9 [kvm_intel]\n"
 _PLACES = {"format": 1, "places": {
     "zap+0x10/0x20 [kvm]": [["mmu/zap.c", 7, "inlined"], ["mmu/zap.c", 20, "zap"]],
+    "track+0x3/0x9 [kvm_intel]": [["tdx.c", 9, "track"]],
     "set+0x8/0x20 [kvm]": [["mmu/set.c", 3, "set"]]},
     "source": {"mmu/zap.c": {"6": "{", "7": "\tremove(%s);" % _EVIL, "20": "\tinlined();"},
+               "tdx.c": {"9": "\ttrack();", "10": "\tkick_missing();"},
                "mmu/set.c": {"3": "\tret = external();"}}}
 
 
@@ -314,13 +317,17 @@ def _failing(flight):
 def code_of_kvm(tmp):
     """Where in KVM it was, and where something had failed before at that place."""
     log = _stamped("tdp_stress: %s\n%s%s%s" % (_LINE, _SEEN_AT, _AGO, _NOW))
-    files = {"dmesg": log, "stress.flight.first": _failing(_FLIGHT),
+    flight = _failing(_FLIGHT).replace("25.000260 pid 96 TDH.MEM.TRACK", _TRACKED_AT +
+                                       "25.000260 pid 96 TDH.MEM.TRACK").replace(
+        "25.000290 pid 96 external remove leaf ends gfn 0x694 level 1: 0 after 50 us write\n", "")
+    files = {"dmesg": log, "stress.flight.first": flight,
              "places.json": json.dumps(_PLACES)}
     run = _make(tmp / "code", files)
     page, _ = _good_page(run, "source", "mmu/zap.c:7 inlined()", "called from mmu/zap.c:20 zap()",
                          "called from unmap+0x1/0x2 [kvm_intel]", "remove(%s);" % _EVIL,
                          "external map leaf: -16 (EBUSY), by %s (pid 94)" % _EVIL,
-                         "mmu/set.c:3 set()", "ret = external();")
+                         "mmu/set.c:3 set()", "ret = external();",
+                         "TDH.MEM.TRACK → success: from tdx.c:9 track()", "kick_missing();")
     result("not taken it back" not in page.text, "source: what failed was tried again: no accusation")
     _, said = _report(run)
     result("in KVM: mmu/zap.c:7 inlined()\n" in said and "from: mmu/zap.c:20 zap()\n" in said and

@@ -63,22 +63,10 @@ void tdps_calls_return(unsigned long ip)
 	this_cpu_write(returning_to, ip);
 }
 
-/**
- * tdps_calls_here() - the chain of KVM's functions that the current thread is in
- *
- * Context: any; takes no lock.
- *
- * Return: its number, 0 if there is none or no room for one more.
- */
-u16 tdps_calls_here(void)
+static u16 number_of(const unsigned long *ip, unsigned int nr)
 {
-	unsigned long ip[DEEP];
-	unsigned int nr, i;
-	u32 hash;
+	u32 hash = jhash(ip, nr * sizeof(ip[0]), 0), i;
 
-	ip[0] = in_task() ? this_cpu_read(returning_to) : 0;
-	nr = stack_trace_save(ip + 1, ARRAY_SIZE(ip) - 1, 1) + 1;
-	hash = jhash(ip, nr * sizeof(ip[0]), 0);
 	for (i = 0; i < CHAINS; i++) {
 		u32 n = (hash + i) % CHAINS;
 		struct chain *c = &chains[n];
@@ -100,6 +88,37 @@ u16 tdps_calls_here(void)
 	return 0;
 }
 
+/**
+ * tdps_calls_here() - the chain of KVM's functions that the current thread is in
+ *
+ * Context: any; takes no lock.
+ *
+ * Return: its number, 0 if there is none or no room for one more.
+ */
+u16 tdps_calls_here(void)
+{
+	unsigned long ip[DEEP];
+
+	ip[0] = in_task() ? this_cpu_read(returning_to) : 0;
+	return number_of(ip, stack_trace_save(ip + 1, ARRAY_SIZE(ip) - 1, 1) + 1);
+}
+
+/**
+ * tdps_calls_site() - where the function was called from that returns now
+ *
+ * Much quicker than the whole chain.
+ *
+ * Context: preemption disabled.
+ *
+ * Return: the number of a chain of one, 0 if nothing returns.
+ */
+u16 tdps_calls_site(void)
+{
+	unsigned long ip = this_cpu_read(returning_to);
+
+	return ip ? number_of(&ip, 1) : 0;
+}
+
 #else
 
 void tdps_calls_return(unsigned long ip)
@@ -107,6 +126,11 @@ void tdps_calls_return(unsigned long ip)
 }
 
 u16 tdps_calls_here(void)
+{
+	return 0;
+}
+
+u16 tdps_calls_site(void)
 {
 	return 0;
 }

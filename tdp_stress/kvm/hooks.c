@@ -816,7 +816,9 @@ static void unhook_probes(void)
 	synchronize_rcu();
 }
 
-static const struct tdps_calls calls = { .here = tdps_calls_here, .str = tdps_calls_str };
+static const struct tdps_calls calls = {
+	.here = tdps_calls_here, .site = tdps_calls_site, .str = tdps_calls_str,
+};
 
 /**
  * tdps_kvm_hook() - start watching

@@ -108,6 +108,7 @@ struct tdps_place {
 void tdps_walk_open(void);
 void tdps_tell_tables(const struct tdps_where *w);
 u16 tdps_calls_here(void);
+u16 tdps_calls_site(void);
 void tdps_calls_return(unsigned long ip);
 int tdps_calls_str(u16 calls, char *buf, size_t len);
 void tdps_look_at(struct kvm *kvm, gfn_t gfn, int level, struct tdps_place *at);

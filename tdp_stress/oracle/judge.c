@@ -400,7 +400,8 @@ void tdps_seamcall(const struct tdps_seamcall *c)
 	if (!READ_ONCE(tdps_live))
 		return;
 	tdps_td_seen();
-	tdps_record(TDPS_EV_SEAMCALL, c->call, &c->where, c->status, c->ext1, 0);
+	tdps_record(TDPS_EV_SEAMCALL, c->call, &c->where, c->status,
+		    tdps_calls ? tdps_calls->site() : 0, 0);
 	tdps_trace(seamcall, c);
 	/* outside a window that was seen to open, what came before is unknown */
 	if (ctx && !ctx->win.open)

@@ -401,7 +401,7 @@ enum tdps_event_type {
 	TDPS_EV_OP_END,		/* kind: op; ret; b: ns it took */
 	TDPS_EV_EXT_BEGIN,	/* kind: extop kind; a: old, b: new */
 	TDPS_EV_EXT_END,	/* kind: extop kind; ret; a: calls, if it failed; b: ns */
-	TDPS_EV_SEAMCALL,	/* kind: call; a: status */
+	TDPS_EV_SEAMCALL,	/* kind: call; a: status; b: calls, where it came from */
 	TDPS_EV_SPTE,		/* a: old, b: new */
 	TDPS_EV_TABLE_NEW,	/* a: the table */
 	TDPS_EV_TABLE_ZAP,	/* a: the table */
@@ -996,11 +996,12 @@ typedef void (*tdps_tables_fn)(const struct tdps_where *w);
 extern tdps_tables_fn tdps_tables;
 
 /*
- * Where in KVM the current thread is, as a number, and that number in words. NULL: nobody
- * can say.
+ * Where in KVM the current thread is, as a number; where the function was called from that
+ * returns now; and such a number in words. NULL: nobody can say.
  */
 struct tdps_calls {
 	u16 (*here)(void);
+	u16 (*site)(void);
 	int (*str)(u16 calls, char *buf, size_t len);
 };
 

@@ -215,6 +215,8 @@ void tdps_recorder_keep(void)
  */
 u16 tdps_event_calls(const struct tdps_event *ev)
 {
+	if (ev->type == TDPS_EV_SEAMCALL)
+		return ev->b;
 	return ev->type == TDPS_EV_EXT_END ? ev->a : 0;
 }
 
