@@ -26,6 +26,10 @@
 #define STATUS(s)		((u32)((s) >> 32))
 #define OPERAND_BUSY		0x80000200
 #define ALREADY_ACCEPTED	0x00000b0a
+#define SIZE_MISMATCH		0xc0000b0b
+
+#define LEVEL_2M		1
+#define SIZE_2M			(1ULL << 21)
 
 #define MAP_GPA_DONE		0
 #define MAP_GPA_RETRY		1
@@ -111,15 +115,24 @@ static void bad(enum td_payload_bad what, u32 value)
 	}
 }
 
-/* The host may have the page mapped, or not yet; accepted before is as good. */
+/*
+ * The host may have the page mapped, or not yet, or as a part of a huge one, which can be
+ * accepted as a whole only; accepted before is as good.
+ */
 static void accept_page(u64 gpa)
 {
+	bool huge = false;
 	struct regs r;
 
 	do {
-		r = (struct regs) { .rax = TDG_MEM_PAGE_ACCEPT, .rcx = gpa };
+		r = (struct regs) {
+			.rax = TDG_MEM_PAGE_ACCEPT,
+			.rcx = huge ? (gpa & ~(SIZE_2M - 1)) | LEVEL_2M : gpa,
+		};
 		tdcall(&r);
-	} while (STATUS(r.rax) == OPERAND_BUSY);
+		if (STATUS(r.rax) == SIZE_MISMATCH)
+			huge = !huge;
+	} while (STATUS(r.rax) == OPERAND_BUSY || STATUS(r.rax) == SIZE_MISMATCH);
 	if (r.rax && STATUS(r.rax) != ALREADY_ACCEPTED)
 		bad(TD_PAYLOAD_BAD_ACCEPT, STATUS(r.rax));
 }

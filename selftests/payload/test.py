@@ -35,6 +35,8 @@ _TDCALL_LENGTH = 4
 _TDG_VMCALL, _TDG_VEINFO, _TDG_ACCEPT = 0, 3, 6
 _IO, _MMIO, _HLT, _MAP_GPA = 30, 48, 12, 0x10001
 _BUSY, _ALREADY, _INVALID = 0x8000020000000001, 0x00000b0a00000001, 0xc000010000000001
+_MISMATCH = 0xc0000b0b00000001
+_LEVEL_2M = 1
 _REFUSED = 1 << 63
 _PORT, _BAD_PORT = 0x80, 0x84
 _STACK = 1024
@@ -111,6 +113,7 @@ class Machine:
         self.script.script_init(arg)
         self.accepted = set(range(16))
         self.busy = set()
+        self.huge = False
         self.answer = None
         self.frames = []
         self.seen = {}
@@ -251,6 +254,15 @@ class Machine:
     def accept(self, regs):
         gpa = regs["rcx"]
         gfn = gpa >> 12
+        if self.huge:
+            # the page is a part of a huge one, which is accepted as one
+            if gpa != _LEVEL_2M:
+                raise Wrong("ACCEPT of 0x%x, in place of all of the huge page" % gpa)
+            self.huge = False
+            for page in set(range(16, _PAGES)) - self.accepted:
+                self.ram[page * _PAGE:(page + 1) * _PAGE] = bytes(_PAGE)
+            self.accepted |= set(range(16, _PAGES))
+            return self.leave(regs, rax=0)
         if gpa & 0xfff or gfn >= _PAGES:
             raise Wrong("TDG.MEM.PAGE.ACCEPT of 0x%x" % gpa)
         if gfn in self.busy:
@@ -266,6 +278,10 @@ class Machine:
             self.busy.add(gfn)
             self.seen["busy"] = self.seen.get("busy", 0) + 1
             return self.leave(regs, rax=_BUSY)
+        if gfn not in self.accepted and self.random.random() < 0.1:
+            self.huge = True
+            self.seen["huge"] = self.seen.get("huge", 0) + 1
+            return self.leave(regs, rax=_MISMATCH)
         if gfn in self.accepted:
             self.seen["already"] = self.seen.get("already", 0) + 1
             return self.leave(regs, rax=_ALREADY)
@@ -411,7 +427,7 @@ def arg(gfn=0, nr=_PAGES, vcpu=0, seed=1):
 
 def good(build):
     """Rounds as the script has them, with everything a host may do."""
-    wanted = set(_NAMES[1:]) | {"ve", "mmio", "busy", "already", "again", "refused"}
+    wanted = set(_NAMES[1:]) | {"ve", "mmio", "busy", "already", "again", "refused", "huge"}
     for title, number, kw in (
             ("GPAW 48, the first vCPU", arg(seed=5), {"gpaw": 48, "index": 0}),
             ("GPAW 52, the last vCPU", arg(16, 40, 31, 9), {"gpaw": 52, "index": 31})):
