@@ -277,11 +277,12 @@ def _cases(guest, job, params, results, modules=None, extra=""):
                   outcome.end == "finished" and bool(outcome.words("case")), outcome.why)
 
 
-def metal(kernel, results):
+def metal(kernel, values, results):
     """What a machine with TDX does: the guest's code, and the whole way on an emulated one."""
     _program(results, "payload", [sys.executable, "-B", cache.REPO / "selftests/payload/test.py",
                                   kernel.headers])
-    _program(results, "metal in a guest", [sys.executable, "-B", _SYSTEM / "metal.py", "--guest"])
+    _program(results, "metal in a guest", [sys.executable, "-B", _SYSTEM / "metal.py",
+                                           "--full" if values.full else "--guest"])
 
 
 def _host_lane(values, kernel, results):
@@ -300,7 +301,8 @@ def _host_lane(values, kernel, results):
         _program(results, "a series on Linux", [sys.executable, "-B", _SYSTEM / "series.py",
                                                 kernel.tree.path], timeout=_SERIES_SECONDS)
         _program(results, "campaign_hosts", [sys.executable, "-B", _SYSTEM / "campaign_hosts.py"])
-        _program(results, "a CI's job in QEMU", [sys.executable, "-B", _SYSTEM / "ci.py", "--qemu"])
+        _program(results, "a CI's job in QEMU", [sys.executable, "-B", _SYSTEM / "ci.py",
+                                                 "--qemu"])
         _program(results, "run_tests", [sys.executable, "-B", _SYSTEM / "run_tests.py",
                                         kernel.tree.path, kernel.headers])
     job.part(values, results, "uml")
@@ -319,7 +321,7 @@ def _guest_lane(guest, values, results):
                     _FULL_CLEAN_SECONDS if values.full else _CLEAN_SECONDS)
     selfcheck.keep(guest.folder, "tdx")
     traced(guest, values, results)
-    metal(guest.kernel, results)
+    metal(guest.kernel, values, results)
     kselftests(values, guest.kernel, results, guest.folder)
 
     external = guest.on(front.get_machine(values.external(), guest.kernel), values.external())

@@ -5,6 +5,7 @@ metal.py            seconds: check.sh on made-up hosts, the judge on made-up run
                     door on this machine
 metal.py --guest    the whole way in QEMU (metal.sh): a step loads the emulated TDX module,
                     then the scripts of make metal do on that machine what they do on any
+metal.py --full     the same, and wrong uses, signals at bad moments, VMs of others
 
 Prints TAP.
 """
@@ -357,7 +358,7 @@ def _patched(path, target, old, new):
     return target
 
 
-def guest():
+def guest(wrong_uses):
     """A machine that an emulated TDX module makes one with TDX, in a step before."""
     from common.settings import Values
     from qemu import judge as words
@@ -382,7 +383,7 @@ def guest():
         built.programs = dict(built.programs, astray=astray)
         machine = session.Session(values, kernel, built, front.get_machine(values, kernel), folder)
         params = front.job_params(values)
-        params["WRONG_USES"] = "1"
+        params["WRONG_USES"] = "1" if wrong_uses else ""
         with contextlib.redirect_stdout(sys.stderr):
             outcome = machine.boot("metal", params, values.duration + 900, modules=modules)
         _report(outcome, folder, words)
@@ -425,12 +426,12 @@ def _report(outcome, folder, words):
 
 
 def main():
-    if sys.argv[1:] not in ([], ["--guest"]):
-        print("usage: metal.py [--guest]")
+    if sys.argv[1:] not in ([], ["--guest"], ["--full"]):
+        print("usage: metal.py [--guest | --full]")
         return 2
     try:
         if sys.argv[1:]:
-            guest()
+            guest(sys.argv[1] == "--full")
         else:
             prerequisites()
             judged()
