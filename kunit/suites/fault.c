@@ -47,13 +47,6 @@ static void huge_over_table_flushes(struct kunit *test)
 	flushes = home_flushes(b);
 	KUNIT_EXPECT_EQ(test, fault_2m(b, BED_DIRECT), RET_PF_FIXED);
 	KUNIT_EXPECT_GT(test, home_flushes(b), flushes);
-
-	/* where nothing was mapped nobody has anything */
-	bed_zap_leafs(b, BED_GFN, BED_GFN + BED_PAGES);
-	bed_map(b, BED_DIRECT, END, PG_LEVEL_4K);
-	flushes = home_flushes(b);
-	KUNIT_EXPECT_EQ(test, fault_2m(b, BED_DIRECT), RET_PF_FIXED);
-	KUNIT_EXPECT_EQ(test, home_flushes(b), flushes);
 }
 
 /* --- in UML only: what is between two looks of a walk, and what KVM offers no name for --- */
