@@ -11,7 +11,9 @@ Prints TAP.
 """
 
 import contextlib
+import importlib.util
 import io
+import json
 import os
 import re
 import shutil
@@ -21,6 +23,7 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
+from unittest import mock
 
 REPO = Path(__file__).resolve().parents[2]
 SCRIPTS = REPO / "scripts"
@@ -29,7 +32,7 @@ sys.path.insert(0, str(SCRIPTS))
 from common import cache                        # noqa: E402
 from common.say import Problem                  # noqa: E402
 from kernel import installed                    # noqa: E402
-from metal import host, judge                   # noqa: E402
+from metal import build, host, judge            # noqa: E402
 from said import plan, result, skip             # noqa: E402
 
 _RELEASE = "7.3.4-test"
@@ -229,11 +232,12 @@ def _judged(code=0, **changes):
 def judged():
     word, code, _, shown = _judged()
     result((word, code) == ("SUCCESS", 0) and "ok 1 F1: checked 10 times\n" in shown,
-           "a good run", word, shown)
+           "a good run", word, *shown.splitlines())
     result("\nok 2 X1 # SKIP a real TDX module lets nobody read" in shown and
            "\nok 3 S1 # SKIP nothing was split" in shown and
            "ok 4 L1: checked 5 times, in part\n" in shown and "\n    X1: " in shown and
-           "\n    L1, in part: " in shown, "what nobody can see is no pass, and said", shown)
+           "\n    L1, in part: " in shown, "what nobody can see is no pass, and said",
+           *shown.splitlines())
     for title, wanted, words, change in (
             ("a violation", ("FAILURE", 1), "violated: X3",
              {"stress__verdict": "FAILURE: X3\n", "stress__violations": "X3: status\n",
@@ -257,10 +261,10 @@ def judged():
              {"driver__code": "3\n", "driver__log": "tdp-stress: UNSUPPORTED: no TDX VMs\n"})):
         word, code, reason, shown = _judged(**change)
         result((word, code) == wanted and words in reason, "judged: " + title,
-               "%s %d: %s" % (word, code, reason), shown)
+               "%s %d: %s" % (word, code, reason), *shown.splitlines())
     word, code, _, shown = _judged(dmesg=_GOOD["dmesg"] + _NET)
     result(word == "SUCCESS" and "1 other kernel message(s) meanwhile, not judged" in shown,
-           "judged: a message of others'", word, shown)
+           "judged: a message of others'", word, *shown.splitlines())
     word, code, reason, _ = _judged(3, driver__code=None, problem="Invalid argument: tdp_stress: "
                                     "oracles=Q9: unknown\n")
     result((word, code) == ("UNSUPPORTED", 2) and "Q9" in reason,
@@ -310,6 +314,54 @@ def front_door():
         result("not ok 1 - root: " in said, "make metal: not root", *said.splitlines()[-6:])
     else:
         skip("make metal: not root", "takes root and setpriv to become somebody else")
+
+
+def whole(**changes):
+    """make metal from its first line to its last, on a machine that is made up and whose job
+    leaves what a good one does, but for @changes: (exit code, what it said, summary.json).
+    """
+    spec = importlib.util.spec_from_file_location("front_door_of_metal", SCRIPTS / "metal.py")
+    door = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(door)
+
+    def job(env, folder):
+        for name, text in {**_GOOD, **changes}.items():
+            (folder / name).write_text(text)
+        # as it was told
+        (folder / "told").write_text(json.dumps(env))
+        return 0
+
+    built = build.Built(_RELEASE, Path("tdp_stress.ko"), Path("tdp-stress"))
+    shown = io.StringIO()
+    with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(shown), \
+            mock.patch.dict(os.environ, {"RUNDIR": folder, "SEED": "7", "VCPUS": "4",
+                                         "DURATION": "3"}), \
+            mock.patch.object(host, "check", lambda *_: []), \
+            mock.patch.object(host, "run", job), \
+            mock.patch.object(build, "kernel", lambda values: None), \
+            mock.patch.object(build, "get", lambda values, kernel: built):
+        code = door.metal()
+        data = json.loads((Path(folder) / "metal/summary.json").read_text())
+        data["told"] = json.loads((Path(folder) / "metal/told").read_text())
+    return code, shown.getvalue(), data
+
+
+def from_end_to_end():
+    code, said, data = whole()
+    result(code == 0 and "\n--- End of test: SUCCESS\n" in said and "\nKTAP version 1\n" in said and
+           "    again: make metal DURATION=3 SEED=7 VCPUS=4\n" in said,
+           "make metal, all of it: a good run", code, *said.splitlines())
+    told = data["told"]
+    result((data["verdict"], data["exit_code"], data["versions"]["kernel"],
+            data["parameters"]["seed"]) == ("SUCCESS", 0, _RELEASE, 7) and
+           any("X1" in l for l in data["not_possible"]) and told["DURATION"] == "3" and
+           told["DRIVER_ARGS"] == "--vcpus 4 --mem 16M --tds 1",
+           "and its summary.json", repr(data))
+    code, said, data = whole(**{"stress.verdict": "FAILURE: X3\n",
+                                "stress.violations": "X3: status\n"})
+    result(code == 1 and "--- End of test: FAILURE: violated: X3" in said and
+           data["verdict"] == "FAILURE" and data["violation_lines"] == ["X3: status"],
+           "make metal, all of it: a violation", code, *said.splitlines())
 
 
 def interrupted():
@@ -413,7 +465,7 @@ def _report(outcome, folder, words):
     with contextlib.redirect_stdout(shown):
         judge.show(said)
     result(" X1 # SKIP a real TDX module" in shown.getvalue(),
-           "it could not see into the TDX module, and says so", shown.getvalue())
+           "it could not see into the TDX module, and says so", *shown.getvalue().splitlines())
     log = said.files.get("driver.log", "")
     result("tdx_stub n/a" in log, "nor could the driver", *log.splitlines()[:2])
     summary = words.driver_summary(said.files)
@@ -440,6 +492,7 @@ def main():
             judged()
             headers()
             interrupted()
+            from_end_to_end()
             front_door()
     except Problem as problem:
         result(False, "it gets to its end", problem.line, *problem.more)
