@@ -8,12 +8,13 @@
 
 @@
 @@
-- tdp_mmu_max_gfn_exclusive
-+ tdp_mmu_end_of_gfns
+- kvm_tdp_mmu_age_spte
++ tdp_mmu_make_spte_old
  (...)
  { ... }
 
 @@
 @@
-- tdp_mmu_max_gfn_exclusive()
-+ tdp_mmu_end_of_gfns()
+- kvm_tdp_mmu_age_spte
++ tdp_mmu_make_spte_old
+ (...)
