@@ -158,7 +158,9 @@ class Minimise:
             dimensions.all()
         except searches.OutOfTime:
             out_of_time = True
-        hits, tries = self.search.confirm(_CONFIRM, "what is left")
+        # with no time left, what is known of it has to do
+        hits, tries = self.search.count() if out_of_time and self.search.count()[0] else \
+            self.search.confirm(_CONFIRM, "what is left")
         self._write(hits, tries)
         for line in steps.said(self.recipe.variables, self.search.current):
             say("    " + line)

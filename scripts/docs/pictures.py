@@ -55,7 +55,8 @@ def _chromium(tmp, page, *more):
 
 
 def _draw(tmp, name, report, parts):
-    text = report.read_text(encoding="utf-8")
+    # where it was run is nobody's business
+    text = report.read_text(encoding="utf-8").replace(str(report.parent), "run/latest")
     page = tmp / (name + ".html")
     page.write_text(text.replace("</body>", _STYLE + _ONLY % parts + "</body>"), encoding="utf-8")
     _, said, error = _chromium(tmp, page, "--window-size=%d,600" % _WIDTH, "--dump-dom")

@@ -291,7 +291,7 @@ def label(e):
         return "SPTE: " + _change(e)
     if e.kind == "violation":
         return "violation of " + e.name
-    return e.text if e.kind == "other" else e.name
+    return e.text if e.kind == "other" else _WORDS.get(e.kind, e.name)
 
 
 def _change(e):
@@ -301,6 +301,8 @@ def _change(e):
     return "%s → %s" % (old, new)
 
 
+#: as the recorder has them; a tracepoint has its name only
+_WORDS = {"kick": "vCPUs kicked out", "flush": "TLB flush"}
 #: enum in struct tdps_op_end: what a fault has come to
 _FAULT = {0: "done", 1: "to be tried again", 2: "error"}
 
