@@ -49,6 +49,46 @@ static void huge_over_table_flushes(struct kunit *test)
 	KUNIT_EXPECT_GT(test, home_flushes(b), flushes);
 }
 
+/* --- write protection --- */
+
+/* A dirty log: every page of the slot, and the TLBs are asked to forget them. */
+static void wrprot_covers_slot(struct kunit *test)
+{
+	const gfn_t last = BED_GFN + BED_PAGES - 1;
+	struct bed *b = bed_of(test);
+
+	bed_map(b, BED_DIRECT, last, PG_LEVEL_4K);
+	KUNIT_EXPECT_TRUE(test, do_wrprot(b, NULL));
+	KUNIT_EXPECT_FALSE(test, is_writable_pte(bed_spte(b, BED_DIRECT, last, PG_LEVEL_4K)));
+	bed_map(b, BED_DIRECT, BED_GFN, PG_LEVEL_4K);
+	KUNIT_EXPECT_TRUE(test, do_wrprot(b, NULL));
+	KUNIT_EXPECT_FALSE(test, is_writable_pte(bed_spte(b, BED_DIRECT, BED_GFN, PG_LEVEL_4K)));
+}
+
+/*
+ * A page that KVM shadows: no fast page fault makes it writable any more, as after a dirty
+ * log, which may have been there before.
+ */
+static void write_protect_gfn_is_for_good(struct kunit *test)
+{
+	struct bed *b = bed_of(test);
+	u64 spte;
+
+	bed_map(b, BED_DIRECT, GFN, PG_LEVEL_4K);
+	bed_map(b, BED_DIRECT, GFN2, PG_LEVEL_4K);
+	scoped_guard(write_lock, &b->kvm->mmu_lock)
+		KUNIT_EXPECT_TRUE(test, kvm_tdp_mmu_write_protect_gfn(b->kvm, b->slot, GFN,
+								      PG_LEVEL_4K));
+	spte = bed_spte(b, BED_DIRECT, GFN, PG_LEVEL_4K);
+	KUNIT_EXPECT_FALSE(test, is_writable_pte(spte) || is_mmu_writable_spte(spte));
+
+	do_wrprot(b, NULL);
+	KUNIT_ASSERT_TRUE(test, is_mmu_writable_spte(bed_spte(b, BED_DIRECT, GFN2, PG_LEVEL_4K)));
+	way_wrprot_gfn(b, BED_DIRECT, GFN2, PG_LEVEL_4K);
+	spte = bed_spte(b, BED_DIRECT, GFN2, PG_LEVEL_4K);
+	KUNIT_EXPECT_FALSE(test, is_writable_pte(spte) || is_mmu_writable_spte(spte));
+}
+
 /* --- in UML only: what is between two looks of a walk, and what KVM offers no name for --- */
 
 #ifdef CONFIG_UML
@@ -92,6 +132,19 @@ static u64 map_protected(struct bed *b, int level)
 static u32 logged(struct bed *b)
 {
 	return bitmap_weight(b->slot->dirty_bitmap, BED_PAGES);
+}
+
+static void write_is_logged(struct kunit *test)
+{
+	const struct bed_fault read = { .kind = BED_DIRECT, .gfn = GFN2, .read = true, .ro = true };
+	struct bed *b = bed_of(test);
+
+	home_log_dirty(b, true);
+	bed_map(b, BED_DIRECT, GFN, PG_LEVEL_4K);
+	KUNIT_EXPECT_EQ(test, logged(b), 1);
+	KUNIT_EXPECT_TRUE(test, test_bit(GFN - BED_GFN, b->slot->dirty_bitmap));
+	KUNIT_EXPECT_EQ(test, bed_fault(b, &read), RET_PF_FIXED);
+	KUNIT_EXPECT_EQ(test, logged(b), 1);
 }
 
 static void fast_fault_is_logged(struct kunit *test)
@@ -387,8 +440,11 @@ static void mixed_attributes_end_with_slot(struct kunit *test)
 static struct kunit_case fault_cases[] = {
 	KUNIT_CASE(small_under_dirty_log),
 	KUNIT_CASE(huge_over_table_flushes),
+	KUNIT_CASE(wrprot_covers_slot),
+	KUNIT_CASE(write_protect_gfn_is_for_good),
 #ifdef CONFIG_UML
 	KUNIT_CASE(walk_ends_early),
+	KUNIT_CASE(write_is_logged),
 	KUNIT_CASE(fast_fault_is_logged),
 	KUNIT_CASE(fast_fault_leaves_huge_to_log),
 	KUNIT_CASE(fast_fault_leaves_read_only),

@@ -4,6 +4,7 @@
 // Class: dirty
 // Root: D
 // File: arch/x86/kvm/mmu/spte.c
+// Case: tdp_mmu_fault.write_is_logged
 // Expect: D1
 // Reach: a write under a dirty log
 // The page is missing in the log of a migration.

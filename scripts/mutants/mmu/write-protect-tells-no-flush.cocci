@@ -4,6 +4,7 @@
 // Class: flush
 // Root: D
 // File: arch/x86/kvm/mmu/tdp_mmu.c
+// Case: tdp_mmu_fault.write_protect_gfn_is_for_good
 // Expect: L1 D1
 // Reach: a write-protected GFN that is in a TLB
 

@@ -4,6 +4,7 @@
 // Class: dirty
 // Root: D
 // File: arch/x86/kvm/mmu/tdp_mmu.c
+// Case: tdp_mmu_fault.write_protect_gfn_is_for_good
 // Expect: D1 T1
 // History: 7c8a4742c4ab "Fix write-protection of PTs mapped by the TDP MMU"
 // Reach: write protection of a GFN that a dirty log has write-protected before

@@ -4,6 +4,7 @@
 // Class: boundary
 // Root: D
 // File: arch/x86/kvm/mmu/tdp_mmu.c
+// Case: tdp_mmu_fault.wrprot_covers_slot
 // Expect: D1
 // Other: SPLAT
 // Reach: dirty log switched on
