@@ -22,21 +22,27 @@ _WIDTH = 1040
 #: what is below is not in the picture
 _HIGHEST = 1050
 _LARGEST = 200 << 10
-#: name: which of the two runs, and the parts of its page: beginnings of headings, or selectors
+#: name: which of the two runs, and the parts of its page: beginnings of headings, or selectors;
+#: of a section with that h3, what begins there
 _PICTURES = {
     "walk-finding": (0, ["header", ".card.bad"]),
     "walk-code": (0, ["Where in KVM"]),
     "walk-lanes": (0, ["What led to it"]),
     "walk-tables": (0, ["Both page tables"]),
     "walk-tdx-code": (1, ["Where in KVM"]),
+    "walk-tdx-seamcalls": (1, ["SEAMCALLs of this"]),
     "walk-tdx-lanes": (1, ["What led to it"]),
 }
 #: leave only what is wanted, and say how high that is
 _ONLY = """<script>
 const wanted = %s;
 for (const e of document.body.children) {
-  const title = e.querySelector("h2");
-  e.hidden = !wanted.some(w => title ? title.textContent.startsWith(w) : e.matches(w));
+  const titles = [...e.querySelectorAll("h2, h3")];
+  const found = titles.find(t => wanted.some(w => t.textContent.startsWith(w)));
+  e.hidden = !(titles.length ? found : wanted.some(w => e.matches(w)));
+  for (let inside = found; inside && inside !== e; inside = inside.parentElement)
+    for (let s = inside.previousElementSibling; s; s = s.previousElementSibling)
+      s.hidden = true;
 }
 document.body.style.padding = "1rem";
 document.body.dataset.height = Math.ceil(document.documentElement.getBoundingClientRect().height);
