@@ -26,15 +26,13 @@ static struct chain {
 	unsigned long ip[KEPT];
 } chains[CHAINS];
 
-#ifdef CONFIG_STACKTRACE
+/* In User Mode Linux KVM is no module: its functions could not be told from this project's. */
+#if defined(CONFIG_STACKTRACE) && !defined(CONFIG_UML)
 
-/* In User Mode Linux KVM is no module: what is not of this project is for the reader to tell. */
 static bool in_kvm(unsigned long ip)
 {
 	char name[KSYM_SYMBOL_LEN];
 
-	if (IS_ENABLED(CONFIG_UML))
-		return true;
 	sprint_symbol(name, ip);
 	return strstr(name, " [kvm");
 }
