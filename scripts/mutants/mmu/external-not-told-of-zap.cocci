@@ -4,6 +4,7 @@
 // Class: external
 // Root: M
 // File: arch/x86/kvm/mmu/tdp_mmu.c
+// Case: tdp_mmu_frozen.freeze_tell_unfreeze
 // Expect: X1
 // Other: X2 X3 A1 Z1 SPLAT F4
 // Reach: any zap of a mirror root

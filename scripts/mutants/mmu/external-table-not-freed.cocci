@@ -4,6 +4,7 @@
 // Class: external
 // Root: M
 // File: arch/x86/kvm/mmu/tdp_mmu.c
+// Case: tdp_mmu_frozen.freeze_tell_unfreeze
 // Expect: SPLAT X2 X1
 // Other: A1 Z1 X3
 // Reach: any removal of a mirror table

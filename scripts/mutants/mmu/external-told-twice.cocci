@@ -4,6 +4,7 @@
 // Class: external
 // Root: M
 // File: arch/x86/kvm/mmu/tdp_mmu.c
+// Case: tdp_mmu_frozen.freeze_tell_unfreeze
 // Expect: X3 X2
 // Other: F4 X1 A1 SPLAT Z1 P1
 // Reach: any change of a mirror root

@@ -4,6 +4,7 @@
 // Class: external
 // Root: M
 // File: arch/x86/kvm/mmu/tdp_mmu.c
+// Case: tdp_mmu_frozen.freeze_tell_unfreeze
 // Expect: X1 X3 X2
 // Other: F4 A1 SPLAT Z1 F2 T1
 // Reach: any fault on a mirror root

@@ -4,6 +4,7 @@
 // Class: refcount
 // Root: B
 // File: arch/x86/kvm/mmu/tdp_mmu.c
+// Case: tdp_mmu_split.split_without_memory
 // Expect: Z2
 // Other: A1 Z1 SPLAT
 // Reach: a split whose allocation fails

@@ -4,6 +4,7 @@
 // Class: dirty
 // Root: D
 // File: arch/x86/kvm/mmu/spte.c
+// Case: tdp_mmu_race.clear_masked_and_fast_fault
 // Expect: D1 T1
 // Other: A1 S1 L1
 // History: the comment in spte_needs_atomic_update() on the fast page fault

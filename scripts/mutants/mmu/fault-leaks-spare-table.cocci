@@ -4,6 +4,7 @@
 // Class: leak
 // Root: B
 // File: arch/x86/kvm/mmu/tdp_mmu.c
+// Case: tdp_mmu_frozen.error_restores_none
 // Expect: A1
 // Other: SPLAT
 // Reach: two faults in one empty range; BUSY of the external page table

@@ -4,6 +4,7 @@
 // Class: level
 // Root: D
 // File: arch/x86/kvm/mmu/tdp_mmu.c
+// Case: tdp_mmu_split.fault_splits_leaf
 // Expect: P1 S1
 // Other: SPLAT
 // Reach: a fetch, or a fault under a dirty log, below a huge leaf

@@ -4,6 +4,7 @@
 // Class: flush
 // Root: B
 // File: arch/x86/kvm/mmu/tdp_mmu.c
+// Case: tdp_mmu_zap.zap_removes_leafs
 // Expect: L1
 // Other: D1
 // Reach: a zap of a range that is mapped in the first root of two

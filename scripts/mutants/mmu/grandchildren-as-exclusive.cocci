@@ -4,6 +4,7 @@
 // Class: freeze
 // Root: B
 // File: arch/x86/kvm/mmu/tdp_mmu.c
+// Case: tdp_mmu_zap.removed_entries_are_frozen
 // Expect: SPLAT Z1 A1 X2 F3 R1
 // Other: X1 X3 T1 Z2
 // Reach: a table with tables below removed under mmu_lock held for read

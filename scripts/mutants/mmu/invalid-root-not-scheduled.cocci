@@ -4,6 +4,7 @@
 // Class: root
 // Root: B
 // File: arch/x86/kvm/mmu/tdp_mmu.c
+// Case: tdp_mmu_split.split_makes_children
 // Expect: Z2
 // Other: A1 Z1 SPLAT L1
 // Reach: any invalidated root

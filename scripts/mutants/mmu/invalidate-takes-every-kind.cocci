@@ -4,6 +4,7 @@
 // Class: root
 // Root: M
 // File: arch/x86/kvm/mmu/tdp_mmu.c
+// Case: tdp_mmu_zap.zap_invalidated_empties_root
 // Expect: Z1 SPLAT X1 H1
 // Other: A1 Z2 X2 X3 X4
 // Reach: a memslot that is deleted or moved

@@ -4,6 +4,7 @@
 // Class: retry
 // Root: B
 // File: arch/x86/kvm/mmu/tdp_iter.c
+// Case: tdp_mmu_frozen.error_restores_leaf
 // Expect: P1 SPLAT
 // Other: L1
 // History: as "Fix yielding in TDP MMU": no forward progress

@@ -4,6 +4,7 @@
 // Class: root
 // Root: D
 // File: arch/x86/kvm/mmu/tdp_iter.c
+// Case: tdp_mmu_frozen.fault_meets_frozen
 // Expect: L1 Z1 A1 SPLAT
 // Other: T1 D1 S1 H1 P1
 // Reach: any walk of a direct root of a VM that has mirror roots

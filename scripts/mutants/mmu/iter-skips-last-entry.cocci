@@ -4,6 +4,7 @@
 // Class: boundary
 // Root: B
 // File: arch/x86/kvm/mmu/tdp_iter.c
+// Case: tdp_mmu_split.split_range_ends
 // Expect: Z1 A1
 // Other: D1 L1 Z2 SPLAT
 // Reach: any walk

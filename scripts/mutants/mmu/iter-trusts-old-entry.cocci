@@ -4,6 +4,7 @@
 // Class: race-recheck
 // Root: B
 // File: arch/x86/kvm/mmu/tdp_iter.c
+// Case: tdp_mmu_frozen.freeze_tell_unfreeze
 // Expect: R1 A1 T1 Z1 SPLAT
 // Other: X1 X2 X3 F3 D1 S1 L1
 // History: the comment in try_step_down() on tables that are no longer linked

@@ -4,6 +4,7 @@
 // Class: level
 // Root: B
 // File: arch/x86/kvm/mmu/tdp_iter.c
+// Case: tdp_mmu_frozen.frozen_stays_frozen
 // Expect: SPLAT Z1 A1 S1
 // Other: X1 X3 T1 L1 D1 Z2 X2 H1 S2
 // Reach: a walk that ends one table and goes on in the next

@@ -4,6 +4,7 @@
 // Class: retry
 // Root: B
 // File: arch/x86/kvm/mmu/tdp_mmu.c
+// Case: tdp_mmu_frozen.error_restores_none
 // Expect: A1 F4 S1
 // Other: X1 X2 X3 Z1 T1 SPLAT R1 P1
 // Reach: two faults in one empty range; BUSY of the external page table

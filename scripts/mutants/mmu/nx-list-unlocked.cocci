@@ -4,6 +4,7 @@
 // Class: lock
 // Root: D
 // File: arch/x86/kvm/mmu/tdp_mmu.c
+// Case: tdp_mmu_race.unlinked_table_is_not_listed
 // Expect: SPLAT R1
 // Other: A1 Z1
 // History: 50a9ac25985c and 21a36ac6b6c7: what tdp_mmu_pages_lock is for

@@ -4,6 +4,7 @@
 // Class: freeze
 // Root: B
 // File: arch/x86/kvm/mmu/tdp_mmu.c
+// Case: tdp_mmu_frozen.removal_waits_for_owner
 // Expect: Z1 A1 X2 F3 R1 SPLAT
 // Other: X1 X3 T1 Z2
 // Reach: a table removed under mmu_lock held for read beside a fault in it

@@ -4,6 +4,7 @@
 // Class: freeze
 // Root: B
 // File: arch/x86/kvm/mmu/tdp_mmu.c
+// Case: tdp_mmu_frozen.removal_waits_for_owner
 // Expect: Z1 A1 F3 T1 R1 X2
 // Other: X1 X3 SPLAT F1 Z2
 // History: the comment in handle_removed_pt() on values that other threads will not overwrite

@@ -4,6 +4,7 @@
 // Class: external
 // Root: B
 // File: arch/x86/kvm/mmu/tdp_mmu.c
+// Case: tdp_mmu_frozen.freeze_tell_unfreeze
 // Expect: X2 A1 Z1
 // Other: X1 X3 R1 L1 SPLAT
 // Reach: any removal of a table

@@ -4,6 +4,7 @@
 // Class: stat
 // Root: B
 // File: arch/x86/kvm/mmu/tdp_mmu.c
+// Case: tdp_mmu_frozen.freeze_tell_unfreeze
 // Expect: A1
 // Other: Z1 SPLAT
 // Reach: any removal of a table

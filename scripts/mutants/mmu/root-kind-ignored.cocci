@@ -4,6 +4,7 @@
 // Class: root
 // Root: B
 // File: arch/x86/kvm/mmu/tdp_mmu.c
+// Case: tdp_mmu_frozen.age_keeps_off_mirror
 // Expect: Z1 H1
 // Other: X1 X2 X3 X4 A1 SPLAT
 // Reach: a conversion, a notifier

@@ -4,6 +4,7 @@
 // Class: refcount
 // Root: B
 // File: arch/x86/kvm/mmu/tdp_mmu.c
+// Case: tdp_mmu_frozen.freeze_tell_unfreeze
 // Expect: Z2
 // Other: A1 Z1 SPLAT
 // History: as a955cad84cda "Retry page fault if root is invalidated by memslot update"

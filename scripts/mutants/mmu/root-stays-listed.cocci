@@ -4,6 +4,7 @@
 // Class: refcount
 // Root: B
 // File: arch/x86/kvm/mmu/tdp_mmu.c
+// Case: tdp_mmu_frozen.freeze_tell_unfreeze
 // Expect: Z2 R1 SPLAT
 // Other: A1 Z1 F1 T1
 // Reach: the last reference to any root

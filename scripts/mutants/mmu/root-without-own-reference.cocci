@@ -4,6 +4,7 @@
 // Class: refcount
 // Root: B
 // File: arch/x86/kvm/mmu/tdp_mmu.c
+// Case: tdp_mmu_split.split_makes_children
 // Expect: SPLAT Z2 R1
 // Other: A1 Z1 X1
 // History: edbdb43fc96b "Preserve TDP MMU roots until explicitly invalidated", the other way

@@ -4,6 +4,7 @@
 // Class: rcu
 // Root: B
 // File: arch/x86/kvm/mmu/tdp_mmu.c
+// Case: tdp_mmu_frozen.freeze_tell_unfreeze
 // Expect: SPLAT R1
 // Other: X1 X2
 // History: missing rcu_dereference and unmarked access, 2021

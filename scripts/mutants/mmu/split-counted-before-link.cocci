@@ -4,6 +4,7 @@
 // Class: stat
 // Root: B
 // File: arch/x86/kvm/mmu/tdp_mmu.c
+// Case: tdp_mmu_split.split_loses_to_split
 // Expect: A1
 // Other: Z1
 // Reach: two splits of one page, or a split that loses to a fault

@@ -4,6 +4,7 @@
 // Class: stat
 // Root: B
 // File: arch/x86/kvm/mmu/tdp_mmu.c
+// Case: tdp_mmu_split.split_makes_children
 // Expect: A1
 // Other: Z1
 // Reach: any split

@@ -4,6 +4,7 @@
 // Class: retry
 // Root: D
 // File: arch/x86/kvm/mmu/tdp_mmu.c
+// Case: tdp_mmu_split.mirror_split_asks_again
 // Expect: S1 D1
 // Reach: dirty log switched on beside aging, faults and the CPU's own bits
 // One write then marks one page dirty, and changes 511 more unseen.

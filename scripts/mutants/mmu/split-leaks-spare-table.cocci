@@ -4,6 +4,7 @@
 // Class: leak
 // Root: D
 // File: arch/x86/kvm/mmu/tdp_mmu.c
+// Case: tdp_mmu_split.split_loses_to_split
 // Expect: A1
 // Other: SPLAT
 // Reach: a split that finds the last huge page gone

@@ -4,6 +4,7 @@
 // Class: dirty
 // Root: D
 // File: arch/x86/kvm/mmu/tdp_iter.h
+// Case: tdp_mmu_fault.removal_sees_guest_write
 // Expect: D1 T1
 // Other: A1 S1 L1
 // History: ba3a6120a4e7 "Use atomic XCHG to write TDP MMU SPTEs with volatile bits"

@@ -4,6 +4,7 @@
 // Class: external
 // Root: M
 // File: arch/x86/kvm/mmu/tdp_mmu.c
+// Case: tdp_mmu_frozen.freeze_tell_unfreeze
 // Expect: SPLAT X2 X3
 // Other: F4 X1 A1 Z1 P1
 // Reach: any fault that links a mirror table

@@ -4,6 +4,7 @@
 // Class: freeze
 // Root: M
 // File: arch/x86/kvm/mmu/tdp_mmu.c
+// Case: tdp_mmu_frozen.freeze_tell_unfreeze
 // Expect: F2
 // Other: F3 F4 X1 X2 X3 A1 Z1 T1 SPLAT
 // Reach: any fault on a mirror root

@@ -4,6 +4,7 @@
 // Class: dirty
 // Root: D
 // File: arch/x86/kvm/mmu/spte.c
+// Case: tdp_mmu_fault.removal_sees_guest_write
 // Expect: D1 T1
 // Other: A1 S1 L1
 // History: 7c8a4742c4ab's neighbourhood: spte_has_volatile_bits() and its exceptions

@@ -4,6 +4,7 @@
 // Class: dirty
 // Root: D
 // File: arch/x86/kvm/mmu/tdp_mmu.c
+// Case: tdp_mmu_external.change_is_told_once
 // Expect: D1 T1
 // History: as 7c8a4742c4ab
 // Reach: write protection of a GFN, and a write to it

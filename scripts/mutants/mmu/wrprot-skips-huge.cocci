@@ -4,6 +4,7 @@
 // Class: level
 // Root: D
 // File: arch/x86/kvm/mmu/tdp_mmu.c
+// Case: tdp_mmu_frozen.error_restores_leaf
 // Expect: D1
 // Other: SPLAT
 // Reach: dirty log switched on with huge pages mapped

@@ -4,6 +4,7 @@
 // Class: rcu
 // Root: D
 // File: arch/x86/kvm/mmu/tdp_mmu.c
+// Case: tdp_mmu_frozen.error_restores_leaf
 // Expect: SPLAT R1
 // History: missing rcu_dereference and unmarked access, 2021
 // Reach: dirty log switched on

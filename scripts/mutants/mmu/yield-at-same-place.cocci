@@ -4,6 +4,7 @@
 // Class: retry
 // Root: B
 // File: arch/x86/kvm/mmu/tdp_mmu.c
+// Case: tdp_mmu_race.split_yields_to_notifier
 // Expect: P1
 // Other: SPLAT
 // History: "Fix yielding in TDP MMU", 20210112181041.356734-6, lineage 1af4a96025b3

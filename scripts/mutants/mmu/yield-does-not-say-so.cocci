@@ -4,6 +4,7 @@
 // Class: retry
 // Root: B
 // File: arch/x86/kvm/mmu/tdp_mmu.c
+// Case: tdp_mmu_split.split_yields
 // Expect: R1 A1 Z1 T1 SPLAT
 // Other: X1 X2 X3 F3 P1 L1 Z2 S1 D1
 // History: 3a0f64de479c's lineage: what iter->yielded is for

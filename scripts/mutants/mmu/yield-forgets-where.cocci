@@ -4,6 +4,7 @@
 // Class: retry
 // Root: B
 // File: arch/x86/kvm/mmu/tdp_iter.c
+// Case: tdp_mmu_race.split_yields_to_notifier
 // Expect: P1
 // Other: SPLAT
 // History: as "Fix yielding in TDP MMU", 20210112181041.356734-6

@@ -4,6 +4,7 @@
 // Class: rcu
 // Root: B
 // File: arch/x86/kvm/mmu/tdp_mmu.c
+// Case: tdp_mmu_frozen.freeze_tell_unfreeze
 // Expect: SPLAT X4 R1
 // Other: P1
 // Reach: any walk that yields

@@ -4,6 +4,7 @@
 // Class: lock
 // Root: B
 // File: arch/x86/kvm/mmu/tdp_mmu.c
+// Case: tdp_mmu_zap.yield_skips_nothing
 // Expect: SPLAT
 // Other: X4 P1 R1 A1 X1 Z1 T1 F1
 // Reach: a zap of leaves that yields

@@ -6,6 +6,7 @@
 // Base: mirror-split
 // File: arch/x86/kvm/mmu/tdp_mmu.c
 // Ops: split_write=100,recover=100,map_craft=50,zap_leafs=2,unmap=1
+// Case: tdp_mmu_split.mirror_split_brings_page
 // Expect: S1 X1
 // Other: X2 X3 X4 Z1 A1 T1 F2 SPLAT
 // Reach: a split of a huge mirror SPTE

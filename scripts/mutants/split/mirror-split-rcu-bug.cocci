@@ -7,6 +7,7 @@
 // Quick: yes
 // File: arch/x86/kvm/mmu/tdp_mmu.c
 // Ops: split_write=100,recover=100,map_craft=50,zap_leafs=2,unmap=1
+// Case: tdp_mmu_split.split_makes_children
 // Expect: R1
 // Reach: any split
 // A bug that reviewers found in the series: whether the SPTE is a mirror one was
