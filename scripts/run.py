@@ -140,7 +140,7 @@ def run():
     outcome = stress(guest, values, replace, on_text=lambda text: say("  " + text),
                      **({"STOP_EARLY": 1} if values.mutant or values.stop_early else {}))
     verdict = judge.judge(outcome)
-    if verdict.word == judge.FAILURE and not values.kit:
+    if verdict.word == judge.FAILURE and values.lines and not values.kit:
         places.keep(folder, kernel, replace, get_change(values), values.jobs)
     shutil.rmtree(folder / "modules", ignore_errors=True)
     timings = {"prepare": round(prepared - start, 1),

@@ -18,7 +18,7 @@ _RUN = ("SCENARIO", "WHERE", "KERNEL", "BACKEND", "KSRC", "KVER", "FORCE", "VARI
         "MACHINE", "ACCEL", "QEMU")
 #: what says where files go and how much is shown, and what is about other doors
 _NOT_REPEATED = ("RUNDIR", "KEEP", "TRACE", "JOBS", "V", "KIT", "RUN", "LIKE", "STOP_EARLY",
-                 "TRIES", "TIME", "RESUME", "FULL", "AGAIN", "ONLY", "TIERS", "FILTER")
+                 "LINES", "TRIES", "TIME", "RESUME", "FULL", "AGAIN", "ONLY", "TIERS", "FILTER")
 
 
 def _text(name, value):

@@ -61,8 +61,8 @@ def _choice(name, default, choices, what):
             "one of: " + ", ".join(choices))
 
 
-def _flag(name, what):
-    Setting(name, "0", lambda t: {"0": False, "1": True}.get(t), what, "0 or 1")
+def _flag(name, what, default="0"):
+    Setting(name, default, lambda t: {"0": False, "1": True}.get(t), what, "0 or 1")
 
 
 def _path(name, what, default=None):
@@ -215,6 +215,8 @@ Setting("PROGRAM", None, _program, "make campaign, replay, minimise: run this in
 _number("TRACE", "0", 0, 64, "make run: keep what the tracepoints tell, trace.txt: the last that "
         "fit into so many MiB for each CPU, up to the first violation; 0: nothing", "MiB")
 _flag("KEEP", "1: keep the intermediate files of a run (initramfs tree, channels)")
+_flag("LINES", "make run: 1: say after a failure which lines of KVM's source it was in; 0: do not, "
+      "which is some seconds quicker", "1")
 _flag("STOP_EARLY", "make run: 1: end soon after the first violation (with MUTANT=: always)")
 _path("RUN", "make replay, make minimise: the folder of a run that failed, or a file that make "
       "minimise has made (scripts/regressions/); make report: the folder of any run")

@@ -142,7 +142,7 @@ class Runner:
         elif tier == "kunit":
             env.update(WHERE="uml", ACCEL="", QEMU="", DURATION="")
         elif tier != "kselftest":
-            env["BACKEND"] = tier
+            env.update(BACKEND=tier, LINES=0)
         env.update(more)
         door = {"kunit": "kunit", "kselftest": "kselftest"}.get(tier, "run")
         env = {k: str(value) for k, value in env.items() if str(value)}

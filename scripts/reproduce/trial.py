@@ -102,6 +102,7 @@ class Trials:
         said["RUNDIR"] = folder
         if self.recipe.door == "run":
             said["STOP_EARLY"] = 1
+            said["LINES"] = 0
         if self.kit:
             said["KIT"] = self.kit
         else:

@@ -18,8 +18,7 @@ REPO = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPO / "scripts"))
 
 from common import packages, settings           # noqa: E402
-from common.say import Problem                  # noqa: E402
-from said import plan, result, skip             # noqa: E402
+from said import all_of, result, skip           # noqa: E402
 
 _EXAMPLES = REPO / ".ci/examples"
 _JOB = "sh .ci/examples/tdp-stress.sh "
@@ -125,15 +124,7 @@ def main():
     if sys.argv[1:] not in ([], ["--qemu"]):
         print("usage: ci.py [--qemu]")
         return 2
-    try:
-        if sys.argv[1:]:
-            in_qemu()
-        else:
-            modes()
-            files()
-    except Problem as problem:
-        result(False, "it gets to its end", problem.line, *problem.more)
-    plan()
+    all_of(*([in_qemu] if sys.argv[1:] else [modes, files]))
     return 0
 
 

@@ -33,7 +33,7 @@ from common import cache                        # noqa: E402
 from common.say import Problem                  # noqa: E402
 from kernel import installed                    # noqa: E402
 from metal import build, host, judge            # noqa: E402
-from said import plan, result, skip             # noqa: E402
+from said import all_of, result, skip           # noqa: E402
 
 _RELEASE = "7.3.4-test"
 _CPU = "vendor_id\t: GenuineIntel\nflags\t\t: fpu vmx ept tdx_host_platform lm\n"
@@ -484,19 +484,10 @@ def main():
     if sys.argv[1:] not in ([], ["--guest"], ["--full"]):
         print("usage: metal.py [--guest | --full]")
         return 2
-    try:
-        if sys.argv[1:]:
-            guest(sys.argv[1] == "--full")
-        else:
-            prerequisites()
-            judged()
-            headers()
-            interrupted()
-            from_end_to_end()
-            front_door()
-    except Problem as problem:
-        result(False, "it gets to its end", problem.line, *problem.more)
-    plan()
+    if sys.argv[1:]:
+        all_of(lambda: guest(sys.argv[1] == "--full"))
+    else:
+        all_of(prerequisites, judged, headers, interrupted, from_end_to_end, front_door)
     return 0
 
 

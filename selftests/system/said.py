@@ -22,6 +22,17 @@ def skip(title, reason):
     print("ok %d - %s # SKIP %s" % (_number(), title, reason), flush=True)
 
 
+def all_of(*parts):
+    """Run @parts; what keeps one from its end is a result, and the plan comes last."""
+    from common.say import Problem      # the caller has scripts/ in sys.path
+    try:
+        for part in parts:
+            part()
+    except Problem as problem:
+        result(False, "it gets to its end", problem.line, *problem.more)
+    plan()
+
+
 def plan():
     """The last line: how many there were."""
     print("1..%d" % _said["results"], flush=True)

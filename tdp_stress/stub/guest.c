@@ -226,6 +226,25 @@ static bool guest_pick_page(struct guest *g, u32 *page)
 	return guest_is_shared(g, *page, 1);
 }
 
+/* Whether an access or ACCEPT with this result ends the stay, and how in @g->exit. */
+bool guest_access_ends(struct guest *g, u64 gpa, bool write, enum tdxm_access_result res)
+{
+	switch (res) {
+	case TDXM_ACCESS_EPT_VIOLATION:
+		g->exit = EXIT_REASON_EPT_VIOLATION;
+		return true;
+	case TDXM_ACCESS_VE:
+		g->exit = guest_call_mmio(g, gpa, write);
+		return true;
+	case TDXM_ACCESS_BUSY:
+		/* Somebody else is at it; a guest would try again, and so does a later stay. */
+		guest_count(GUEST_ACCEPT_BUSY);
+		return false;
+	default:
+		return false;
+	}
+}
+
 /*
  * One access, with what the guest does about a page that is not accepted yet or
  * is not memory. Returns true if that ends the stay, and how in @g->exit.
@@ -247,21 +266,7 @@ static bool guest_access(struct guest *g)
 		if (res == TDXM_ACCESS_OK)
 			res = tdxm_guest_access(g->m, g->vcpu, gpa, true, g->regs);
 	}
-
-	switch (res) {
-	case TDXM_ACCESS_EPT_VIOLATION:
-		g->exit = EXIT_REASON_EPT_VIOLATION;
-		return true;
-	case TDXM_ACCESS_VE:
-		g->exit = guest_call_mmio(g, gpa, write);
-		return true;
-	case TDXM_ACCESS_BUSY:
-		/* Somebody else is at it; a guest would try again, and so does a later stay. */
-		guest_count(GUEST_ACCEPT_BUSY);
-		return false;
-	default:
-		return false;
-	}
+	return guest_access_ends(g, gpa, write, res);
 }
 
 /* --- stays --- */

@@ -55,6 +55,7 @@ bool guest_interrupt_pending(void);
 u64 guest_call(struct guest *g, u64 fn, u64 r12, u64 r13, u64 r14, u64 r15);
 u64 guest_call_cpuid(struct guest *g);
 u64 guest_call_mmio(struct guest *g, u64 gpa, bool write);
+bool guest_access_ends(struct guest *g, u64 gpa, bool write, enum tdxm_access_result res);
 
 /* payload.c */
 u64 guest_payload(struct guest *g, u64 arg);

@@ -39,22 +39,10 @@ static u64 payload_gpa(struct guest *g, const struct td_payload_act *act, bool s
 static bool payload_result(struct guest *g, struct payload_state *s, u64 gpa, bool write,
 			   enum tdxm_access_result res)
 {
-	switch (res) {
-	case TDXM_ACCESS_EPT_VIOLATION:
-		g->exit = EXIT_REASON_EPT_VIOLATION;
-		return true;
-	case TDXM_ACCESS_VE:
-		/* the handler of #VE goes on behind the instruction */
+	/* MMIO is passed over: the handler of #VE goes on behind the instruction */
+	if (res != TDXM_ACCESS_EPT_VIOLATION && res != TDXM_ACCESS_BUSY)
 		s->act.what = TD_PAYLOAD_NONE;
-		g->exit = guest_call_mmio(g, gpa, write);
-		return true;
-	case TDXM_ACCESS_BUSY:
-		guest_count(GUEST_ACCEPT_BUSY);
-		return false;
-	default:
-		s->act.what = TD_PAYLOAD_NONE;
-		return false;
-	}
+	return guest_access_ends(g, gpa, write, res);
 }
 
 static bool payload_accept(struct guest *g, struct payload_state *s)
