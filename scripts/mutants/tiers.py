@@ -37,7 +37,7 @@ _PROGRAMS = {
     "rcu": ("nx_recovery", "teardown"),
     "refcount": ("td_lifecycle", "teardown"),
     "restore": ("busy_injection",),
-    "retry": ("busy_injection", "prefault_race"),
+    "retry": ("busy_injection", "prefault_race", "memslot_race", "teardown"),
     "root": ("mmu_notifier", "memslot_race"),
     "stat": ("huge_split_promote",),
 }

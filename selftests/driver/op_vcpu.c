@@ -1,12 +1,43 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Operations on vCPUs: run one, interrupt one. */
 #define _GNU_SOURCE
+#include <errno.h>
 #include <signal.h>
+#include <time.h>
 
 #include "stress.h"
 
+/*
+ * A guest asks for something every few milliseconds. Where KVM_RUN ends by signals only,
+ * for that long, and the CPU was not somebody else's meanwhile, KVM does not let it in.
+ */
+#define IDLE_NS		(10 * 1000000000ULL)
+#define IDLE_CPU_NS	(3 * 1000000000ULL)
+
+static u64 cpu_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return t.tv_sec * 1000000000ULL + t.tv_nsec;
+}
+
+/* Returns false if the guest is kept out. */
+static bool is_let_in(struct worker *w, int err, u64 ns, u64 cpu)
+{
+	if (err != EINTR) {
+		w->idle_ns = 0;
+		w->idle_cpu_ns = 0;
+		return true;
+	}
+	w->idle_ns += ns;
+	w->idle_cpu_ns += cpu;
+	return w->idle_ns < IDLE_NS || w->idle_cpu_ns < IDLE_CPU_NS;
+}
+
 enum op_result op_run(struct worker *w)
 {
+	u64 begun = now_ns(), cpu = cpu_ns();
 	struct td_run_handler handler = {
 		.fault = mem_fault, .map_gpa = mem_map_gpa, .ctx = w,
 	};
@@ -19,6 +50,13 @@ enum op_result op_run(struct worker *w)
 	if (res.err > 0 && res.err < MAX_ERRNO)
 		count(&w->stats[OP_RUN].errs[res.err]);
 
+	if (!is_let_in(w, res.err, now_ns() - begun, cpu_ns() - cpu)) {
+		stress_fail(w->stress,
+			    "TD %u vCPU %u: the guest is not let in: nothing but signals has ended KVM_RUN for %llu s (%llu s of CPU)",
+			    w->target->index, w->vcpu->index, w->idle_ns / 1000000000ULL,
+			    w->idle_cpu_ns / 1000000000ULL);
+		return OP_FAILED;
+	}
 	if (res.exit == TD_EXIT_UNEXPECTED) {
 		stress_fail(w->stress, "TD %u vCPU %u: KVM_RUN: %s", w->target->index,
 			    w->vcpu->index, res.text);

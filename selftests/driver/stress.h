@@ -91,6 +91,8 @@ enum worker_role { WORKER_VCPU, WORKER_FREE };
  * @exits: KVM_RUN's outcomes
  * @cycled: pages mapped and unmapped by OP_CYCLE
  * @position: next page of OP_CYCLE
+ * @idle_ns: time in KVM_RUN since it last ended by what the guest has done
+ * @idle_cpu_ns: CPU time of that
  * @activity: TD_ACT_* that decide which errnos are legal for it just now
  * @nr_ops: operations of WORKER_FREE
  * @digest: FNV-1a of their sequence
@@ -112,6 +114,8 @@ struct worker {
 	_Atomic u64 exits[TD_NR_EXITS];
 	_Atomic u64 cycled;
 	u64 position;
+	u64 idle_ns;
+	u64 idle_cpu_ns;
 	u32 activity;
 	u64 nr_ops;
 	u64 digest;
