@@ -1386,6 +1386,14 @@ static void found_in_an_excused_vm(struct kunit *test)
 	END(ctx, TDPS_OP_UNMAP);
 }
 
+/* KVM's answer to a call that was made to fail is not. */
+static void success_in_an_excused_vm(struct kunit *test)
+{
+	tdps_excuse(vm);
+	f4_failure_called_success(true);
+	KUNIT_EXPECT_EQ(test, all_caught(), 1);
+}
+
 /* Where TDH.PHYMEM.PAGE.WBINVD cannot be probed, nobody can say that it was left out. */
 static void writebacks_unseen(struct kunit *test)
 {
@@ -1519,6 +1527,7 @@ static struct kunit_case oracle_cases[] = {
 	KUNIT_CASE(mapped_and_forgotten),
 	KUNIT_CASE(ranges_are_given_back),
 	KUNIT_CASE(found_in_an_excused_vm),
+	KUNIT_CASE(success_in_an_excused_vm),
 	KUNIT_CASE(writebacks_unseen),
 	KUNIT_CASE(removed_after_giving_up),
 	KUNIT_CASE(violation_in_the_log),

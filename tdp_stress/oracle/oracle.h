@@ -975,6 +975,8 @@ struct tdps_who {
 
 __printf(3, 4)
 void tdps_violation(enum tdps_check id, const struct tdps_where *w, const char *fmt, ...);
+__printf(3, 4)
+void tdps_violation_anyway(enum tdps_check id, const struct tdps_where *w, const char *fmt, ...);
 __printf(4, 5)
 void tdps_violation_by(enum tdps_check id, const struct tdps_where *w,
 		       const struct tdps_who *who, const char *fmt, ...);

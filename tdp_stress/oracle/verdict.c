@@ -162,6 +162,15 @@ void put_into_words(char *line, size_t size, enum tdps_check id, const struct td
 		  lock_names[w->lock]);
 }
 
+/* It follows from a failure on purpose. */
+static bool is_no_violation(enum tdps_check id, const struct tdps_where *w)
+{
+	if (!tdps_excused(id, w))
+		return false;
+	tdps_count(excused);
+	return true;
+}
+
 static __printf(4, 0)
 void report(enum tdps_check id, const struct tdps_where *w, const struct tdps_who *who,
 	    const char *fmt, va_list args)
@@ -170,10 +179,6 @@ void report(enum tdps_check id, const struct tdps_where *w, const struct tdps_wh
 	int slot;
 	u64 n;
 
-	if (tdps_excused(id, w)) {
-		tdps_count(excused);
-		return;
-	}
 	n = atomic64_inc_return(&violations[id]);
 	tdps_record(TDPS_EV_VIOLATION, id, w, 0, 0, 0);
 	put_into_words(line, sizeof(line), id, w, who, fmt, args);
@@ -229,6 +234,27 @@ void tdps_violation(enum tdps_check id, const struct tdps_where *w, const char *
 	struct tdps_who who;
 	va_list args;
 
+	if (is_no_violation(id, w))
+		return;
+	tdps_who_is_current(&who);
+	va_start(args, fmt);
+	report(id, w, &who, fmt, args);
+	va_end(args);
+}
+
+/**
+ * tdps_violation_anyway() - ... that no failure on purpose excuses
+ * @id: which
+ * @w: where
+ * @fmt: what, one clause
+ *
+ * Context: as tdps_violation().
+ */
+void tdps_violation_anyway(enum tdps_check id, const struct tdps_where *w, const char *fmt, ...)
+{
+	struct tdps_who who;
+	va_list args;
+
 	tdps_who_is_current(&who);
 	va_start(args, fmt);
 	report(id, w, &who, fmt, args);
@@ -249,6 +275,8 @@ void tdps_violation_by(enum tdps_check id, const struct tdps_where *w,
 {
 	va_list args;
 
+	if (is_no_violation(id, w))
+		return;
 	va_start(args, fmt);
 	report(id, w, who, fmt, args);
 	va_end(args);
