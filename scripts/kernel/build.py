@@ -33,8 +33,8 @@ _NEED_MIB = {"lockdep": 600, "plain": 600, "kasan": 900, "gcov": 600}
 
 #: everything below here ends up in modules and nowhere else
 _KVM_FILES = re.compile(r"(arch/x86/kvm|virt/kvm)/.*\.[chS]$")
-#: objects whose lines are counted in the configuration of that name
-_COUNTED = ("tdp_mmu", "tdp_iter", "spte", "tdx")
+#: objects whose lines are counted in the configuration of that name, as kbuild has them
+_COUNTED = ("mmu/tdp_mmu", "mmu/tdp_iter", "mmu/spte", "vmx/tdx")
 _KVM_MODULES = ("arch/x86/kvm/kvm.ko", "arch/x86/kvm/kvm-intel.ko", "arch/x86/kvm/kvm-amd.ko")
 
 
