@@ -396,6 +396,11 @@ static void x4_seamcall(bool bad)
 	seamcall(TDPS_CALL_MEM_RANGE_BLOCK, 0, bad ? RLOCK : WLOCK);
 }
 
+static void x4_vcpu_made(bool bad)
+{
+	seamcall(TDPS_CALL_VP_INIT, 0, bad ? TDPS_LOCK_NONE : WLOCK);
+}
+
 /* Busy, done, and busy the next time is no bad luck twice in a row. */
 static void x4_busy_twice(bool bad)
 {
@@ -992,6 +997,7 @@ static const struct scenario scenarios[] = {
 	S_PLANT(X4, x4_leaf_removed, "leaf removed under mmu_lock held for read"),
 	S_PLANT(X4, x4_table_freed, "page table freed without mmu_lock"),
 	S(X4, x4_seamcall, "TDH.MEM.RANGE.BLOCK under mmu_lock held for read"),
+	S(X4, x4_vcpu_made, "TDH.VP.INIT without mmu_lock"),
 	S(X4, x4_busy_twice, "TDH.MEM.RANGE.BLOCK busy twice in a row"),
 	S_SILENT(X4, x4_sleeps, "BUG: sleeping function called"),
 	S_PLANT(S1, s1_children, "3 children wrong, number 7 is 0x1 instead of 0x2"),

@@ -689,8 +689,8 @@ static void call_exit(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
 	}
 	if (h->pfn)
 		c.pa = PFN_PHYS(d->pfn);
-	/* the rules about mmu_lock and tracking are about the MEM.* leaves */
-	if (kvm && h->call <= TDPS_CALL_MEM_PAGE_REMOVE) {
+	/* the rules about mmu_lock and tracking are about the MEM.* leaves, and one more */
+	if (kvm && (h->call <= TDPS_CALL_MEM_PAGE_REMOVE || h->call == TDPS_CALL_VP_INIT)) {
 		c.where.lock = tdps_lock_of(kvm);
 		c.runnable = tdps_runnable(kvm);
 	}

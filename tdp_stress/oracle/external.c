@@ -294,13 +294,16 @@ static void check_retry(struct tdps_ctx *ctx, const struct tdps_seamcall *c)
 	ctx->busy_gfn = c->where.gfn;
 }
 
-/* X4: the same contract, seen from the SEAMCALL. */
+/*
+ * X4: the same contract, seen from the SEAMCALL. TDH.VP.INIT takes the TDR, which those
+ * under the exclusive lock want shared: tdx_td_vcpu_init().
+ */
 static void check_call_lock(const struct tdps_ctx *ctx, const struct tdps_seamcall *c)
 {
 	enum tdps_lock want = TDPS_LOCK_UNKNOWN;
 
 	if (c->call == TDPS_CALL_MEM_RANGE_BLOCK || c->call == TDPS_CALL_MEM_TRACK ||
-	    c->call == TDPS_CALL_MEM_PAGE_REMOVE)
+	    c->call == TDPS_CALL_MEM_PAGE_REMOVE || c->call == TDPS_CALL_VP_INIT)
 		want = TDPS_LOCK_WRITE;
 	else if (c->call == TDPS_CALL_MEM_PAGE_AUG || c->call == TDPS_CALL_MEM_PAGE_ADD ||
 		 c->call == TDPS_CALL_MEM_SEPT_ADD)
