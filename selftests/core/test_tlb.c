@@ -8,7 +8,7 @@
 /* One thing that the guest does, and what came of it. */
 struct step {
 	u64 gpa;
-	bool write, accept;
+	bool write, accept, insist;
 	void (*before)(struct test_td *td);
 	enum tdxm_access_result result;
 	struct tdxm_regs regs;
@@ -29,6 +29,8 @@ static u64 play(struct host *h, struct tdxm_vcpu *vcpu, struct tdxm_regs *regs)
 			s->before(h->arg);
 		s->result = s->accept ? tdxm_guest_accept(h->m, vcpu, s->gpa, &s->regs) :
 					tdxm_guest_access(h->m, vcpu, s->gpa, s->write, &s->regs);
+		if (s->insist && s->result == TDXM_ACCESS_PENDING)
+			s->result = tdxm_guest_unaccepted(h->m, vcpu, s->gpa, s->write, &s->regs);
 	}
 	return 77;
 }
@@ -108,6 +110,29 @@ TEST_F(tlb, private_access_needs_accept)
 	EXPECT_EQ(1, host_counter(&self->h, "guest.ept_violation"));
 	EXPECT_EQ(3, host_counter(&self->h, "guest.access"));
 	ASSERT_EQ(self->reg, td_zap(&self->td, TEST_GPA));
+	EXPECT_EQ(0, self->h.findings);
+}
+
+/* The TD of the fixture takes #VE; with SEPT_VE_DISABLE its host hears of it. */
+TEST_F(tlb, access_before_accept)
+{
+	struct step *ve = step(TEST_GPA + 8, false), *out;
+
+	ve->insist = true;
+	run(&self->td);
+	EXPECT_EQ(TDXM_ACCESS_PENDING, ve->result);
+	EXPECT_EQ(0, host_counter(&self->h, "guest.ept_violation"));
+
+	self->td.vcpu[0].vcpu->tdcs->attributes = TD_ATTRIBUTE_SEPT_VE_DISABLE;
+	out = step(TEST_GPA + 8, true);
+	out->insist = true;
+	run(&self->td);
+	EXPECT_EQ(TDXM_ACCESS_EPT_VIOLATION, out->result);
+	EXPECT_EQ(EPT_QUAL_WRITE, out->regs.rcx);
+	EXPECT_EQ(EPT_EXT_QUAL_PENDING, out->regs.rdx);
+	EXPECT_EQ(TEST_GPA, out->regs.r8);
+	EXPECT_EQ(1, host_counter(&self->h, "guest.ept_violation"));
+	EXPECT_EQ(SEPT_PENDING, td_state(&self->td, TEST_GPA));
 	EXPECT_EQ(0, self->h.findings);
 }
 

@@ -13,7 +13,7 @@ KS_FIXTURE(dirty_log_split);
 
 /* All of the slot is mapped, by so many huge leafs. */
 #define EXPECT_LEAFS(_large) do {					\
-	EXPECT_EQ((s64)(_large), ks_stat(self->vm.vm_fd, "pages_2m"));	\
+	EXPECT_EQ((s64)(_large), td_stat(self->vm.vm_fd, "pages_2m"));	\
 	EXPECT_MAPPED(&self->vm, KS_WINDOW);				\
 	EXPECT_SOUND(ks_audit(&self->ks));				\
 } while (0)
@@ -90,10 +90,10 @@ TEST_KS(dirty_log_split, on_and_off)
 	KS_START_HUGE();
 	for (i = 0; i < 10; i++) {
 		ASSERT_CALL(log_on(&self->vm));
-		EXPECT_EQ(0, ks_stat(self->vm.vm_fd, "pages_2m"));
+		EXPECT_EQ(0, td_stat(self->vm.vm_fd, "pages_2m"));
 		EXPECT_MAPPED(&self->vm, KS_WINDOW);
 		ASSERT_CALL(log_off(&self->vm));
-		EXPECT_EQ(KS_HUGE_LEAFS, ks_stat(self->vm.vm_fd, "pages_2m"));
+		EXPECT_EQ(KS_HUGE_LEAFS, td_stat(self->vm.vm_fd, "pages_2m"));
 		EXPECT_MAPPED(&self->vm, KS_WINDOW);
 	}
 	EXPECT_LEAFS(KS_HUGE_LEAFS);

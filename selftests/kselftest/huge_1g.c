@@ -42,9 +42,9 @@ static int give_giant(struct td *vm)
 
 /* What KVM has mapped by leafs of each size. */
 #define EXPECT_SIZES(_1g, _2m, _4k) do {				\
-	EXPECT_EQ((s64)(_1g), ks_stat(self->vm.vm_fd, "pages_1g"));	\
-	EXPECT_EQ((s64)(_2m), ks_stat(self->vm.vm_fd, "pages_2m"));	\
-	EXPECT_EQ((s64)(_4k), ks_stat(self->vm.vm_fd, "pages_4k"));	\
+	EXPECT_EQ((s64)(_1g), td_stat(self->vm.vm_fd, "pages_1g"));	\
+	EXPECT_EQ((s64)(_2m), td_stat(self->vm.vm_fd, "pages_2m"));	\
+	EXPECT_EQ((s64)(_4k), td_stat(self->vm.vm_fd, "pages_4k"));	\
 	EXPECT_SOUND(ks_audit(&self->ks));				\
 } while (0)
 

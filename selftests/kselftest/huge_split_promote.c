@@ -51,7 +51,7 @@ static const char *wrong_leafs(struct ks *ks, struct td *vm, u32 roots, u32 leve
 
 #define EXPECT_LEAFS(_roots, _level) do {				\
 	EXPECT_SOUND(wrong_leafs(&self->ks, &self->vm, _roots, _level));	\
-	EXPECT_EQ((_level) == 2 ? KS_HUGE_LEAFS : 0, ks_stat(self->vm.vm_fd, "pages_2m"));	\
+	EXPECT_EQ((_level) == 2 ? KS_HUGE_LEAFS : 0, td_stat(self->vm.vm_fd, "pages_2m"));	\
 	EXPECT_MAPPED(&self->vm, KS_WINDOW);				\
 	EXPECT_SOUND(ks_audit(&self->ks));				\
 } while (0)

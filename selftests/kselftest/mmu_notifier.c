@@ -17,7 +17,7 @@ KS_FIXTURE_PAGES(mmu_notifier);
 	ks_touch(&self->vm, TD_SLOT_MOBILE, variant->huge);		\
 	ASSERT_CALL(ks_map(&self->vm, 0, 0, PRIVATE_PAGES));		\
 	ASSERT_CALL(ks_map(&self->vm, 1, self->vm.slots[TD_SLOT_MOBILE].gfn, KS_WINDOW));	\
-	if (variant->huge && ks_stat(self->vm.vm_fd, "pages_2m") <= 0)	\
+	if (variant->huge && td_stat(self->vm.vm_fd, "pages_2m") <= 0)	\
 		SKIP(return, "the host gave no huge pages (CONFIG_TRANSPARENT_HUGEPAGE, memory)"); \
 	EXPECT_MAPPED(&self->vm, PRIVATE_PAGES + KS_WINDOW);		\
 } while (0)
@@ -97,9 +97,9 @@ TEST_KS(mmu_notifier, part_of_a_huge_page)
 	if (!variant->huge)
 		SKIP(return, "there is none in this variant");
 	START();
-	large = ks_stat(self->vm.vm_fd, "pages_2m");
+	large = td_stat(self->vm.vm_fd, "pages_2m");
 	ASSERT_EQ(0, madvise(page_at(&self->vm, 3), TD_PAGE_SIZE, MADV_DONTNEED));
-	EXPECT_EQ(large - 1, ks_stat(self->vm.vm_fd, "pages_2m"));
+	EXPECT_EQ(large - 1, td_stat(self->vm.vm_fd, "pages_2m"));
 	ASSERT_CALL(ks_map(&self->vm, 0, self->vm.slots[TD_SLOT_MOBILE].gfn, KS_WINDOW));
 	EXPECT_SHARED(KS_WINDOW);
 }

@@ -87,7 +87,7 @@ static bool recovered(struct td *vm, u64 left)
 	unsigned int waited;
 
 	for (waited = 0; waited < RECOVERS_MS; waited += 10) {
-		if (!ks_stat(vm->vm_fd, "nx_lpage_splits") && ks_mapped(vm) == (s64)left)
+		if (!td_stat(vm->vm_fd, "nx_lpage_splits") && ks_mapped(vm) == (s64)left)
 			return true;
 		usleep(10000);
 	}
@@ -100,12 +100,12 @@ TEST_KS(nx_recovery, fetch_splits)
 	u64 gfn;
 
 	KS_START_HUGE();
-	EXPECT_EQ(0, ks_stat(self->vm.vm_fd, "nx_lpage_splits"));
+	EXPECT_EQ(0, td_stat(self->vm.vm_fd, "nx_lpage_splits"));
 	gfn = self->vm.slots[TD_SLOT_MOBILE].gfn;
 	MAP(gfn + 3, 1, 0);
-	EXPECT_EQ(KS_HUGE_LEAFS, ks_stat(self->vm.vm_fd, "pages_2m"));
+	EXPECT_EQ(KS_HUGE_LEAFS, td_stat(self->vm.vm_fd, "pages_2m"));
 	MAP(gfn + 3, 1, TDP_STRESS_OP_FLAG_EXEC);
-	EXPECT_EQ(KS_HUGE_LEAFS - 1, ks_stat(self->vm.vm_fd, "pages_2m"));
+	EXPECT_EQ(KS_HUGE_LEAFS - 1, td_stat(self->vm.vm_fd, "pages_2m"));
 	EXPECT_SOUND(ks_audit(&self->ks));
 }
 
@@ -116,7 +116,7 @@ TEST_KS(nx_recovery, worker_recovers)
 	int i;
 
 	KS_START_HUGE();
-	EXPECT_EQ(0, ks_stat(self->vm.vm_fd, "nx_lpage_splits"));
+	EXPECT_EQ(0, td_stat(self->vm.vm_fd, "nx_lpage_splits"));
 	gfn = self->vm.slots[TD_SLOT_MOBILE].gfn;
 	ASSERT_CALL(make_worker(&self->vm));
 	for (i = 0; i < 3; i++) {
@@ -124,11 +124,11 @@ TEST_KS(nx_recovery, worker_recovers)
 		MAP(gfn + KS_HUGE_PAGES, 1, TDP_STRESS_OP_FLAG_EXEC);
 		ASSERT_TRUE(recovered(&self->vm, 0)) {
 			TH_LOG("nx_lpage_splits is %lld after %u ms, %lld pages are mapped",
-			       ks_stat(self->vm.vm_fd, "nx_lpage_splits"), RECOVERS_MS,
+			       td_stat(self->vm.vm_fd, "nx_lpage_splits"), RECOVERS_MS,
 			       ks_mapped(&self->vm));
 		}
 		ASSERT_CALL(ks_map(&self->vm, 1, gfn, KS_WINDOW));
-		EXPECT_EQ(KS_HUGE_LEAFS, ks_stat(self->vm.vm_fd, "pages_2m"));
+		EXPECT_EQ(KS_HUGE_LEAFS, td_stat(self->vm.vm_fd, "pages_2m"));
 		EXPECT_SOUND(ks_audit(&self->ks));
 	}
 }
@@ -139,7 +139,7 @@ TEST_KS(nx_recovery, beside_private_memory)
 	u64 gfn;
 
 	KS_START_HUGE();
-	EXPECT_EQ(0, ks_stat(self->vm.vm_fd, "nx_lpage_splits"));
+	EXPECT_EQ(0, td_stat(self->vm.vm_fd, "nx_lpage_splits"));
 	gfn = self->vm.slots[TD_SLOT_MOBILE].gfn;
 	ASSERT_CALL(make_worker(&self->vm));
 	ASSERT_CALL(ks_map(&self->vm, 0, 0, KS_MAIN_PAGES));

@@ -693,7 +693,7 @@ static bool host_init(struct host *h, struct ks *ks, struct ks_guest *g, bool hu
 	ASSERT_TRUE(wait_writes(&self->guest, 2 * KS_GUEST_PAGES)) {	\
 		TH_LOG("%s", ks_guest_wrong(&self->guest) ?: "the guest does not get on");	\
 	}								\
-	if (_huge && ks_stat(self->vm.vm_fd, "pages_2m") <= 0)		\
+	if (_huge && td_stat(self->vm.vm_fd, "pages_2m") <= 0)		\
 		SKIP(return, "the host gave no huge pages (CONFIG_TRANSPARENT_HUGEPAGE, memory)"); \
 } while (0)
 

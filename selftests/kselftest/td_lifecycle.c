@@ -110,6 +110,32 @@ TEST_KS(td_lifecycle, mapped_and_run)
 	}
 }
 
+/* A guest that touches memory before it has accepted it: KVM ends the TD, and says why. */
+TEST_KS(td_lifecycle, touched_before_accepted)
+{
+	struct ks_param careless = {
+		.path = "/sys/module/tdx_stub/parameters/guest_careless", .value = "1",
+	};
+	struct ks_params params = { .list = &careless, .nr = 1 };
+
+	if (variant->backend != KS_EMULATED)
+		SKIP(return, "which pages the guest accepts is the emulated module's to say");
+	ASSERT_MADE(&self->vm, ks_vm_make(&self->ks, &self->vm, &small));
+	ASSERT_CALL(ks_map(&self->vm, 0, 0, KS_PAGES));
+	ASSERT_EQ(NULL, ks_params_set(&params, &self->ks));
+	ks_expect_warnings(true);
+	EXPECT_REFUSED(EIO, ks_run(&self->vm, 0, 20));
+	ks_expect_warnings(false);
+	EXPECT_TRUE(ks_params_put_back(&params));
+	/* dead for everybody, and nothing is lost */
+	EXPECT_REFUSED(EIO, ks_run(&self->vm, 1, 1));
+	EXPECT_REFUSED(EIO, ks_map(&self->vm, 1, 0, 1));
+	EXPECT_PRIVATE(&self->ks, KS_PAGES);
+	EXPECT_SOUND(ks_audit(&self->ks));
+	td_destroy(&self->vm);
+	EXPECT_TRUE(ks_idle(&self->ks)) TH_LOG("%s", self->ks.text);
+}
+
 /* The same life again and again: nothing is kept, KeyIDs come back. */
 TEST_KS(td_lifecycle, again_and_again)
 {

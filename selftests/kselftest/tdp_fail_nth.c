@@ -112,7 +112,7 @@ static int setup_huge(struct sweep *s)
 		return ret;
 	ks_touch(s->vm, TD_SLOT_MOBILE, true);
 	ret = ks_map(s->vm, 0, s->vm->slots[TD_SLOT_MOBILE].gfn, KS_HUGE_PAGES);
-	if (ret || ks_stat(s->vm->vm_fd, "pages_2m") == 1)
+	if (ret || td_stat(s->vm->vm_fd, "pages_2m") == 1)
 		return ret;
 	s->skip = "the host gave no huge pages (CONFIG_TRANSPARENT_HUGEPAGE, memory)";
 	return 1;
@@ -130,7 +130,7 @@ static int log_off(struct sweep *s)
 
 static const char *check_huge_pages(struct sweep *s, s64 wanted)
 {
-	s64 huge = ks_stat(s->vm->vm_fd, "pages_2m"), mapped = ks_mapped(s->vm);
+	s64 huge = td_stat(s->vm->vm_fd, "pages_2m"), mapped = ks_mapped(s->vm);
 
 	return (huge == wanted || wanted < 0) && mapped == (s64)KS_HUGE_PAGES ? NULL :
 	       sweep_say(s, "%lld pages are mapped, %lld leafs are huge, not %lld", mapped, huge,

@@ -316,4 +316,8 @@ void td_run(struct td_vcpu *vcpu, const struct td_run_handler *handler,
 int td_prefault(struct td_vcpu *vcpu, u64 gfn, u64 nr_pages, u64 *done);
 const char *td_exit_name(enum td_exit exit);
 
+/* --- KVM's statistics, of a VM or a vCPU --- */
+
+s64 td_stat(int fd, const char *name);
+
 #endif

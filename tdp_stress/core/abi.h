@@ -199,6 +199,8 @@ enum sept_state {
 #define EPT_QUAL_READ		BIT_ULL(0)
 #define EPT_QUAL_WRITE		BIT_ULL(1)
 #define EPT_QUAL_PROT_SHIFT	3
+/* Extended exit qualification, RDX of TDH.VP.ENTER: the page is there, but not accepted. */
+#define EPT_EXT_QUAL_PENDING	6
 
 /* OP_STATE of a TD and its life cycle (TDR.LIFECYCLE_STATE). */
 enum td_op_state {

@@ -173,6 +173,9 @@ enum tdxm_access_result {
  */
 enum tdxm_access_result tdxm_guest_access(struct tdxm *m, struct tdxm_vcpu *vcpu,
 					  u64 gpa, bool write, struct tdxm_regs *regs);
+/* What comes of an access that was PENDING, by a guest that does not ACCEPT. */
+enum tdxm_access_result tdxm_guest_unaccepted(struct tdxm *m, struct tdxm_vcpu *vcpu,
+					      u64 gpa, bool write, struct tdxm_regs *regs);
 /*
  * TDG.MEM.PAGE.ACCEPT of the page at @gpa, in the size in which it is mapped; guest
  * side of the entry lock.

@@ -295,6 +295,31 @@ enum tdxm_access_result tdxm_guest_access(struct tdxm *m, struct tdxm_vcpu *vcpu
 }
 
 /**
+ * tdxm_guest_unaccepted - the guest insists on a private page that it has not accepted
+ * @m: the module
+ * @vcpu: the vCPU that runs here
+ * @gpa: private GPA, of which tdxm_guest_access() has just said PENDING
+ * @write: as there
+ * @regs: filled in as an EPT violation exit if that is the result
+ *
+ * With ATTRIBUTES.SEPT_VE_DISABLE that is an exit to the host, which can do nothing about
+ * it: KVM ends the TD. Without it the guest gets #VE.
+ *
+ * Context: inside struct tdxm_hooks.guest only. Never waits.
+ * Return: TDXM_ACCESS_EPT_VIOLATION, or PENDING: #VE.
+ */
+enum tdxm_access_result tdxm_guest_unaccepted(struct tdxm *m, struct tdxm_vcpu *vcpu, u64 gpa,
+					      bool write, struct tdxm_regs *regs)
+{
+	if (!(vcpu->tdcs->attributes & TD_ATTRIBUTE_SEPT_VE_DISABLE))
+		return TDXM_ACCESS_PENDING;
+	tdxm_count(&this_lp(m)->guest[GUEST_EPT_VIOLATION]);
+	tdxm_ept_violation(regs, gpa, write ? EPT_QUAL_WRITE : EPT_QUAL_READ);
+	regs->rdx = EPT_EXT_QUAL_PENDING;
+	return TDXM_ACCESS_EPT_VIOLATION;
+}
+
+/**
  * tdxm_guest_accept - TDG.MEM.PAGE.ACCEPT of the page at a GPA, whatever its size
  * @m: the module
  * @vcpu: the vCPU that runs here

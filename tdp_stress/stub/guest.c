@@ -261,6 +261,9 @@ static bool guest_access(struct guest *g)
 	write = guest_percent(g, 50);
 
 	res = tdxm_guest_access(g->m, g->vcpu, gpa, write, g->regs);
+	if (res == TDXM_ACCESS_PENDING &&
+	    guest_one_in(g, READ_ONCE(stub_params.guest_careless)))
+		res = tdxm_guest_unaccepted(g->m, g->vcpu, gpa, write, g->regs);
 	if (res == TDXM_ACCESS_PENDING) {
 		res = tdxm_guest_accept(g->m, g->vcpu, gpa, g->regs);
 		if (res == TDXM_ACCESS_OK)

@@ -93,6 +93,7 @@ enum {
 	PARAM_GUEST_MAP_GPA,
 	PARAM_GUEST_LONG,
 	PARAM_GUEST_STAY_US,
+	PARAM_GUEST_CARELESS,
 };
 
 static struct stub_param stub_param[] = {
@@ -105,6 +106,7 @@ static struct stub_param stub_param[] = {
 	[PARAM_GUEST_MAP_GPA] = { "guest_map_gpa", 0, 1000000, &stub_params.guest_map_gpa },
 	[PARAM_GUEST_LONG] = { "guest_long", 0, 1000000, &stub_params.guest_long },
 	[PARAM_GUEST_STAY_US] = { "guest_stay_us", 0, 1000, &stub_params.guest_stay_us },
+	[PARAM_GUEST_CARELESS] = { "guest_careless", 0, 1000000, &stub_params.guest_careless },
 };
 
 module_param_cb(seed, &stub_param_ops, &stub_param[PARAM_SEED], 0444);
@@ -151,6 +153,11 @@ module_param_cb(guest_stay_us, &stub_param_ops, &stub_param[PARAM_GUEST_STAY_US]
 __MODULE_PARM_TYPE(guest_stay_us, "ullong");
 MODULE_PARM_DESC(guest_stay_us,
 		 "Length of a long stay, at most, in microseconds (0: no long stays, 1..1000)");
+
+module_param_cb(guest_careless, &stub_param_ops, &stub_param[PARAM_GUEST_CARELESS], 0644);
+__MODULE_PARM_TYPE(guest_careless, "ullong");
+MODULE_PARM_DESC(guest_careless,
+		 "One page in N is touched before it is accepted, by which KVM ends the TD (0: none, 1..1000000)");
 
 static const char * const stub_plant_names[] = {
 	[TDXM_PLANT_NONE]	= "none",

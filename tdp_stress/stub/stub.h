@@ -48,6 +48,7 @@ struct stub_params {
 	u64 guest_map_gpa;	/* run time: 1 in N, 0 never */
 	u64 guest_long;		/* run time: 1 in N, 0 never */
 	u64 guest_stay_us;	/* run time: microseconds */
+	u64 guest_careless;	/* run time: 1 in N, 0 never */
 };
 
 extern struct stub_params stub_params;

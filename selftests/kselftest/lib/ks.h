@@ -87,7 +87,6 @@ int ks_map(struct td *vm, unsigned int vcpu, u64 gfn, u64 nr_pages);
 #define KS_STUCK	2
 int ks_enter(struct td *vm, unsigned int vcpu);
 int ks_run(struct td *vm, unsigned int vcpu, unsigned int times);
-s64 ks_stat(int fd, const char *name);
 s64 ks_mapped(const struct td *vm);
 void ks_poke(void *at);
 void ks_touch(const struct td *vm, enum td_slot_id id, bool huge);

@@ -97,7 +97,7 @@
 	ASSERT_MADE(&self->vm, ks_vm_start(&self->ks, &self->vm));	\
 	ks_touch(&self->vm, TD_SLOT_MOBILE, true);			\
 	ASSERT_CALL(ks_map(&self->vm, 0, self->vm.slots[TD_SLOT_MOBILE].gfn, KS_WINDOW));	\
-	if (ks_stat(self->vm.vm_fd, "pages_2m") != KS_HUGE_LEAFS)	\
+	if (td_stat(self->vm.vm_fd, "pages_2m") != KS_HUGE_LEAFS)	\
 		SKIP(return, "the host gave no huge pages (CONFIG_TRANSPARENT_HUGEPAGE, memory)"); \
 } while (0)
 

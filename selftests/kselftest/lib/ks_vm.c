@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * VMs of the tests, made the same way on every backend, and what KVM says about
- * them. Knows ioctls; what is right is the tests' business.
+ * VMs of the tests, made the same way on every backend, and how much of them is
+ * mapped. What is right is the tests' business.
  */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 
 #include "ks.h"
@@ -133,63 +129,12 @@ int ks_run(struct td *vm, unsigned int vcpu, unsigned int times)
 	return times ? -ETIME : 0;
 }
 
-/* --- KVM's statistics --- */
-
-static bool read_at(int fd, void *to, size_t size, off_t at)
-{
-	return pread(fd, to, size, at) == (ssize_t)size;
-}
-
-static s64 find_stat(int fd, const struct kvm_stats_header *h, const char *name)
-{
-	size_t size = sizeof(struct kvm_stats_desc) + h->name_size;
-	struct kvm_stats_desc *desc = calloc(1, size + 1);
-	s64 value = -ENOENT;
-	u64 raw;
-	u32 i;
-
-	for (i = 0; desc && i < h->num_desc; i++) {
-		if (!read_at(fd, desc, size, h->desc_offset + i * size)) {
-			value = -EIO;
-			break;
-		}
-		if (strcmp(desc->name, name))
-			continue;
-		value = read_at(fd, &raw, sizeof(raw), h->data_offset + desc->offset) ?
-			(s64)raw : -EIO;
-		break;
-	}
-	free(desc);
-	return value;
-}
-
-/**
- * ks_stat() - one of KVM's own counters
- * @fd: a VM or a vCPU
- * @name: of the counter
- *
- * Return: its value, or -errno
- */
-s64 ks_stat(int fd, const char *name)
-{
-	int stats = ioctl(fd, KVM_GET_STATS_FD, NULL);
-	struct kvm_stats_header h;
-	s64 value = -EIO;
-
-	if (stats < 0)
-		return -errno;
-	if (read_at(stats, &h, sizeof(h), 0))
-		value = find_stat(stats, &h, name);
-	close(stats);
-	return value;
-}
-
 /* What KVM has mapped, in 4K pages, in all roots; or -errno. */
 s64 ks_mapped(const struct td *vm)
 {
-	s64 small = ks_stat(vm->vm_fd, "pages_4k");
-	s64 large = ks_stat(vm->vm_fd, "pages_2m");
-	s64 giant = ks_stat(vm->vm_fd, "pages_1g");
+	s64 small = td_stat(vm->vm_fd, "pages_4k");
+	s64 large = td_stat(vm->vm_fd, "pages_2m");
+	s64 giant = td_stat(vm->vm_fd, "pages_1g");
 
 	if (small < 0 || large < 0 || giant < 0)
 		return small < 0 ? small : large < 0 ? large : giant;
