@@ -3,58 +3,66 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <signal.h>
-#include <time.h>
 
 #include "stress.h"
 
 /*
  * A guest asks for something every few milliseconds. Where KVM_RUN ends by signals only,
- * for that long, and the CPU was not somebody else's meanwhile, KVM does not let it in.
+ * for that long, and the vCPU has left the guest (or what KVM takes for it) so often
+ * meanwhile, KVM does not let it in. Time alone says nothing where somebody else has the
+ * CPU or mmu_lock.
  */
 #define IDLE_NS		(10 * 1000000000ULL)
-#define IDLE_CPU_NS	(3 * 1000000000ULL)
+#define IDLE_EXITS	20000
 
-static u64 cpu_ns(void)
+static s64 exits_of(struct worker *w)
 {
-	struct timespec t;
+	s64 exits = td_stat(w->vcpu->fd, "exits");
 
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-	return t.tv_sec * 1000000000ULL + t.tv_nsec;
+	if (exits < 0)
+		stress_fail(w->stress, "TD %u vCPU %u: KVM's count of exits cannot be read: %s",
+			    w->target->index, w->vcpu->index, td_errno_name(-exits));
+	return exits;
 }
 
-/* Returns false if the guest is kept out. */
-static bool is_let_in(struct worker *w, int err, u64 ns, u64 cpu)
+/* KVM_RUN has taken @ns. Returns false if the guest is kept out. */
+static bool is_let_in(struct worker *w, int err, u64 ns)
 {
 	if (err != EINTR) {
 		w->idle_ns = 0;
-		w->idle_cpu_ns = 0;
 		return true;
 	}
+	if (!w->idle_ns)
+		w->idle_from = exits_of(w);
 	w->idle_ns += ns;
-	w->idle_cpu_ns += cpu;
-	return w->idle_ns < IDLE_NS || w->idle_cpu_ns < IDLE_CPU_NS;
+	if (w->idle_ns < IDLE_NS)
+		return true;
+	w->idle_exits = exits_of(w) - w->idle_from;
+	return w->idle_exits < IDLE_EXITS;
 }
 
 enum op_result op_run(struct worker *w)
 {
-	u64 begun = now_ns(), cpu = cpu_ns();
+	u64 begun = now_ns();
 	struct td_run_handler handler = {
 		.fault = mem_fault, .map_gpa = mem_map_gpa, .ctx = w,
 	};
 	struct td_run_result res;
+	bool let_in;
 
 	target_begin_run(w->target, w->vcpu);
 	td_run(w->vcpu, &handler, &res);
+	let_in = is_let_in(w, res.err, now_ns() - begun);
 	target_end_use(w->target, w->vcpu);
 	count(&w->exits[res.exit]);
 	if (res.err > 0 && res.err < MAX_ERRNO)
 		count(&w->stats[OP_RUN].errs[res.err]);
 
-	if (!is_let_in(w, res.err, now_ns() - begun, cpu_ns() - cpu)) {
+	if (!let_in) {
 		stress_fail(w->stress,
-			    "TD %u vCPU %u: the guest is not let in: nothing but signals has ended KVM_RUN for %llu s (%llu s of CPU)",
+			    "TD %u vCPU %u: the guest is not let in: nothing but signals has ended KVM_RUN for %llu s and %lld exits",
 			    w->target->index, w->vcpu->index, w->idle_ns / 1000000000ULL,
-			    w->idle_cpu_ns / 1000000000ULL);
+			    w->idle_exits);
 		return OP_FAILED;
 	}
 	if (res.exit == TD_EXIT_UNEXPECTED) {

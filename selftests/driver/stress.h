@@ -92,7 +92,8 @@ enum worker_role { WORKER_VCPU, WORKER_FREE };
  * @cycled: pages mapped and unmapped by OP_CYCLE
  * @position: next page of OP_CYCLE
  * @idle_ns: time in KVM_RUN since it last ended by what the guest has done
- * @idle_cpu_ns: CPU time of that
+ * @idle_from: exits of the vCPU when that began
+ * @idle_exits: how many there were since
  * @activity: TD_ACT_* that decide which errnos are legal for it just now
  * @nr_ops: operations of WORKER_FREE
  * @digest: FNV-1a of their sequence
@@ -115,7 +116,8 @@ struct worker {
 	_Atomic u64 cycled;
 	u64 position;
 	u64 idle_ns;
-	u64 idle_cpu_ns;
+	s64 idle_from;
+	s64 idle_exits;
 	u32 activity;
 	u64 nr_ops;
 	u64 digest;

@@ -11,18 +11,20 @@
 #include "stress.h"
 
 #define TICK_US		100000
-#define TICKS_PER_S	(1000000 / TICK_US)
+/* While threads are to stop. */
+#define SHORT_TICK_US	(TICK_US / 10)
 /* A KVM_RUN as long as this is a halted guest or a long wait: wake it. */
-#define KICK_TICKS	2
+#define KICK_US		(2 * TICK_US)
 
 /**
  * struct seen - what the last tick saw of a thread
  * @seq: td_watch.seq
- * @ticks: for how many ticks the same call has been in flight
+ * @us: for how long the same call has been in flight: ticks, not the clock's time, in
+ *	which the supervisor may have had no CPU either
  */
 struct seen {
 	u32 seq;
-	u32 ticks;
+	u64 us;
 };
 
 static volatile sig_atomic_t interrupted;
@@ -94,8 +96,8 @@ static void report_hang(struct stress *s, const struct worker *w)
 	sysrq('w');
 }
 
-/* Look at every thread once; false: one hangs. */
-static bool watch(struct stress *s, struct seen *seen)
+/* Look at every thread, @tick_us after the last time; false: one hangs. */
+static bool watch(struct stress *s, struct seen *seen, u32 tick_us)
 {
 	unsigned int i;
 
@@ -109,10 +111,10 @@ static bool watch(struct stress *s, struct seen *seen)
 			seen[i] = (struct seen) { .seq = seq };
 			continue;
 		}
-		seen[i].ticks++;
-		if (call == TD_CALL_RUN && seen[i].ticks >= KICK_TICKS)
+		seen[i].us += tick_us;
+		if (call == TD_CALL_RUN && seen[i].us >= KICK_US)
 			pthread_kill(w->thread, SIGUSR1);
-		if (seen[i].ticks > s->opt.grace * TICKS_PER_S) {
+		if (seen[i].us > s->opt.grace * 1000000) {
 			report_hang(s, w);
 			return false;
 		}
@@ -141,14 +143,13 @@ static void gather(struct stress *s, struct seen *seen, enum worker_role role)
 		for (i = 0; i < s->nr_workers && role == WORKER_VCPU; i++)
 			if (s->workers[i].started && !s->workers[i].finished)
 				pthread_kill(s->workers[i].thread, SIGUSR1);
-		sleep_us(TICK_US / 10);
+		sleep_us(SHORT_TICK_US);
 		if (now_ns() > until) {
 			s->hung = true;
 			stress_fail(s, "P1: threads do not stop");
 			return;
 		}
-		/* Ten times as often as TICK_US: good enough for a bound. */
-		watch(s, seen);
+		watch(s, seen, SHORT_TICK_US);
 	}
 	for (i = 0; i < s->nr_workers; i++) {
 		struct worker *w = &s->workers[i];
@@ -191,7 +192,7 @@ void supervise(struct stress *s)
 
 	while (seen && !over(s, now_ns())) {
 		sleep_us(TICK_US);
-		watch(s, seen);
+		watch(s, seen, TICK_US);
 		if (interval && now_ns() >= next) {
 			report_progress(s, false);
 			next += interval;
