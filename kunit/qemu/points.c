@@ -149,6 +149,11 @@ static int at_pause(struct kprobe *p, struct pt_regs *regs)
 	return 1;
 }
 
+/* Never called. A probe that has one is not made into a jump, which would go on at PAUSE. */
+static void after_pause(struct kprobe *p, struct pt_regs *regs, unsigned long flags)
+{
+}
+
 /* As many as there are in the function, inlined loops included. */
 static struct kprobe pauses[4];
 static int nr_pauses;
@@ -166,7 +171,11 @@ static void probe_pause(unsigned long addr, const char *function)
 	sprint_symbol_no_offset(name, addr);
 	if (strncmp(name, function, strlen(function)))
 		return;
-	*p = (struct kprobe) { .addr = (kprobe_opcode_t *)addr, .pre_handler = at_pause };
+	*p = (struct kprobe) {
+		.addr = (kprobe_opcode_t *)addr,
+		.pre_handler = at_pause,
+		.post_handler = after_pause,
+	};
 	/* refused where these bytes are within an instruction */
 	if (!register_kprobe(p))
 		nr_pauses++;

@@ -209,6 +209,31 @@ static void x1_leaf_or_table(bool bad)
 	AUDIT(.mirror = true, .level = 2, .spte = table(5), .child_page = PAGE_A);
 }
 
+/* A leaf and a page table are added; @pa: what the TDX module is given. */
+static void added(enum tdps_extop_kind kind, enum tdps_call call, u64 pa)
+{
+	struct tdps_seamcall c = {
+		.where = at(GFN, 1, RLOCK), .call = call, .runnable = true, .pa = pa,
+	};
+	struct tdps_extop x = ext(kind, RLOCK);
+	struct tdps_ctx *ctx;
+
+	x.page = PAGE_A;
+	ctx = tdps_extop_begin(&x);
+	tdps_seamcall(&c);
+	tdps_extop_end(ctx, &x, 0);
+}
+
+static void x1_other_page_added(bool bad)
+{
+	added(TDPS_EXT_MAP, TDPS_CALL_MEM_PAGE_AUG, bad ? PAGE_B : PAGE_A);
+}
+
+static void x1_other_table_added(bool bad)
+{
+	added(TDPS_EXT_LINK, TDPS_CALL_MEM_SEPT_ADD, bad ? PAGE_B : PAGE_A);
+}
+
 static void x1_damaged_page(bool bad)
 {
 	if (bad)
@@ -974,6 +999,10 @@ static const struct scenario scenarios[] = {
 	S_PLANT(X1, x1_other_page, "mirror points to 0x801000, S-EPT to 0x800000"),
 	S(X1, x1_other_table, "mirror points to 0x78000, S-EPT to 0x77000"),
 	S(X1, x1_leaf_or_table, "mirror has a page table, S-EPT entry is MAPPED"),
+	S(X1, x1_other_page_added,
+	  "TDH.MEM.PAGE.AUG of page 0x78000, the mirror SPTE has 0x77000"),
+	S(X1, x1_other_table_added,
+	  "TDH.MEM.SEPT.ADD of page 0x78000, the mirror SPTE has 0x77000"),
 	S_SILENT(X1, x1_damaged_page, "page 0x77000, TDH.MEM.PAGE.REMOVE status 0x0, entry MAPPED"),
 	S(X2, x2_not_blocked, "page removed that was not blocked"),
 	S_PLANT(X2, x2_not_tracked, "page removed without TLB tracking since it was blocked"),

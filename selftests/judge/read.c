@@ -200,17 +200,31 @@ static bool parse_event(struct event *ev, char *line)
 	return false;
 }
 
+/* perf script --show-lost-events: comm 7 [000] 1.000001: PERF_RECORD_LOST lost 12 */
+static bool parse_lost_of_perf(const char *line, unsigned int *cpu, unsigned long long *count)
+{
+	const char *at = strstr(line, ": PERF_RECORD_LOST"), *s = line;
+
+	if (!at || sscanf(at, ": PERF_RECORD_LOST%*[A-Z_ ] lost %llu", count) != 1)
+		return false;
+	/* the name of a thread may have brackets in it: the last before the time counts */
+	while ((s = strchr(s, '[')) && s < at)
+		*cpu = strtoul(++s, NULL, 10);
+	return true;
+}
+
 /* tracefs: CPU:0 [LOST 12 EVENTS]; trace-cmd: CPU:0 [12 EVENTS DROPPED] */
 static bool parse_lost(struct trace *t, const char *line)
 {
 	unsigned long long count = 0;
-	unsigned int cpu;
+	unsigned int cpu = MAX_CPUS;
 	const char *s = line + strspn(line, " \t");
 
 	if (sscanf(s, "CPU:%u [LOST %llu EVENTS]", &cpu, &count) == 2 ||
 	    sscanf(s, "CPU:%u [%llu EVENTS DROPPED]", &cpu, &count) == 2 ||
 	    (sscanf(s, "CPU:%u", &cpu) == 1 &&
-	     (strstr(s, "[LOST EVENTS]") || strstr(s, "[EVENTS DROPPED]")))) {
+	     (strstr(s, "[LOST EVENTS]") || strstr(s, "[EVENTS DROPPED]"))) ||
+	    parse_lost_of_perf(s, &cpu, &count)) {
 		t->lost = grow(t->lost, t->nr_lost, sizeof(*t->lost));
 		t->lost[t->nr_lost++] = (struct lost) {
 			.before = t->nr, .cpu = cpu, .count = count,

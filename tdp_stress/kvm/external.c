@@ -357,6 +357,7 @@ u64 ext_mem_call(struct ext_vm *vm, u64 leaf, gfn_t gfn, int level, u64 page)
 		.call = call_of(leaf),
 		.status = status,
 		.runnable = vm->runnable,
+		.pa = page,
 	};
 
 	if (status) {

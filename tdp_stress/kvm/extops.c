@@ -68,6 +68,8 @@ static void look_at_extop(struct kvm *kvm, struct tdps_extop *x, struct tdps_pla
 		x->page = __pa(tdps_external_spt(spte_to_child_sp(x->new_spte)));
 	else if (x->kind == TDPS_EXT_REMOVE)
 		x->page = PFN_PHYS(spte_to_pfn(x->old_spte));
+	else if (x->kind == TDPS_EXT_MAP)
+		x->page = PFN_PHYS(spte_to_pfn(x->new_spte));
 }
 
 /* Stretch the window, so that others come into it. */

@@ -604,12 +604,13 @@ static struct call_hook {
 	s8 ext;			/* first of the two pointers to extended errors */
 	bool must;		/* without it no check of the S-EPT means anything */
 	s8 pfn;			/* argument, of the page; 0: none, or nothing is made of it */
+	s8 page;		/* likewise, a struct page * */
 	struct fprobe fp;
 	bool hooked;
 } call_hooks[] = {
-	{ "tdh_mem_sept_add", TDPS_CALL_MEM_SEPT_ADD, ON_TD, 1, 2, 4, true },
-	{ "tdh_mem_page_add", TDPS_CALL_MEM_PAGE_ADD, ON_TD, 1, 0, 4, true },
-	{ "tdh_mem_page_aug", TDPS_CALL_MEM_PAGE_AUG, ON_TD, 1, 2, 4, true },
+	{ "tdh_mem_sept_add", TDPS_CALL_MEM_SEPT_ADD, ON_TD, 1, 2, 4, true, .page = 3 },
+	{ "tdh_mem_page_add", TDPS_CALL_MEM_PAGE_ADD, ON_TD, 1, 0, 4, true, .pfn = 2 },
+	{ "tdh_mem_page_aug", TDPS_CALL_MEM_PAGE_AUG, ON_TD, 1, 2, 4, true, .pfn = 3 },
 	{ "tdh_mem_range_block", TDPS_CALL_MEM_RANGE_BLOCK, ON_TD, 1, 2, 3, true },
 	{ "tdh_mem_track", TDPS_CALL_MEM_TRACK, ON_TD, .must = true },
 	{ "tdh_mem_page_remove", TDPS_CALL_MEM_PAGE_REMOVE, ON_TD, 1, 2, 3, true },
@@ -644,7 +645,8 @@ static int call_entry(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
 
 	d->subject = ARG(regs, 0);
 	d->gpa = h->gpa ? ARG(regs, h->gpa) : U64_MAX;
-	d->pfn = h->pfn ? ARG(regs, h->pfn) : 0;
+	d->pfn = h->pfn ? ARG(regs, h->pfn) :
+		 h->page ? page_to_pfn((struct page *)ARG(regs, h->page)) : 0;
 	if (h->level)
 		d->level = ARG(regs, h->level);
 	else
@@ -687,8 +689,7 @@ static void call_exit(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
 		c.ext1 = *d->ext1;
 		c.ext2 = *d->ext2;
 	}
-	if (h->pfn)
-		c.pa = PFN_PHYS(d->pfn);
+	c.pa = PFN_PHYS(d->pfn);
 	/* the rules about mmu_lock and tracking are about the MEM.* leaves, and one more */
 	if (kvm && (h->call <= TDPS_CALL_MEM_PAGE_REMOVE || h->call == TDPS_CALL_VP_INIT)) {
 		c.where.lock = tdps_lock_of(kvm);

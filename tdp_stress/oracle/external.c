@@ -385,9 +385,26 @@ static void check_status(const struct tdps_seamcall *c)
 			       tdps_call_name(c->call), status);
 }
 
+/* X1: what is given to the S-EPT is what the mirror SPTE points to, or is to point to. */
+static void check_page(struct tdps_ctx *ctx, const struct tdps_seamcall *c)
+{
+	const struct tdps_window *win = &ctx->win;
+	bool map = win->kind == TDPS_EXT_MAP && (c->call == TDPS_CALL_MEM_PAGE_AUG ||
+						 c->call == TDPS_CALL_MEM_PAGE_ADD);
+	bool link = win->kind == TDPS_EXT_LINK && c->call == TDPS_CALL_MEM_SEPT_ADD;
+
+	/* a trace of an older tester does not say which page */
+	if (!(map || link) || c->status || !c->pa || !win->page || !tdps_checking(TDPS_X1))
+		return;
+	if (c->pa != win->page)
+		tdps_violation(TDPS_X1, &c->where, "%s of page 0x%llx, the mirror SPTE has 0x%llx",
+			       tdps_call_name(c->call), c->pa, win->page);
+}
+
 void external_seamcall(struct tdps_ctx *ctx, const struct tdps_seamcall *c)
 {
 	if (ctx) {
+		check_page(ctx, c);
 		check_removal(ctx, c);
 		check_retry(ctx, c);
 	}

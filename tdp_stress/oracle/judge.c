@@ -180,6 +180,7 @@ static void open_window(struct tdps_ctx *ctx, const struct tdps_extop *x, u64 no
 		.gfn = x->where.gfn,
 		.old_spte = x->old_spte,
 		.new_spte = x->new_spte,
+		.page = x->page,
 		.frozen = x->where.lock == TDPS_LOCK_READ,
 		.ns = now,
 	};

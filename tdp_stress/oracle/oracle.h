@@ -252,7 +252,7 @@ enum tdps_seen {
  * @seen: what the mirror SPTE reads right now
  * @parent: what its parent reads right now
  * @page: TDPS_EXT_LINK, TDPS_EXT_FREE: physical address of the external page;
- *	  TDPS_EXT_REMOVE: of the page that was mapped
+ *	  TDPS_EXT_MAP, TDPS_EXT_REMOVE: of the page that is, or was, mapped
  * @children: TDPS_EXT_FREE: present entries in the mirror table
  * @linked: TDPS_EXT_FREE: the parent entry still points to the table
  * @kept: TDPS_EXT_FREE, when it has returned: the external page was not freed
@@ -379,7 +379,8 @@ const char *tdps_call_name(enum tdps_call call);
  * @ext1: RCX, for the MEM.* leaves the S-EPT entry at fault; else 0
  * @ext2: RDX, level and state of that entry; else 0
  * @runnable: the TD was finalised: TLB tracking is due before a removal
- * @pa: TDPS_CALL_PHYMEM_PAGE_WBINVD: physical address of the page
+ * @pa: physical address of the page that TDPS_CALL_PHYMEM_PAGE_WBINVD is about, or that
+ *	a MEM.* leaf adds; else 0
  * @injected: it was made to fail, as a trace says; else tdps_injecting() knows
  */
 struct tdps_seamcall {
@@ -470,6 +471,7 @@ u64 tdps_record(enum tdps_event_type type, u8 kind, const struct tdps_where *w,
  * @table: the page table that the SPTE is in, or 0
  * @old_spte: the mirror SPTE before
  * @new_spte: the mirror SPTE wanted
+ * @page: as in struct tdps_extop
  * @ns: when it began
  * @status: status of the last SEAMCALL in it
  */
@@ -491,6 +493,7 @@ struct tdps_window {
 	u64 table;
 	u64 old_spte;
 	u64 new_spte;
+	u64 page;
 	u64 ns;
 	u64 status;
 };

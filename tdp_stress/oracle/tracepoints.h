@@ -397,7 +397,7 @@ TRACE_EVENT(tdps_flush,
 	TP_printk("vm=0x%llx request=%d", __entry->vm, __entry->request)
 );
 
-TRACE_EVENT(tdps_kick,
+DECLARE_EVENT_CLASS(tdps_vm,
 	TP_PROTO(u64 vm),
 	TP_ARGS(vm),
 	TP_STRUCT__entry(
@@ -409,16 +409,19 @@ TRACE_EVENT(tdps_kick,
 	TP_printk("vm=0x%llx", __entry->vm)
 );
 
-TRACE_EVENT(tdps_yield,
+DEFINE_EVENT(tdps_vm, tdps_kick,
 	TP_PROTO(u64 vm),
-	TP_ARGS(vm),
-	TP_STRUCT__entry(
-		__field(u64, vm)
-	),
-	TP_fast_assign(
-		__entry->vm = vm;
-	),
-	TP_printk("vm=0x%llx", __entry->vm)
+	TP_ARGS(vm)
+);
+
+DEFINE_EVENT(tdps_vm, tdps_yield,
+	TP_PROTO(u64 vm),
+	TP_ARGS(vm)
+);
+
+DEFINE_EVENT(tdps_vm, tdps_excuse,
+	TP_PROTO(u64 vm),
+	TP_ARGS(vm)
 );
 
 TRACE_EVENT(tdps_bugged,
@@ -516,18 +519,6 @@ TRACE_EVENT(tdps_audit,
 		__entry->ns = ns;
 	),
 	TP_printk("vm=0x%llx sptes=%llu ns=%llu", __entry->vm, __entry->sptes, __entry->ns)
-);
-
-TRACE_EVENT(tdps_excuse,
-	TP_PROTO(u64 vm),
-	TP_ARGS(vm),
-	TP_STRUCT__entry(
-		__field(u64, vm)
-	),
-	TP_fast_assign(
-		__entry->vm = vm;
-	),
-	TP_printk("vm=0x%llx", __entry->vm)
 );
 
 TRACE_EVENT(tdps_violation,

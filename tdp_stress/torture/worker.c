@@ -19,7 +19,7 @@
 #define LEAD_MS		100	/* between two looks of the leader */
 #define LAST_LOOKS	5	/* of the leader, after a violation: what comes along with it */
 #define STUCK_FACTOR	6	/* times progress_ms: others hold locks for long, too */
-#define REBUILD_MAX	64	/* VMs made anew in one run */
+#define REBUILD_MAX	64	/* VMs made anew in a run that has failed */
 
 /* Look-up of the current thread: twice as much room as there can be workers. */
 #define TABLE_BITS	9
@@ -268,8 +268,9 @@ static bool rebuild(void)
 			continue;
 		tdps_own_destroy(vms[i]);
 		vms[i] = NULL;
-		if (rebuilt++ >= REBUILD_MAX) {
-			pr_warn("KVM has given up %u VMs: no more are made\n", REBUILD_MAX + 1);
+		/* after a refusal, or a failure on purpose, the next one is as good as any */
+		if (rebuilt++ >= REBUILD_MAX && tdps_violations_total()) {
+			pr_warn("KVM has given up %llu VMs: no more are made\n", rebuilt);
 			return false;
 		}
 		if (make_vm(i))
