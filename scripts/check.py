@@ -38,6 +38,8 @@ _TRACE_CHECKS = ("F2", "F4", "X2", "X3", "X4", "Z1", "T1", "P1")
 _DOCS_SECONDS = 6 * 3600
 #: two systems are made, and a build in one of them
 _PACKAGE_SECONDS = 3600
+#: two guests, a minute or two each, on an idle machine
+_TRACERS_SECONDS = 5400
 #: two kernels for User Mode Linux, and five commits
 _SERIES_SECONDS = 5400
 #: one that is named before KVM comes to harm by it
@@ -52,7 +54,7 @@ _QUICK_SUITES = "tdp_mmu_[frl]*"
 _SYSTEM = cache.REPO / "selftests/system"
 #: test programs there that need nothing but Python, the longest first
 _PROGRAMS = ("campaign", "replay", "verdict", "package", "report", "docs", "qemu", "series",
-             "rebuild", "syzlang", "mutants", "kunit", "versions", "metal", "ci")
+             "rebuild", "syzlang", "mutants", "kunit", "versions", "metal", "ci", "tracers")
 #: most memory that two guests take, one of them with 1G pages
 _LANE_MIB = 14 << 10
 
@@ -322,6 +324,9 @@ def _guest_lane(guest, values, results):
     selfcheck.keep(guest.folder, "tdx")
     traced(guest, values, results)
     metal(guest.kernel, values, results)
+    if values.full:
+        _program(results, "tracers in guests", [sys.executable, "-B", _SYSTEM / "tracers.py",
+                                                "--guest"], timeout=_TRACERS_SECONDS)
     kselftests(values, guest.kernel, results, guest.folder)
 
     external = guest.on(front.get_machine(values.external(), guest.kernel), values.external())
@@ -364,7 +369,8 @@ def check():
                   not source.changes(before, source.scan(kernel.tree)))
     if not values.full:
         say("  a selection; FULL=1 for all planted violations and bugs, all suites on the real "
-            "kvm.ko, all kselftests, Debian %s, dkms" % " and ".join(_DEBIAN[1:]))
+            "kvm.ko, all kselftests, trace-cmd, perf and bpftrace, Debian %s, dkms" %
+            " and ".join(_DEBIAN[1:]))
     say("  check took %.0f s; files: %s" % (time.monotonic() - start, folder))
     return results.close()
 

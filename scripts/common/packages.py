@@ -25,6 +25,9 @@ _BINARY = {"dwarves": "pahole"}
 _MUTANTS = {"coccinelle": "spatch"}
 _COVERAGE = {"lcov": "genhtml"}
 _DOCS = {"python3-sphinx": "sphinx-build", "graphviz": "dot"}
+_TRACERS = {"trace-cmd": "trace-cmd", "linux-perf": "perf", "bpftrace": "bpftrace",
+            "libtraceevent1-plugin":
+            "/usr/lib/x86_64-linux-gnu/traceevent/plugins/plugin_kvm.so"}
 _PACKAGE = {"mmdebstrap": "mmdebstrap", "lintian": "lintian"}
 _BOCHS = {
     "bochs": "bochs", "bochsbios": "/usr/share/bochs/BIOS-bochs-latest",
@@ -42,7 +45,7 @@ def _missing(wanted):
 
 
 def need(boot=True, qemu=None, bochs=False, mutants=False, binary=False, coverage=False,
-         docs=False, package=False, build=True, install=True):
+         docs=False, package=False, tracers=False, build=True, install=True):
     """Have everything installed that building and booting take.
 
     @qemu: the user's own, if there is one. Not @build: nothing is compiled. Not
@@ -63,6 +66,8 @@ def need(boot=True, qemu=None, bochs=False, mutants=False, binary=False, coverag
         wanted.update(_DOCS)
     if package:
         wanted.update(_PACKAGE)
+    if tracers:
+        wanted.update(_TRACERS)
     have(wanted, install)
 
 

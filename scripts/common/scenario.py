@@ -59,3 +59,8 @@ def find(name):
         raise usage("SCENARIO=%s: there is no such scenario; there are: %s" %
                     (name, ", ".join(s.name for s in every())))
     return Scenario(path)
+
+
+def kernel_of(one):
+    """The first scenario whose kernel is configured as that of @one: they share a build."""
+    return next(s for s in every() if s.options == one.options)

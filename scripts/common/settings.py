@@ -274,14 +274,14 @@ class Values:
         self._check_backend()
         self._check_machine()
         self._check_where()
-        if configured and (self.where == "uml" or self.kernel == "debian"):
-            raise usage("SCENARIO=%s: configures a kernel, which is none of WHERE=uml or "
-                        "KERNEL=debian" % self.scenario)
-        self._overlay = "+" + self.scenario if configured else ""
+        if configured and (self.where == "uml" or self.kernel == "debian" or self.gcov):
+            raise usage("SCENARIO=%s: configures a kernel, which is none of WHERE=uml, "
+                        "KERNEL=debian or GCOV=1" % self.scenario)
+        self._overlay = "+" + configured if configured else ""
 
     def _check_kernel(self):
-        if self.gcov and (self.kasan or self.flavour != "lockdep" or self.scenario):
-            raise usage("GCOV=1 goes with FLAVOUR=lockdep, without KASAN=1 or SCENARIO=")
+        if self.gcov and (self.kasan or self.flavour != "lockdep"):
+            raise usage("GCOV=1 goes with FLAVOUR=lockdep, without KASAN=1")
         if self.gcov and (self.kernel == "debian" or self.where == "uml"):
             raise usage("GCOV=1: lines are counted in a kernel that is built for QEMU, none of "
                         "WHERE=uml or KERNEL=debian")
@@ -376,9 +376,10 @@ def matches(only, name):
 
 
 def _take_scenario(name):
-    """What SCENARIO= says, where nothing else is said: (boot parameters, own configuration)."""
+    """What SCENARIO= says, where nothing else is said: (boot parameters, the scenario whose
+    kernel it shares, or "" if it has none of its own)."""
     if not name:
-        return "", False
+        return "", ""
     one = scenario.find(name)
     for variable, value in one.variables.items():
         if variable not in ALL:
@@ -387,7 +388,7 @@ def _take_scenario(name):
             continue
         if not os.environ.get(variable, "").strip():
             os.environ[variable] = value
-    return one.boot, bool(one.options)
+    return one.boot, scenario.kernel_of(one).name if one.options else ""
 
 
 def memory_mib(values):

@@ -41,9 +41,10 @@ _LINES = 64
 #: violations that one audit may have seen
 _TOGETHER = 8
 
-_VIOLATION = re.compile(
-    r"(?P<id>[A-Z]+\d?): (?P<what>.*?)(?:, in (?P<op>[a-z_]+))?"
-    r"(?:, gfn 0x[0-9a-f]+(?: level \d+)?)?, by (?P<by>.+)/(?P<pid>\d+) \(mmu_lock [^)]*\)")
+#: as the oracles put one into words
+VIOLATION = re.compile(
+    r"(?P<id>[A-Z]+\d?): (?P<what>.*?)(?:, in (?P<op>\w+))?(?:, gfn (?P<gfn>0x[0-9a-f]+)"
+    r"(?: level (?P<level>\d+))?)?, by (?P<by>.+)/(?P<pid>\d+) \(mmu_lock (?P<lock>[^)]*)\)")
 #: "at f+0x1/0x2", "in f+0x1/0x2", "RIP: 0010:f+0x1/0x2"
 _AT = re.compile(r"(?:\bat |\bin |RIP: [0-9a-f]+:)([A-Za-z_][\w.]*)\+0x")
 _PROGRESS = re.compile(r"(\w+) (?:(?:has )?made no progress|retried )")
@@ -174,7 +175,7 @@ def _partner(events):
 
 def of_violation(line, log=""):
     """The Signature of a violation's @line, or None if it is none; @log: what came with it."""
-    m = _VIOLATION.search(line)
+    m = VIOLATION.search(line)
     if not m:
         return None
     events = _events(log, line)
@@ -217,10 +218,10 @@ def in_order(lines):
     same thread has seen next at a place of it comes before it: that says more.
     """
     lines = list(lines)
-    first = lines and _VIOLATION.search(lines[0])
+    first = lines and VIOLATION.search(lines[0])
     if first and " gfn 0x" not in lines[0]:
         for number, line in enumerate(lines[1:_TOGETHER], 1):
-            m = _VIOLATION.search(line)
+            m = VIOLATION.search(line)
             if m and m.group("pid") == first.group("pid") and " gfn 0x" in line:
                 return [line] + lines[:number] + lines[number + 1:]
     return lines

@@ -64,6 +64,11 @@ class Kernel:
         self.how = ""
         self.seconds = 0.0
 
+    def digest(self):
+        """What the build depends on besides the tree's files."""
+        # LOCALVERSION= alone is as old as the cache
+        return " ".join([config.digest(self.config_name), *self.make_args[1:]])
+
     def module(self, name):
         """Path of the in-tree module @name (as in insmod), or None if built in."""
         for spelling in (name, name.replace("_", "-")):
@@ -107,7 +112,7 @@ def build(kernel, jobs):
         state = _State(kernel.folder / "state.json")
         now = source.scan(kernel.tree)
         changed = source.changes(state.files, now)
-        digest = config.digest(kernel.config_name)
+        digest = kernel.digest()
         complete = state.stamp and kernel.image.exists() and kernel.dot_config.exists() and \
             kernel.headers.exists() and all((kernel.out / m).exists() for m in _KVM_MODULES)
         if complete and not changed and state.digest == digest:

@@ -11,6 +11,7 @@ import os
 import re
 import shlex
 import tempfile
+from collections import namedtuple
 from pathlib import Path
 
 from common import command
@@ -22,32 +23,35 @@ _KVM = ("arch/x86/kvm", "virt/kvm")
 _COMMAND = re.compile(r"(?:saved)?cmd_(\S+) := (.*)")
 #: modules as a whole, and what kbuild itself puts into them
 _WHOLE = ("kvm.o", "kvm-intel.o", "kvm-amd.o")
+#: whose objects are in a folder of their own; all others are kvm's
+_FOLDERS = {"vmx": "kvm_intel", "svm": "kvm_amd"}
 #: bytes; functions begin at multiples of it, or of less
 _GAP = 64
 #: seconds for one object on a busy machine
 _LIMIT = 300
 
 
-class Line:
+class Line(namedtuple("Line", "file number function")):
     """A line of the source: @file in the tree, @function that it is in, inlined or not."""
 
-    def __init__(self, file, number, function):
-        self.file = file
-        self.number = number
-        self.function = function
+    __slots__ = ()
 
     def __str__(self):
         return "%s:%d %s()" % (self.file, self.number, self.function)
 
 
 class Lines:
-    """Lines of the KVM that kbuild has left in @out, whose source is in @source."""
+    """Lines of the KVM that kbuild has left in @out, whose source is in @source.
 
-    def __init__(self, out, source):
+    @tick: called now and then, for an object may take a while.
+    """
+
+    def __init__(self, out, source, tick=None):
         self.out = Path(out)
         self.source = Path(source)
-        self._objects = None        # {(function, size): object}
-        self._compiled = {}         # {object: the same with -g, or None}
+        self._tick = tick
+        self._objects = None        # {(module, function, size): object, or None if several}
+        self._compiled = {}         # {object: (the same with -g or None, its symbols)}
         self._scratch = tempfile.TemporaryDirectory(prefix="tdp_stress-")
 
     def __enter__(self):
@@ -64,32 +68,40 @@ class Lines:
         m = SYMBOL.fullmatch(symbol)
         if not m:
             return []
-        key = self._find(m.group("function"), int(m.group("size"), 16))
-        compiled = key and self._compile(self._objects[key])
-        at = compiled and _symbols(compiled).get(key)
-        if not at:
+        obj, key = self._find(m.group("module"), m.group("function"), int(m.group("size"), 16))
+        compiled, symbols = self._compile(obj) if obj else (None, {})
+        if key not in symbols:
             return []
-        section, start = at
+        section, start = symbols[key]
         return self._lines(compiled, section,
                            start + int(m.group("offset"), 16) - int(called_from))
 
-    def _find(self, name, size):
-        """The key of that function in self._objects, or None. What fills the gap to the next
-        function counts for the kernel, and not in the object.
+    def _find(self, module, name, size):
+        """(object, (function, size) in it) of that function of @module, or (None, None): it is
+        not there, or it may be either of two. What fills the gap to the next function counts for
+        the kernel, and not in the object.
         """
         if self._objects is None:
-            self._objects = {}
-            for part in _KVM:
-                for obj in sorted((self.out / part).rglob("*.o")):
-                    if obj.name not in _WHOLE and not obj.name.endswith(".mod.o"):
-                        for key in _symbols(obj):
-                            self._objects.setdefault(key, obj)
-        near = [k for k in self._objects if k[0] == name and k[1] <= size < k[1] + _GAP]
-        return near[0] if len(near) == 1 else None
+            self._objects = self._all()
+        near = [k for k in self._objects if k[:2] == (module, name) and k[2] <= size < k[2] + _GAP]
+        return (self._objects[near[0]], near[0][1:]) if len(near) == 1 else (None, None)
+
+    def _all(self):
+        found = {}
+        for part in _KVM:
+            for obj in sorted((self.out / part).rglob("*.o")):
+                if obj.name in _WHOLE or obj.name.endswith(".mod.o"):
+                    continue
+                module = _FOLDERS.get(obj.parent.name, "kvm")
+                for key in _symbols(obj):
+                    key = (module,) + key
+                    found[key] = None if key in found else obj
+        return found
 
     def _compile(self, obj):
         if obj not in self._compiled:
-            self._compiled[obj] = self._make(obj)
+            made = self._make(obj)
+            self._compiled[obj] = (made, _symbols(made) if made else {})
         return self._compiled[obj]
 
     def _make(self, obj):
@@ -112,7 +124,7 @@ class Lines:
         argv[argv.index("-o") + 1] = str(to)
         # DWARF 4: an addr2line may be older than the compiler
         code = command.logged(argv + ["-g", "-gdwarf-4", "-gz=none"], to.with_suffix(".log"),
-                              timeout=_LIMIT, cwd=base[0])
+                              tick=self._tick, timeout=_LIMIT, cwd=base[0])
         return to if code == 0 and to.exists() else None
 
     def _lines(self, compiled, section, address):

@@ -44,15 +44,23 @@ def unexplained(text, refused=0):
     for level, line in lines(text):
         if _BEGIN in line:
             begun = True
-        elif begun and _REFUSED.search(line) and refused:
+            continue
+        if excused and "cut here" not in line:
+            excused = "end trace" not in line
+            continue
+        # its end may be lost
+        excused = False
+        if not begun or level > _WARNING or not line.strip():
+            continue
+        explained = any(rule.search(line) for rule, _ in rules)
+        if refused and _REFUSED.search(line):
             refused -= 1
+            explained = True
+        if not explained:
+            found.append(line)
+        elif line.startswith("WARNING: "):
+            # so is its trace, and the line above it says no more than "cut here"
             excused = True
-            # the line above it says no more than "cut here"
             if found and "cut here" in found[-1]:
                 found.pop()
-        elif excused:
-            excused = "end trace" not in line
-        elif begun and level <= _WARNING and line.strip() and \
-                not any(rule.search(line) for rule, _ in rules):
-            found.append(line)
     return found

@@ -19,7 +19,7 @@ _PAMT_AT_REST = ("pamt.NDA", "pamt.RSVD")
 #: so much memory may be in slabs of the kernel's own after a run; 1 MiB is usual
 _LEAK_KIB = 4 << 10
 #: how insmod and tdp_stress say that a parameter's value is wrong
-BAD_PARAMETER = re.compile(r"Invalid argument: (tdp_stress: [a-z0-9_]+(?:=\S*)?: .*)")
+BAD_PARAMETER = re.compile(r"Invalid (?:argument|parameters): (tdp_stress: [a-z0-9_]+(?:=\S*)?: .*)")
 
 _TIME = re.compile(r"^(?:<\d+>)?\[\s*([\d.]+)\]\S* (.*)", re.M)
 #: a violation; what says that something was found

@@ -11,7 +11,7 @@ import json
 import re
 
 from common import cache
-from common.say import Step
+from common.say import Problem, Step, say
 from kernel import lines
 from mutants import mutant
 from qemu import judge
@@ -46,34 +46,40 @@ def _named(text):
 
 def _text(folder):
     flight = folder / "stress.flight.first"
-    return judge.console(folder) + (flight.read_text() if flight.exists() else "")
+    return judge.console(folder) + (flight.read_text(errors="replace") if flight.exists() else "")
 
 
 def keep(folder, kernel, replaced, change, jobs):
     """Leave places.json in @folder, if the log names a place and its source is known.
 
     @replaced: modules of KVM that were taken instead of the kernel's own, {name: path}, or
-    None; @change: the mutant.Mutant that they were built with.
+    None; @change: the mutant.Mutant that they were built with. A run has failed whatever
+    becomes of this.
     """
     wanted = dict(list(_named(_text(folder)).items())[:_MOST])
     if not wanted or not getattr(kernel, "tree", None):
         return
     step = Step("lines of KVM's source", loud=False)
-    data = _planted(kernel, replaced, change, jobs, wanted) if change else \
-        _lines(kernel.out, kernel.tree.path, wanted)
+    tick = lambda: step.progress("looking")
+    try:
+        data = _planted(kernel, replaced, change, jobs, wanted, tick) if change else \
+            _lines(kernel.out, kernel.tree.path, wanted, tick)
+        if data.get("places"):
+            (folder / NAME).write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+    except (Problem, OSError) as e:
+        say("  lines of KVM's source: not known: %s" % e)
+        return
     step.done()
-    if data.get("places"):
-        (folder / NAME).write_text(json.dumps(data, indent=1) + "\n")
 
 
-def _planted(kernel, replaced, change, jobs, wanted):
+def _planted(kernel, replaced, change, jobs, wanted, tick):
     """Those of a change in the kernel's copy of KVM, where all changes take turns."""
     home = mutant.home(kernel)
     for last in (False, True):
         with cache.lock(home):
             if all(_same(path, home / "out/arch/x86/kvm" / path.name)
                    for path in replaced.values()):
-                return _lines(home / "out", home / "source", wanted)
+                return _lines(home / "out", home / "source", wanted, tick)
         if not last:
             mutant.build_modules(kernel, change, jobs)
     return {}
@@ -97,9 +103,9 @@ def of_first(violations, folder):
     return [words for _, words in Places(folder).of(chain)]
 
 
-def _lines(out, source, wanted):
+def _lines(out, source, wanted, tick):
     places, text = {}, {}
-    with lines.Lines(out, source) as of:
+    with lines.Lines(out, source, tick) as of:
         for symbol, called_from in wanted.items():
             found = of.of(symbol, called_from)
             if found:

@@ -167,7 +167,8 @@ def verdict_line(data, folder):
     say("    again: %s" % data["repeat"])
     if data["signatures"]:
         say("    signature: %s" % signature.of_data(data["signatures"][0]))
-        say("    what led to it, as a page: make report RUN=%s" % folder)
-        say("    does it come again: make replay RUN=%s; with less: make minimise RUN=%s" % (
-            folder, folder))
+        page, again, less = (repeat.command(door, {"RUN": folder})
+                             for door in ("report", "replay", "minimise"))
+        say("    what led to it, as a page: " + page)
+        say("    does it come again: %s; with less: %s" % (again, less))
     say("    files: %s" % folder)

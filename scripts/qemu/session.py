@@ -16,6 +16,12 @@ from qemu import initramfs, stale, watch
 #: seconds; a loaded machine under TCG is slow, KASAN slower
 _BOOT, _SILENCE, _GRACE, _POWER_OFF = 90, 60, 120, 20
 _DRIVER_GRACE = 60
+#: what an earlier run in the same folder may have left, and this one may not
+_LEFT = ("console.log", "results", "summary.json", "dmesg", "problem", "driver.json", "driver.log",
+         "driver.code", "stub.stats", "stub.state", "stress.verdict", "stress.violations",
+         "stress.stats", "stress.ops", "stress.state", "stress.not_checked", "stress.flight",
+         "stress.flight.first", "trace.b64", "trace.txt", "trace.judged", "trace.json",
+         "places.json", "report.html", "perfetto.json")
 
 
 def new_folder(values, prefix=""):
@@ -29,7 +35,7 @@ def new_folder(values, prefix=""):
         else:
             base.mkdir(exist_ok=True)
             folder = _unused(base, name)
-        for old in ("console.log", "results", "summary.json"):
+        for old in _LEFT:
             (folder / old).unlink(missing_ok=True)
         (folder / "console.log").touch()
     except OSError as e:

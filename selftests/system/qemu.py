@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""QEMU= that names no QEMU, and one that names another than the machine's.
+"""QEMU= that names no QEMU, and one that names another than the machine's; and what the
+guest makes of its kernel's command line.
 
 QEMUs that are shell scripts. Prints TAP. Runs the same commands as a user would,
 and what they leave: qemu-cmd.
@@ -88,7 +89,20 @@ def refused(folder):
                    *said.splitlines()[-5:])
 
 
+def boot_parameters():
+    """Those of a module are the module's, as modprobe has it."""
+    line = "quiet kvm.nx_huge_pages=force kvm-intel.pml=0 root=/dev/x.kvm kvm_intel.ept=1 kvm=2"
+    for module, wanted in (("kvm", "nx_huge_pages=force"), ("kvm-intel", "pml=0 ept=1"),
+                           ("tdp_stress", "")):
+        p = subprocess.run(["sh", "-c", '. "$0"; boot_params "$1"',
+                            SCRIPTS / "qemu/guest/lib.sh", module], input=line, text=True,
+                           check=False, capture_output=True)
+        result(" ".join(p.stdout.split()) == wanted, "boot parameters of %s" % module,
+               p.stdout, p.stderr)
+
+
 def main():
+    boot_parameters()
     with tempfile.TemporaryDirectory() as folder:
         chosen(Path(folder))
         refused(Path(folder))

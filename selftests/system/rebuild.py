@@ -62,10 +62,12 @@ class World:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
 
-    def targets(self):
-        """Build; what make was asked for since the last call."""
+    def targets(self, *more):
+        """Build, with @more for make; what make was asked for since the last call."""
         self.log.write_text("")
-        kernel = build.build(build.Kernel(source.check(self.linux), "plain"), 1)
+        kernel = build.Kernel(source.check(self.linux), "plain")
+        kernel.make_args += more
+        kernel = build.build(kernel, 1)
         return self.log.read_text().split("\n")[:-1], kernel
 
 
@@ -138,6 +140,12 @@ def main():
         w.write("mm/Kconfig", "22\n")
         got, kernel = w.targets()
         check(got == ["olddefconfig", FULL], "Kconfig changed: options are verified again", got)
+
+        got, kernel = w.targets("GCOV_PROFILE_mmu/spte.o=y")
+        check(got == ["tinyconfig", "olddefconfig", FULL],
+              "other words for make: everything is visited", got)
+        got, kernel = w.targets()
+        check(got == ["tinyconfig", "olddefconfig", FULL], "and without them again", got)
 
         (w.linux / "virt/kvm/kvm_main.c").unlink()
         got, kernel = w.targets()

@@ -155,6 +155,18 @@ def main():
     expect("a warning nobody explains",
            script(but(dmesg=GOOD["dmesg"] + "<4>[    5.0] something odd\n")), failure,
            "something odd")
+    splat = "<4>[    5.0] ------------[ cut here ]------------\n<4>[    5.0] WARNING: " \
+        "kernel/time/hrtimer.c:1098 at hrtimer_forward+0x100/0x170, CPU#1: rcu_preempt/14\n" \
+        "<4>[    5.0] Call Trace:\n<4>[    5.0]  dl_task_timer+0xc34/0x2bc0\n"
+    end = "<4>[    5.0] ---[ end trace 0000000000000000 ]---\n"
+    expect("a known warning with its trace", script(but(dmesg=GOOD["dmesg"] + splat + end)),
+           success, code=say.EXIT_PASS)
+    expect("something odd behind it", script(
+        but(dmesg=GOOD["dmesg"] + splat + end + "<4>[    5.0] something odd\n")), failure,
+        "something odd")
+    expect("another warning behind one whose end is lost", script(
+        but(dmesg=GOOD["dmesg"] + splat + splat.replace("hrtimer_forward", "kvm_init"))), failure,
+        "4 unexplained")
     expect("the kernel log does not arrive", script(but(dmesg=None)), failure, "did not arrive")
     external()
     died_booting()

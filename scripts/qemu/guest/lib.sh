@@ -169,6 +169,18 @@ loaded()
 	[ -d "/sys/module/$(echo "$1" | tr - _)" ]
 }
 
+# boot_params NAME: what the kernel's command line (stdin) has for a module,
+# NAME.PARAMETER=VALUE: modprobe heeds that, insmod does not
+boot_params()
+{
+	boot_name=$(echo "$1" | tr - _)
+	for word in $(cat); do
+		case "$word" in
+		*.*) [ "$(echo "${word%%.*}" | tr - _)" != "$boot_name" ] || echo "${word#*.}" ;;
+		esac
+	done
+}
+
 # load NAME [PARAMETER=VALUE...]: insmod that refuses unknown parameters. The
 # kernel only warns about those, and a run without the wish that was misspelt
 # would look like one with it.
@@ -176,6 +188,7 @@ load()
 {
 	load_name=$1
 	shift
+	set -- $(boot_params "$load_name" < /proc/cmdline) "$@"
 	for load_arg in "$@"; do
 		if ! grep -qx "${load_arg%%=*}" "/modules/$load_name.params"; then
 			echo "$load_name: no parameter '${load_arg%%=*}'; there are:" \

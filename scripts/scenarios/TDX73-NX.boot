@@ -1,0 +1,1 @@
+kvm.nx_huge_pages=force kvm.nx_huge_pages_recovery_period_ms=50 kvm.nx_huge_pages_recovery_ratio=1
