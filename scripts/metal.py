@@ -16,6 +16,32 @@ from qemu import judge as words
 from qemu import report, session
 
 
+#: of a machine, a kernel or a TDX module that is made for the run
+_NOT_HERE = ("SCENARIO", "WHERE", "KERNEL", "KVER", "VARIANT", "MUTANT", "FLAVOUR", "KASAN", "GCOV",
+             "KIT", "MACHINE", "ACCEL", "QEMU", "CPUS", "BUSY", "DELAY", "STUB", "TRACE",
+             "STOP_EARLY")
+#: the guest's code needs the addresses above
+_MOST_MIB = 2048
+
+
+def _values():
+    """What is asked for; refused if this machine, as it is, has no way to do it."""
+    for name in _NOT_HERE:
+        text = os.environ.get(name, "").strip()
+        if text not in ("", "0"):
+            raise usage("%s=%s: make metal takes the machine, its kernel and its TDX module as they "
+                        "are" % (name, text))
+    # of the machine that it is, not of one that is made: the driver knows how many it has
+    os.environ["CPUS"] = "8"
+    values = Values()
+    if values.backend != "tdx":
+        raise usage("BACKEND=%s: make metal is about real TDs, which are BACKEND=tdx" %
+                    values.backend)
+    if values.mem > _MOST_MIB:
+        raise usage("MEM=%dM: must be a size from 4M to 2G with make metal" % values.mem)
+    return values
+
+
 def _ready(missing):
     if missing:
         raise lacking("this machine is not ready: %d thing(s) missing, see \"not ok\" above" %
@@ -66,12 +92,7 @@ def finish(values, release, result, seconds, folder):
 
 def metal():
     start = time.monotonic()
-    # of the machine that it is, not of one that is made: the driver knows how many it has
-    os.environ["CPUS"] = "8"
-    values = Values()
-    if values.backend != "tdx":
-        raise usage("BACKEND=%s: make metal is about real TDs, which are BACKEND=tdx" %
-                    values.backend)
+    values = _values()
     kernel = build.kernel(values) if values.kdir else None
     missing = host.check(values)
     _ready(missing)

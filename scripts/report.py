@@ -27,9 +27,8 @@ def _library():
 
 
 def report():
-    for name in settings.ALL:
-        if name not in ("RUN", "V") and os.environ.get(name, "").strip() and \
-                name in os.environ.get("TDP_STRESS_MAKE_OVERRIDES", "").split():
+    for name in os.environ.get("TDP_STRESS_MAKE_OVERRIDES", "").split():
+        if name not in ("RUN", "V") and os.environ.get(name, "?").strip():
             raise usage("%s=: make report takes RUN=folder only" % name)
     name = settings.ALL["RUN"].value()
     if not name:

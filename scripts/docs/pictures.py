@@ -84,7 +84,8 @@ def _draw(tmp, name, report, parts):
 def pictures():
     if len(sys.argv) != 3:
         raise usage("two folders of make run: that of BACKEND=external, that of tdx")
-    reports = [Path(a).expanduser().absolute() / "report.html" for a in sys.argv[1:]]
+    # the page names its folder by what is behind a link
+    reports = [Path(a).expanduser().resolve() / "report.html" for a in sys.argv[1:]]
     for report in reports:
         if not report.exists():
             raise usage("%s: does not exist: make report RUN=%s" % (report, report.parent))

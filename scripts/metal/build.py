@@ -5,21 +5,17 @@ Knows modules.py and the driver's Makefile; loads nothing, runs nothing.
 """
 
 import os
+from collections import namedtuple
 
 from common import cache, command
 from common.say import Step, lacking, usage
 from kernel import installed
 from kernel.failure import failure
+from qemu import initramfs
 import modules
 
-
-class Built:
-    """@release: of the kernel; @module, @driver: paths."""
-
-    def __init__(self, release, module, driver):
-        self.release = release
-        self.module = module
-        self.driver = driver
+#: @release: of the kernel; @module, @driver: paths
+Built = namedtuple("Built", "release module driver")
 
 
 def kernel(values):
@@ -32,11 +28,21 @@ def kernel(values):
     return found
 
 
+def _refuse_unknown(stress, known):
+    """The kernel would only warn of a parameter that there is not, and go on without it."""
+    for word in (stress or "").split():
+        name = word.partition("=")[0]
+        if name not in known:
+            raise usage("STRESS=%s: tdp_stress has no parameter '%s'; there are: %s" % (
+                word, name, ", ".join(known)))
+
+
 def get(values, found):
     """The Built for the installed kernel @found."""
     if not found.tdx:
         raise lacking("Linux %s is built without CONFIG_KVM_INTEL_TDX" % found.release)
     out, tree, paths = modules.build(values, found)
+    _refuse_unknown(values.stress, initramfs.parameters(paths[-1]))
     headers = installed.program_headers(found, tree, out / "uapi")
     programs = out / "driver"
     log = out / "driver.log"

@@ -4,6 +4,8 @@
 Knows their variables; must not know what a result means.
 """
 
+import os
+import signal
 import subprocess
 import time
 from pathlib import Path
@@ -15,13 +17,15 @@ _HERE = Path(__file__).resolve().parent
 #: for the driver to end, a VM to go and the module to be unloaded
 _LEAVE_SECONDS = 180
 _GRACE = 60
+#: what ends us
+_ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def check(values, built=None):
     """[what is missing], after a line for each prerequisite."""
-    more = {"OTHERS_OK": str(int(values.others_ok))}
-    if values.kdir:
-        more["KDIR"] = values.kdir
+    # all of them: it must not take one that the user has for something else
+    more = {"OTHERS_OK": str(int(values.others_ok)), "ROOT": "", "DRIVER": "", "MODULE": "",
+            "KDIR": os.path.expanduser(values.kdir or "")}
     if built:
         more.update(DRIVER=str(built.driver), MODULE=str(built.module))
     code, said, error = command.output(["sh", _HERE / "check.sh"], env=command.environment(more))
@@ -54,22 +58,31 @@ def run(env, folder, job=_HERE / "job.sh"):
     log.write_text("")
     if command.verbose():
         say("+ sh %s" % job)
+    # before it is known to us nothing may end us: it would go on alone
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
     p = subprocess.Popen(["sh", str(job)], env=command.environment(env), start_new_session=True,
-                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                         preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_SETMASK, before))
     try:
-        with open(log, encoding="utf-8", errors="replace") as lines:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        with open(log, encoding="utf-8", errors="replace") as text:
+            rest = ""
             while p.poll() is None:
-                _show(lines)
+                rest = _show(rest + text.read())
                 time.sleep(0.3)
-            _show(lines)
+            _show(rest + text.read() + "\n")
     finally:
         _end(p)
     return p.returncode
 
 
-def _show(lines):
+def _show(text):
+    """Say the lines of @text; what has no end yet is returned."""
+    *lines, rest = text.split("\n")
     for line in lines:
-        say("  " + line.rstrip("\n"))
+        if line:
+            say("  " + line)
+    return rest
 
 
 def _end(p):

@@ -12,6 +12,8 @@
 #
 # Exit code 0: it came to its end, 3: it could not (OUT/problem says why), 130: interrupted.
 
+# a login as root does not always have these
+PATH=$PATH:/usr/sbin:/sbin
 debug=/sys/kernel/debug/tdp_stress
 token=$$-$SEED
 # a signal may come between any two commands: what may have been done by then counts
@@ -24,10 +26,19 @@ say()
 	echo "<6>tdp_stress run: $*" > /dev/kmsg
 }
 
-# the kernel's log since we began; there may be others before
+# the kernel's log since we began; there may be others before. What is left of a log that
+# has gone round since then is all ours
 log()
 {
-	dmesg -r | sed -n "/tdp_stress run: begin $token\$/,\$p"
+	begin="tdp_stress run: begin $token\$"
+	dmesg -r > "$OUT/log"
+	if grep -q "$begin" "$OUT/log"; then
+		sed -n "/$begin/,\$p" "$OUT/log"
+	else
+		echo "<6>[    0.000000] tdp_stress run: begin lost"
+		cat "$OUT/log"
+	fi
+	rm -f "$OUT/log"
 }
 
 stop_driver()
@@ -82,7 +93,7 @@ load()
 	said=$(insmod "$MODULE" backend=tdx $STRESS_ARGS 2>&1) && return
 	loading=
 	# insmod's words and the kernel's, which has the reason
-	problem "$said; the kernel says: $(log | sed -n 's/^<[0-4]>\[[^]]*\] //p' | grep -v 'taints kernel\|signature and/or' | sort -u | tail -n 2 | tr '\n' ' ')"
+	problem "$said: $(log | sed -n 's/^<[0-4]>\[[^]]*\]\(\[[^]]*\]\)* //p' | grep -v 'taints kernel\|signature and/or\| invalid for parameter ' | uniq | tail -n 2 | tr '\n' ' ')"
 }
 
 # the driver watches itself; this is for a driver that hangs
@@ -104,11 +115,15 @@ collect()
 	for file in verdict violations stats not_checked; do
 		cat $debug/$file > "$OUT/stress.$file"
 	done
-	grep -q SUCCESS "$OUT/stress.verdict" || cat $debug/flight > "$OUT/stress.flight"
+	grep -q SUCCESS "$OUT/stress.verdict" && return
+	for file in flight flight.first; do
+		cat $debug/$file > "$OUT/stress.$file"
+	done
 }
 
 trap 'leave 130' INT TERM HUP
-rm -f "$OUT/problem" "$OUT/driver.code"
+# of a run before
+rm -f "$OUT/problem" "$OUT/dmesg" "$OUT"/driver.code "$OUT"/driver.json "$OUT"/stress.*
 say "begin $token"
 load
 # what a real TDX module needs: guest code

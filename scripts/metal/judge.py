@@ -29,6 +29,8 @@ _FILES = ("driver.json", "driver.log", "stress.verdict", "stress.violations", "s
 _OURS = re.compile(r"tdp_stress|kvm|tdx|SEAM|WARNING: |BUG: |Oops|cut here|Call Trace|lockdep|"
                    r"suspicious RCU|possible |hung task|soft lockup|general protection", re.I)
 _NOT_CHECKED = re.compile(r"(\w+) \(([^()]*)\)")
+#: job.sh's word for a log that has gone round
+_LOST = "tdp_stress run: begin lost"
 _LAST_WORD = re.compile(r"tdp_stress: --- End of test: (\w+)")
 
 
@@ -47,7 +49,7 @@ class Result:
         self.not_checked.update({i: why for i, (all_of_it, why) in BLIND.items() if all_of_it})
         self.driver_code = _text(folder / "driver.code")
         self.unloaded = "cannot be unloaded" not in problem
-        if code == 3 and not self.driver_code:
+        if code == 3:
             self._could_not(problem)
         else:
             self._judge(code, problem)
@@ -73,6 +75,9 @@ class Result:
         log = self.files.get("dmesg", "")
         if not log.strip():
             self.verdict.reasons.append("the kernel log is empty")
+        if _LOST in log:
+            self.verdict.unsupported.append("the kernel log has gone round: what it said first is "
+                                            "lost; boot with log_buf_len=16M")
         found = dmesg.unexplained(log)
         self.verdict.unexplained = [l for l in found if _OURS.search(l)]
         self.others = [l for l in found if not _OURS.search(l)]

@@ -19,9 +19,16 @@
   }
 
   function numbers(chart, title) {
-    const ticks = { color: colour("--text"), font: { size: 13 }, maxTicksLimit: 7,
-      maxRotation: 0, callback: v => chart.log && !/^[125]/.test(String(v)) ? "" : short.format(v) };
-    return axis(title, { type: chart.log ? "logarithmic" : "linear", beginAtZero: !chart.log, ticks });
+    const ticks = { color: colour("--text"), font: { size: 13 }, maxRotation: 0 };
+    if (!chart.log)
+      return axis(title, { type: "linear", beginAtZero: true,
+        ticks: Object.assign(ticks, { maxTicksLimit: 7, callback: v => short.format(v) }) });
+    const most = Math.max(...chart.series.flatMap(s => s.values));
+    const said = most > 200 ? /^10*$/ : /^[125]0*$/;
+    // from below 1, or the bar of what was met once would have no length
+    return axis(title, { type: "logarithmic", min: 0.5,
+      ticks: Object.assign(ticks, { autoSkip: false,
+        callback: v => said.test(String(v)) ? short.format(v) : null }) });
   }
 
   function config(chart) {
@@ -45,7 +52,7 @@
         interaction: { mode: "index", intersect: false, axis: flat ? "y" : "x" },
         scales: flat ? { x: values, y: words } : { x: words, y: values },
         plugins: {
-          legend: { display: chart.series.length > 1, position: "bottom",
+          legend: { display: chart.legend, position: "bottom",
             labels: { color: colour("--text"), font: { size: 13 }, usePointStyle: line } },
           tooltip: { callbacks: { label: i => i.dataset.label + ": " + full.format(i.raw) } },
         },

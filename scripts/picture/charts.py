@@ -26,9 +26,11 @@ class Charts:
         drawn; @more: x, y (titles), log, flat, height.
         """
         ident = "chart%d" % len(self.specs)
+        # one that is left of several still has to be named
         self.specs.append(dict({"id": ident, "type": kind, "labels": labels, "height": 280,
-                                "series": [{"name": n, "values": v} for n, v in series]}, **more))
-        self.specs[-1]["series"] = [s for s in self.specs[-1]["series"] if any(s["values"])]
+                                "legend": len(series) > 1,
+                                "series": [{"name": n, "values": v} for n, v in series
+                                           if any(v)]}, **more))
         if numbers is None:
             rows = [[label] + [v[n] for _, v in series] for n, label in enumerate(labels)]
             heads = [more.get("x") or ""] + [n for n, _ in series]
@@ -54,6 +56,8 @@ def rates(charts, run):
 
     outside = [n for n in names if n not in _INSIDE + _NOT_SHOWN]
     outside.sort(key=lambda n: -sum(row.get(n, 0) for _, row in run.rates))
+    if len(run.rates) == 1:
+        return _once(*run.rates[0], outside + [n for n in _INSIDE if n in names])
     parts = [charts.add("Operations", "line", labels, series(outside[:_LINES]),
                         "the %d most frequent of %d" % (_LINES, len(outside))
                         if len(outside) > _LINES else "", x="seconds", y="per second")]
@@ -64,6 +68,13 @@ def rates(charts, run):
                                 "meetings: two threads in each other's way", x="seconds",
                                 y="per second"))
     return Markup("".join(parts))
+
+
+def _once(second, row, names):
+    """One point makes no line."""
+    return Markup("<div class='once'><p class='dim'>%s</p>%s</div>" % (
+        "Said once, after %d s." % second,
+        html.table(("", "per second"), [(n, round(row[n], 1)) for n in names if row.get(n)], (1,))))
 
 
 def leaves(charts, run):
@@ -112,9 +123,10 @@ def operations(charts, run):
     series = [(head[at], [r[at] for r in shown]) for at in range(2, len(head))]
     table = html.details("all %d operations" % len(rows), html.table(
         head, [r[:len(head)] for r in rows], range(1, len(head))))
+    about = "the %d with most retries; " % _BARS if len(rows) > _BARS else ""
+    about += "" if any(r[3] for r in rows) else "none had to be tried again; "
     return charts.add("Retries by operation", "bar", [r[0] for r in shown], series,
-                      ("the %d with most retries; " % _BARS if len(rows) > _BARS else "") +
-                      "the axis is logarithmic", table, flat=True, log=True,
+                      about + "the axis is logarithmic", table, flat=True, log=True,
                       height=70 + 13 * (len(series) + 1) * len(shown))
 
 
@@ -203,6 +215,7 @@ STYLE = """
 .chart { background: var(--card); border: 1px solid var(--line); border-radius: 8px;
   padding: .5rem 1rem .7rem; min-width: 0; }
 .chart h3 { margin-top: .3rem; }
+.once { max-width: 30rem; }
 .plot { position: relative; height: 280px; }
 .met th[scope=row] { background: var(--head); }
 """

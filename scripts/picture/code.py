@@ -71,8 +71,7 @@ def stayed(run, end):
     for e in run.events:
         if e.us <= end.us or e.gfn != end.gfn or e.level != end.level or e is end:
             continue
-        if e.kind == "ext" and e.phase == events.BEGIN and e.new == begun.new:
-            return None         # it was tried again
+        # what is tried again begins with the old one
         if e.kind in ("ext", "spte") and e.old is not None:
             return begun if e.old == begun.new else None
     # an audit has told of it
@@ -147,21 +146,21 @@ def _failure(run, e, at):
         parts.append(Markup(
             '<p class="stayed">%s</p>' % _esc(
                 "What failed was to change the SPTE from 0x%x (%s) to 0x%x (%s). It failed, but "
-                "0x%x is what was found in the SPTE later, and nothing had put it there since: "
-                "KVM has not taken it back." % (
+                "0x%x is what was found in the SPTE later, and nothing in the record has put it "
+                "there since: KVM has not taken it back." % (
                     begun.old, events.spte(begun.old, begun.level), begun.new,
                     events.spte(begun.new, begun.level), begun.new))))
     return parts + [_chain(run, e.calls)]
 
 
 def look_at(run):
-    """The lines to begin with, as text: what had failed and was not taken back, or else where it
-    was seen; "" if nothing is known.
+    """The lines to begin with, [text]: what had failed and was not taken back, or else where it
+    was seen; empty if nothing is known.
     """
     first = run.violations[0] if run.violations else None
     bad = [e for e in failed_before(run, first) if stayed(run, e)] if first else []
     calls = bad[0].calls if bad else first.calls if first else []
-    return ", from ".join(str(line) for line, _ in run.places.of(calls)[:_LOOK] if line)
+    return [str(line) for line, _ in run.places.of(calls)[:_LOOK] if line]
 
 
 def lines(run):
@@ -185,8 +184,9 @@ def _words(title, run, calls):
 
 
 STYLE = """
-pre.source { white-space: pre; overflow-x: auto; overflow-wrap: normal; line-height: 1.35; }
-pre.source span { display: block; min-height: 1.35em; }
+pre.source { white-space: pre; overflow-x: auto; overflow-wrap: normal; line-height: 1.35;
+  display: grid; grid-template-columns: minmax(100%, max-content); }
+pre.source span { min-height: 1.35em; }
 pre.source i { font-style: normal; color: var(--dim); }
 pre.source .at { background: var(--mark); font-weight: 600; }
 pre.source { margin: .2rem 0 .8rem; }

@@ -121,6 +121,7 @@ _TRACED = {
     "seamcall": ("seamcall", INSTANT, "call"), "spte": ("spte", INSTANT, None),
     "flush": ("flush", INSTANT, None), "kick": ("kick", INSTANT, None),
     "violation": ("violation", INSTANT, "check"), "audit": ("audit", INSTANT, None),
+    "audit_root": ("audit", INSTANT, None), "audit_counts": ("audit", INSTANT, None),
 }
 
 

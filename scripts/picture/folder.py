@@ -6,6 +6,7 @@ they are drawn. What a run has not kept is None or empty: a guest that died keep
 """
 
 import json
+import os
 import re
 from pathlib import Path
 
@@ -14,9 +15,6 @@ from common.say import usage
 from picture import events
 from qemu import judge, places
 
-_VIOLATION = re.compile(
-    r"(?P<id>[A-Z]+\d?): (?P<what>.*?)(?:, in (?P<op>\w+))?(?:, gfn (?P<gfn>0x[0-9a-f]+)"
-    r"(?: level (?P<level>\d+))?)?, by (?P<comm>.+)/(?P<pid>\d+) \(mmu_lock (?P<lock>[^)]*)\)")
 _STAMP = re.compile(r"(?:<\d+>)?\[\s*(\d+)\.(\d+)\]\S* tdp_stress: (.*)")
 _AGO = re.compile(r"\s+(\d+) us ago(?: by pid (\d+))?: (.*)")
 _NOW = re.compile(r"\s+gfn (0x[0-9a-f]+) level (\d) now: (?P<inv>invalid )?(?P<root>mirror|direct) "
@@ -43,17 +41,18 @@ class Violation:
     """One that was printed: its line, what the log has behind it."""
 
     def __init__(self, line):
-        m = _VIOLATION.fullmatch(line)
+        m = signature.VIOLATION.fullmatch(line)
         self.line = line
         self.id = line.partition(":")[0]
         self.what = m.group("what") if m else line
         self.op = m and m.group("op")
         self.gfn = int(m.group("gfn"), 16) if m and m.group("gfn") else None
         self.level = int(m.group("level")) if m and m.group("level") else None
-        self.comm = m.group("comm") if m else ""
+        self.comm = m.group("by") if m else ""
         self.pid = int(m.group("pid")) if m else None
         self.lock = m.group("lock") if m else ""
         self.us = None          # of the log's line
+        self.others_us = None   # of where what other threads did begins
         self.events = []        # of the log
         self.tables = []        # Entry
         self.calls = []         # functions of KVM that the thread was in, innermost first
@@ -66,9 +65,8 @@ class Run:
         self.path = path
         self.data = data
         self.log = _text(path / "dmesg") or _text(path / "console.log")
-        files = {n: _text(path / n) for n in ("stress.stats", "stub.stats", "driver.json")}
         kept = data.get("counters") or {}
-        self.stress = kept.get("tdp_stress") or judge.counters(files["stress.stats"])
+        self.stress = kept.get("tdp_stress") or judge.counters(_text(path / "stress.stats"))
         self.module = kept.get("tdx_module") or {}
         self.driver = kept.get("driver") or {}
         self.operations = data.get("operations") or []
@@ -131,7 +129,8 @@ def _bad(path, why):
 
 def read(name):
     """The Run in folder @name; bad usage if there is none."""
-    path = Path(name).expanduser().absolute()
+    # not Path.expanduser(), to which ~nobody is an error of its own
+    path = Path(os.path.expanduser(name)).absolute()
     if not path.exists():
         raise _bad(path, "does not exist; must be the folder of a make run, as run/latest")
     if not path.is_dir():
@@ -143,9 +142,11 @@ def read(name):
         raise _bad(path, "has no summary.json: no make run has come to its end there") from None
     except (OSError, ValueError) as e:
         raise _bad(path, "summary.json cannot be read: %s" % e) from e
-    if not isinstance(data, dict) or "verdict" not in data or "parameters" not in data:
+    if not isinstance(data, dict) or not isinstance(data.get("verdict"), str) or \
+            not isinstance(data.get("parameters"), dict):
         raise _bad(path, "summary.json is not that of a make run")
-    return Run(path, data)
+    # run/latest is another one's tomorrow
+    return Run(path.resolve(), data)
 
 
 def _refuse_others(path):
@@ -153,7 +154,7 @@ def _refuse_others(path):
     door = None
     try:
         data = json.loads((path / "summary.json").read_text())
-        door = data.get("door") or (None if "operations" in data else "other")
+        door = data.get("door")
     except (OSError, ValueError, AttributeError):
         pass
     if (path / "plan.json").exists() or (path / "campaign.json").exists():
@@ -196,7 +197,7 @@ def _read_log(log, violations):
 
 def _take(violation, m, us):
     # those of others are counted from when the thread's own had been printed
-    if m.group(2) and not getattr(violation, "others_us", None):
+    if m.group(2) and violation.others_us is None:
         violation.others_us = us
     since = violation.others_us if m.group(2) else violation.us
     pid = int(m.group(2)) if m.group(2) else violation.pid

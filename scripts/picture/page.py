@@ -5,14 +5,17 @@ Knows a Run and HTML; what is drawn is drawn elsewhere.
 """
 
 from pathlib import Path
+from urllib.parse import quote
 
-from common import html, signature
+from common import html, repeat, settings, signature
 from common.html import Markup
 from picture import charts, code, folder, lanes, perfetto, tables
 
 _HERE = Path(__file__).resolve().parent
 #: lines of the console if nothing better is known
 _CONSOLE = 40
+#: violations besides the first one that are shown
+_MORE = 20
 _SIGNS = {"SUCCESS": ("✔", "good"), "FAILURE": ("✖", "bad"), "UNSUPPORTED": ("?", "unsure")}
 
 
@@ -44,14 +47,14 @@ def _header(run):
     data = run.data
     sign, kind = _SIGNS.get(run.verdict, ("?", "unsure"))
     versions, machine, seconds = (data.get(n) or {} for n in ("versions", "machine", "seconds"))
-    words = ["Linux %s (%s)" % (versions.get("kernel"), versions.get("kernel_config")),
-             "BACKEND=%s" % data["parameters"].get("backend"),
-             "%s, %s" % (versions.get("machine"), machine.get("acceleration")),
-             "SEED=%s" % data["parameters"].get("seed"),
-             "%s s of stress" % data["parameters"].get("duration"),
-             "tdp_stress %s" % versions.get("tdp_stress")]
-    if seconds.get("total"):
-        words.append("%.0f s in all" % seconds["total"])
+    parameters = data["parameters"]
+    # what is not known is left out: on a machine with TDX the kernel is not ours
+    pairs = [("Linux %s", versions.get("kernel")), ("%s", versions.get("kernel_config")),
+             ("BACKEND=%s", parameters.get("backend")), ("%s", versions.get("machine")),
+             ("%s", machine.get("acceleration")), ("SEED=%s", parameters.get("seed")),
+             ("%s s of stress", parameters.get("duration")),
+             ("tdp_stress %s", versions.get("tdp_stress")), ("%.0f s in all", seconds.get("total"))]
+    words = [text % value for text, value in pairs if value]
     return Markup('<header><p class="verdict %s"><b>%s %s</b></p><h1>%s</h1>'
                   '<p class="dim under">%s</p></header>' % (
                       kind, sign, html.escape(run.verdict), html.escape(_title(run)),
@@ -89,22 +92,23 @@ def _where(run, first):
     pairs = []
     if sign and sign.function:
         pairs.append(("In KVM", _code(sign.function + "()")))
-    elif sign and sign.operations[1:] and sign.operations[1] in signature.FUNCTIONS:
-        pairs.append(("In KVM, last there", _code(signature.FUNCTIONS[sign.operations[1]] + "()")))
     look = code.look_at(run)
     if look:
-        pairs.append(("Look at", _code(look)))
-    if first:
-        who = " (the audit of tdp_stress, which reads all tables now and then)" \
-            if first.comm.startswith("kworker/") and not first.op else ""
+        pairs.append(("Look at", Markup("<br>from ".join(_code(line) for line in look))))
+    elif sign and not sign.function and sign.operations[1:] and \
+            sign.operations[1] in signature.FUNCTIONS:
+        pairs.append(("In KVM, last there", _code(signature.FUNCTIONS[sign.operations[1]] + "()")))
+    audit = first and first.comm.startswith("kworker/") and not first.op
+    if first and first.pid is not None:
+        who = " (the audit of tdp_stress, which reads all tables now and then)" if audit else ""
         pairs.append(("By thread", "%s%s, pid %s, mmu_lock %s" % (first.comm, who, first.pid,
                                                                 first.lock)))
     if first and first.gfn is not None:
         pairs.append(("At", _code("gfn 0x%x%s" % (first.gfn, " level %d" % first.level
                                                   if first.level else ""))))
     if sign and len(sign.operations) > 1:
-        pairs.append(("Operations", "%s; meanwhile or before, another thread: %s" %
-                      tuple(sign.operations[:2])))
+        pairs.append(("Operations", "%smeanwhile or before, another thread: %s" % (
+            "" if audit else sign.operations[0] + "; ", sign.operations[1])))
     if data.get("found_after_seconds") is not None:
         pairs.append(("Found after", "%.2f s" % data["found_after_seconds"]))
     change = data["parameters"].get("mutant") or data["parameters"].get("variant")
@@ -116,9 +120,9 @@ def _where(run, first):
         pairs.append(("Besides", "%s more violations: %s" % ("{:,}".format(others), ", ".join(
             "%s %s" % (n, "{:,}".format(c)) for n, c in data["violations"].items()))))
     pairs.append(("Again", _code(data.get("repeat") or "")))
-    if run.signatures:
-        pairs.append(("Does it come again?", _code("make replay RUN=%s" % run.path)))
-        pairs.append(("With less?", _code("make minimise RUN=%s" % run.path)))
+    if run.signatures and data.get("door") == "run":
+        pairs.append(("Does it come again?", _code(repeat.command("replay", {"RUN": run.path}))))
+        pairs.append(("With less?", _code(repeat.command("minimise", {"RUN": run.path}))))
     return pairs
 
 
@@ -168,8 +172,9 @@ def _more_violations(run):
         return Markup("")
     parts = [html.details(v.line, _pre("\n".join(
         "%8d µs  pid %-5s %s" % (e.us - (v.us or e.us), e.pid, e.text)
-        for e in v.events) or "no record in the log")) for v in rest[:20]]
-    return _section("More violations: %d of those that were printed" % len(rest), *parts)
+        for e in v.events) or "no record in the log")) for v in rest[:_MORE]]
+    return _section("%d more violations that were printed%s" % (
+        len(rest), ", the first %d" % _MORE if len(rest) > _MORE else ""), *parts)
 
 
 def _no_violation(run):
@@ -218,7 +223,7 @@ def _parameters(run):
     rows = [(n.upper(), "yes" if v is True else "no" if v is False else str(v),
              "said" if n.upper() in given else "default")
             for n, v in run.data["parameters"].items()
-            if not n.startswith("_") and n != "given" and v not in (None, "")]
+            if n.upper() in settings.ALL and v not in (None, "")]
     return html.details("all %d parameters" % len(rows),
                         html.table(("variable", "value", ""), rows))
 
@@ -227,7 +232,7 @@ def _files(run):
     names = sorted(p.name for p in run.path.iterdir() if p.is_file() and
                    p.name != "report.html")
     return Markup("<ul class='files'>%s</ul>" % "".join(
-        '<li><a href="%s">%s</a></li>' % (html.escape(Path(n).as_posix()), html.escape(n))
+        '<li><a href="%s">%s</a></li>' % (quote(n), html.escape(n))
         for n in names))
 
 

@@ -138,6 +138,7 @@ def recorded(run, violation, upto):
 
 STYLE = """
 .paths code { white-space: pre; }
+.paths th { white-space: nowrap; }
 tr.diff > * { background: var(--mark); }
 .differs { color: var(--bad); white-space: nowrap; }
 """

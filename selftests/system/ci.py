@@ -7,11 +7,15 @@ ci.py --qemu    the job for any machine is run, for a few seconds of stress
 Prints TAP.
 """
 
+import contextlib
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 REPO = Path(__file__).resolve().parents[2]
@@ -24,6 +28,7 @@ _EXAMPLES = REPO / ".ci/examples"
 _JOB = "sh .ci/examples/tdp-stress.sh "
 _MODES = ("qemu", "metal")
 _SECONDS = 5
+_SET = re.compile(r"(?:(\w+)=(\S+) )?(.*)")
 #: of the runner's, and of the job's
 _OTHERS = ("XDG_CACHE_HOME", "ARTIFACTS")
 
@@ -54,11 +59,17 @@ def github(data):
     """The same of GitHub's."""
     found = {}
     for name, one in data["jobs"].items():
-        steps = one["steps"]
-        found[name] = ([s["run"] for s in steps if "run" in s],
-                       {**data.get("env", {}), **one.get("env", {})},
+        steps, variables = one["steps"], {**data.get("env", {}), **one.get("env", {})}
+        runs = [_SET.fullmatch(s["run"]).groups() for s in steps if "run" in s]
+        variables.update((variable, text) for variable, text, _ in runs if variable)
+        found[name] = ([command for _, _, command in runs], variables,
                        [s["with"]["path"] for s in steps
                         if s.get("uses", "").startswith("actions/upload-artifact")])
+        if "container" in one:
+            # as a runner has them, these are folders outside of the container
+            outside = [v for v, text in variables.items()
+                       if re.search(r"\$\{\{ *(github|runner)\.\w*(workspace|temp)", text)]
+            result(not outside, "github.yml: %s: its folders are in its container" % name, *outside)
     return found
 
 
@@ -92,6 +103,9 @@ def modes():
     code, said = job("bogus")
     result(code == 2 and said.strip() == "usage: tdp-stress.sh qemu | metal",
            "a job that there is not", "exit code %d" % code, said)
+    code, said = job("qemu metal", DURATION="0")
+    result(code == 2 and said.strip() == "usage: tdp-stress.sh qemu | metal",
+           "two jobs at once", "exit code %d" % code, said)
     code, said = job("qemu", DURATION="0")
     result(code == 2 and "DURATION=0: must be" in said, "a variable that is wrong is the job's",
            "exit code %d" % code, said)
@@ -103,6 +117,34 @@ def modes():
     result(code == 3 and "not ok" in said and "this machine is not ready" in said,
            "the job for a machine with TDX, on another: exit code 3", "exit code %d" % code,
            *said.splitlines()[-5:])
+
+
+def cancelled():
+    """A CI that ends the shell, and nobody else: what it has started cleans up, and is waited for.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for place, text in ((".ci/examples/tdp-stress.sh", (_EXAMPLES / "tdp-stress.sh").read_text()),
+                            ("scripts/python.sh", "trap 'sleep 1; echo $1 > left; exit 130' TERM\n"
+                             "touch begun\nwhile :; do sleep 0.1; done\n")):
+            (folder / place).parent.mkdir(parents=True, exist_ok=True)
+            (folder / place).write_text(text)
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            for left in ("begun", "left"):
+                (folder / left).unlink(missing_ok=True)
+            p = subprocess.Popen(["sh", folder / ".ci/examples/tdp-stress.sh", "metal"],
+                                 start_new_session=True)
+            try:
+                while not (folder / "begun").exists() and p.poll() is None:
+                    time.sleep(0.1)
+                p.send_signal(number)
+                code = p.wait(60)
+            finally:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(p.pid, signal.SIGKILL)
+            result(code == 130 and (folder / "left").exists(),
+                   "%s: the job cleans up before it is over" % signal.Signals(number).name,
+                   "exit code %d" % code)
 
 
 def in_qemu():
@@ -124,7 +166,7 @@ def main():
     if sys.argv[1:] not in ([], ["--qemu"]):
         print("usage: ci.py [--qemu]")
         return 2
-    all_of(*([in_qemu] if sys.argv[1:] else [modes, files]))
+    all_of(*([in_qemu] if sys.argv[1:] else [modes, cancelled, files]))
     return 0
 
 

@@ -22,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from pathlib import Path
 from unittest import mock
 
@@ -40,6 +41,7 @@ _CPU = "vendor_id\t: GenuineIntel\nflags\t\t: fpu vmx ept tdx_host_platform lm\n
 #: of td_payload_draw(), and another one
 _MULTIPLIER = ((6364136223846793005).to_bytes(8, "little"),
                (6364136223846793013).to_bytes(8, "little"))
+_DEBUGFS = "debugfs /sys/kernel/debug debugfs rw,nosuid 0 0\n"
 _DRIVER = "#!/bin/sh\necho 'tdp-stress: UNSUPPORTED: KVM offers no TDX VMs: with X'\nexit %d\n"
 
 
@@ -60,6 +62,7 @@ class Host:
         self.file("lib/modules/%s/build/Module.symvers" % _RELEASE, "")
         self.file("sys/module/kvm/refcnt", "0")
         self.file("sys/kernel/debug/kvm/vm", "")
+        self.file("proc/mounts", "proc /proc proc rw 0 0\n" + _DEBUGFS)
         self.file("tdp_stress.ko", "code")
         self.program("driver", _DRIVER % 0)
         self.program("id", "#!/bin/sh\necho 0\n")
@@ -136,19 +139,41 @@ def _no_headers(h):
     h.without("lib")
 
 
-def _no_debugfs(h):
+def _locked_signed(h):
+    _signed(h)
+    _locked("integrity")(h)
+
+
+def _not_root(h):
+    h.program("id", "#!/bin/sh\necho 1000\n")
+    # as one who may not look into debugfs sees it
     h.without("sys/kernel/debug")
 
 
-def _allowed(h):
-    h.file("sys/kernel/debug/kvm/4711-12/x", "")
-    h.env["OTHERS_OK"] = "1"
+def _built_in(h):
+    h.file("sys/module/kvm_intel/parameters/tdx", "N\n")
+    h.file("boot/config-" + _RELEASE, "CONFIG_KVM_INTEL=y\nCONFIG_KVM_INTEL_TDX=y\n")
+
+
+def _no_debugfs(h):
+    h.without("sys/kernel/debug")
+    h.file("proc/mounts", "proc /proc proc rw 0 0\n")
+
+
+def _another(others_ok):
+    def change(h):
+        # one process, two VMs
+        for name in ("4711-12", "4711-13"):
+            h.file("sys/kernel/debug/kvm/%s/x" % name, "")
+        h.env["OTHERS_OK"] = others_ok
+    return change
 
 
 #: what is wrong with the host, what is said about it: one line each, or none
 _CASES = (
     ("a host that has all", lambda h: None, None),
-    ("not root", lambda h: h.program("id", "#!/bin/sh\necho 1000\n"), "root: .*run it as root"),
+    ("not root", _not_root, "root: .*run it as root"),
+    # the kernel's word counts, not the vendor's
     ("a CPU of another make", _no_flag("GenuineIntel"), None),
     ("no TDX: an AMD CPU", lambda h: h.file("proc/cpuinfo", "vendor_id : AuthenticAMD\nflags : "
                                             "svm\n"), "no Intel CPU; TDX takes a Xeon"),
@@ -160,6 +185,7 @@ _CASES = (
      ("built without it; boot one that has CONFIG_INTEL_TDX_HOST=y", "kvm_intel is not loaded")),
     ("tdx=0, or the TDX module failed", _stays_n,
      "tdx=N .*APICv is required for TDX.*; modprobe -r kvm_intel && modprobe kvm_intel tdx=1"),
+    ("tdx=0, and kvm_intel is built in", _built_in, "tdx=N; boot with kvm_intel.tdx=1$"),
     ("a kvm_intel of before TDX", _old_kvm, "the kvm_intel that is loaded knows no TDX"),
     ("kvm_intel is not loaded", _unloaded, "kvm_intel is not loaded: modprobe kvm_intel tdx=1"),
     ("KVM offers no TDs all the same", lambda h: h.program("driver", _DRIVER % 3),
@@ -167,8 +193,9 @@ _CASES = (
     ("tdp_stress is loaded", lambda h: h.file("sys/module/tdp_stress/refcnt", "0"),
      "tdp_stress is not loaded: .*rmmod tdp_stress"),
     ("only signed modules", _enforced, "only signed ones .*sign-file.*mokutil"),
+    ("lockdown, and it is signed", _locked_signed, "debugfs is closed; boot without lockdown="),
     ("only signed modules, and it is signed", _signed, None),
-    ("lockdown: integrity", _locked("integrity"), "only signed ones .lockdown integrity"),
+    ("lockdown: integrity", _locked("integrity"), "locked down .integrity.*Secure Boot off"),
     ("lockdown: confidentiality", _locked("confidentiality"), "boot without lockdown="),
     ("no modules at all any more", lambda h: h.file("proc/sys/kernel/modules_disabled", "1\n"),
      "kernel.modules_disabled is 1, until the next boot"),
@@ -176,9 +203,9 @@ _CASES = (
     ("a module that was not built", lambda h: h.without("tdp_stress.ko"),
      "tdp_stress.ko is built: there is no "),
     ("no debugfs", _no_debugfs, "mount -t debugfs none /sys/kernel/debug"),
-    ("another VM", lambda h: h.file("sys/kernel/debug/kvm/4711-12/x", ""),
+    ("other VMs", _another("0"),
      "VMs of process 4711, .*OTHERS_OK=1: they are watched as well, and left alone"),
-    ("another VM, OTHERS_OK=1", _allowed, None),
+    ("other VMs, OTHERS_OK=1", _another("1"), None),
 )
 
 
@@ -195,9 +222,6 @@ def prerequisites():
             all(re.search(w, b) for w, b in zip(words, bad))
         if title == "no debugfs":
             good = good and any("no other VM runs here # SKIP" in l for l in lines)
-        if title == "a CPU of another make":
-            # the kernel's word counts, not the vendor's
-            good = code == 0
         result(good, "prerequisites: " + title, "exit code %d" % code, *lines)
 
 
@@ -227,6 +251,14 @@ def _judged(code=0, **changes):
     with contextlib.redirect_stdout(shown):
         judge.show(said)
     return said.verdict.word, said.verdict.exit_code, said.verdict.reason, shown.getvalue()
+
+
+#: in its KTAP what is not ok; of the others nothing is said to be wrong there
+_KTAP = {"a violation": "X3: 1 violation(s) in 4 checks",
+         "a failure of the driver": "the driver, and every guest followed its script",
+         "a driver that hangs": "the driver, and every guest followed its script",
+         "no TDX after all": "the driver, and every guest followed its script",
+         "a warning of KVM's": "the kernel log", "a module that stays": "tdp_stress is unloaded"}
 
 
 def judged():
@@ -260,15 +292,26 @@ def judged():
             ("no TDX after all", ("UNSUPPORTED", 3), "no TDX VMs",
              {"driver__code": "3\n", "driver__log": "tdp-stress: UNSUPPORTED: no TDX VMs\n"})):
         word, code, reason, shown = _judged(**change)
-        result((word, code) == wanted and words in reason, "judged: " + title,
+        lines = [l for l in shown.splitlines() if l.startswith("not ok ")]
+        good = any(_KTAP[title] in l for l in lines) if title in _KTAP else not lines
+        result((word, code) == wanted and words in reason and good, "judged: " + title,
                "%s %d: %s" % (word, code, reason), *shown.splitlines())
+    _, _, _, shown = _judged(stress__stats=_STATS.replace("check.X1 0", "check.X1 9"))
+    result("\nok 2 X1 # SKIP a real" in shown, "judged: what it thinks to have checked, and cannot",
+           *shown.splitlines())
     word, code, _, shown = _judged(dmesg=_GOOD["dmesg"] + _NET)
     result(word == "SUCCESS" and "1 other kernel message(s) meanwhile, not judged" in shown,
            "judged: a message of others'", word, *shown.splitlines())
-    word, code, reason, _ = _judged(3, driver__code=None, problem="Invalid argument: tdp_stress: "
-                                    "oracles=Q9: unknown\n")
-    result((word, code) == ("UNSUPPORTED", 2) and "Q9" in reason,
-           "judged: a parameter that is wrong", word, code, reason)
+    # as busybox has it, and as kmod has
+    for errno in ("can't insert 't.ko': Invalid argument",
+                  "ERROR: could not insert module t.ko: Invalid parameters"):
+        word, code, reason, _ = _judged(3, driver__code=None, problem="insmod: %s: tdp_stress: "
+                                        "oracles=Q9: unknown \n" % errno)
+        result((word, code) == ("UNSUPPORTED", 2) and "Q9" in reason,
+               "judged: a parameter that is wrong", word, code, reason)
+    word, code, reason, _ = _judged(dmesg=_GOOD["dmesg"].replace("begin 1-2", "begin lost"))
+    result((word, code) == ("UNSUPPORTED", 3) and "log_buf_len" in reason,
+           "judged: a log that has gone round", word, code, reason)
     word, code, reason, _ = _judged(1)
     result(word == "FAILURE" and "job.sh ended with 1" in reason, "judged: a job that fails",
            reason)
@@ -293,6 +336,9 @@ def front_door():
 
     refused("CHECK=2", 2, "CHECK=2: must be 0 or 1", CHECK="2")
     refused("BACKEND=external", 2, "make metal is about real TDs", BACKEND="external")
+    refused("MEM=4G", 2, "MEM=4096M: must be a size from 4M to 2G", MEM="4G")
+    refused("BUSY=20", 2, "BUSY=20: make metal takes the machine, ", BUSY="20")
+    refused("WHERE=uml", 2, "WHERE=uml: make metal takes the machine, ", WHERE="uml")
     refused("KDIR that does not exist", 2, "no such folder", KDIR="/nonexistent")
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder)
@@ -307,18 +353,21 @@ def front_door():
         refused("a machine without TDX", 3, "this machine is not ready")
         refused("a machine without TDX, CHECK=1", 3, "this machine is not ready", CHECK="1")
         result(not Path("/sys/module/tdp_stress").exists(), "make metal: nothing was loaded")
-    if os.geteuid() == 0 and shutil.which("setpriv"):
-        # its cache is in a folder that all may read
-        _, said = _door(program=("setpriv", "--reuid=65534", "--clear-groups"), CHECK="1",
-                        HOME="/nonexistent")
-        result("not ok 1 - root: " in said, "make metal: not root", *said.splitlines()[-6:])
-    else:
+    nobody = ("setpriv", "--reuid=65534", "--clear-groups")
+    if os.geteuid() != 0 or not shutil.which("setpriv"):
         skip("make metal: not root", "takes root and setpriv to become somebody else")
+    elif subprocess.run([*nobody, "test", "-r", SCRIPTS / "python.sh"], check=False).returncode:
+        skip("make metal: not root", "nobody else may read %s" % REPO)
+    else:
+        # its cache is in a folder that all may read
+        _, said = _door(program=nobody, CHECK="1", HOME="/nonexistent")
+        result("not ok 1 - root: " in said, "make metal: not root", *said.splitlines()[-6:])
 
 
-def whole(**changes):
+def whole(missing=(), **changes):
     """make metal from its first line to its last, on a machine that is made up and whose job
     leaves what a good one does, but for @changes: (exit code, what it said, summary.json).
+    @missing: on the machine, to what is built.
     """
     spec = importlib.util.spec_from_file_location("front_door_of_metal", SCRIPTS / "metal.py")
     door = importlib.util.module_from_spec(spec)
@@ -335,8 +384,9 @@ def whole(**changes):
     shown = io.StringIO()
     with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(shown), \
             mock.patch.dict(os.environ, {"RUNDIR": folder, "SEED": "7", "VCPUS": "4",
-                                         "DURATION": "3"}), \
-            mock.patch.object(host, "check", lambda *_: []), \
+                                         "DURATION": "3", "WORKERS": "0", "OPS": "punch=3",
+                                         "STRESS": "audit_ms=50"}), \
+            mock.patch.object(host, "check", lambda values, built=None: missing if built else []), \
             mock.patch.object(host, "run", job), \
             mock.patch.object(build, "kernel", lambda values: None), \
             mock.patch.object(build, "get", lambda values, kernel: built):
@@ -349,38 +399,114 @@ def whole(**changes):
 def from_end_to_end():
     code, said, data = whole()
     result(code == 0 and "\n--- End of test: SUCCESS\n" in said and "\nKTAP version 1\n" in said and
-           "    again: make metal DURATION=3 SEED=7 VCPUS=4\n" in said,
+           "    again: make metal DURATION=3 SEED=7 VCPUS=4 WORKERS=0 OPS=punch=3 "
+           "STRESS=audit_ms=50\n" in said,
            "make metal, all of it: a good run", code, *said.splitlines())
     told = data["told"]
     result((data["verdict"], data["exit_code"], data["versions"]["kernel"],
             data["parameters"]["seed"]) == ("SUCCESS", 0, _RELEASE, 7) and
-           any("X1" in l for l in data["not_possible"]) and told["DURATION"] == "3" and
-           told["DRIVER_ARGS"] == "--vcpus 4 --mem 16M --tds 1",
+           any("X1" in l for l in data["not_possible"]),
            "and its summary.json", repr(data))
+    result({n: told[n] for n in ("SEED", "DURATION", "DRIVER_ARGS", "STRESS_ARGS")} ==
+           {"SEED": "7", "DURATION": "3", "STRESS_ARGS": "audit_ms=50", "DRIVER_ARGS":
+            "--vcpus 4 --mem 16M --tds 1 --ops punch=3 --workers 0"},
+           "and the job is told all of it", repr(told))
     code, said, data = whole(**{"stress.verdict": "FAILURE: X3\n",
-                                "stress.violations": "X3: status\n"})
+                                "stress.violations": "X3: status\n",
+                                "stress.stats": _STATS + "check.X3 4\nviolation.X3 1\n",
+                                "dmesg": _GOOD["dmesg"] + _WARN})
     result(code == 1 and "--- End of test: FAILURE: violated: X3" in said and
-           data["verdict"] == "FAILURE" and data["violation_lines"] == ["X3: status"],
+           data["verdict"] == "FAILURE" and data["violation_lines"] == ["X3: status"] and
+           data["violations"] == {"X3": 1} and len(data["unexplained_messages"]) == 1,
            "make metal, all of it: a violation", code, *said.splitlines())
+    try:
+        code, _, _ = whole(["not ok 5 - KVM offers TDX VMs"])
+    except Problem as problem:
+        code = problem.code
+    result(code == 3, "make metal, all of it: what is missing to what was built", code)
+
+
+#: 60 seconds at most, should nobody end it
+_JOB = """trap 'sleep 1; echo left > $OUT/left; exit 130' TERM
+echo working > $OUT/driver.log
+for i in $(seq 600); do sleep 0.1; done
+"""
 
 
 def interrupted():
     """Ctrl-C: job.sh gets the time to clean up."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        job = folder / "job"
-        job.write_text("trap 'sleep 1; echo left > $OUT/left; exit 130' TERM\n"
-                       "echo working > $OUT/driver.log\nwhile :; do sleep 0.1; done\n")
-        timer = threading.Timer(2, lambda: os.kill(os.getpid(), signal.SIGINT))
-        timer.start()
-        with contextlib.redirect_stdout(io.StringIO()):
+    def waits_for(working):
+        while not working():
+            time.sleep(0.1)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def in_its_midst(folder, shown):
+        threading.Thread(target=waits_for, args=(lambda: "working" in shown.getvalue(),),
+                         daemon=True).start()
+        return contextlib.nullcontext()
+
+    def at_its_start(folder, shown):
+        start = subprocess.Popen
+
+        def started(*args, **kwargs):
+            p = start(*args, **kwargs)
+            waits_for(lambda: (folder / "driver.log").stat().st_size)
+            return p
+
+        return mock.patch.object(host.subprocess, "Popen", started)
+
+    # whoever is started in the background ignores it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for title, when in (("", in_its_midst), (" when it has just begun", at_its_start)):
+        with tempfile.TemporaryDirectory() as name, \
+                contextlib.redirect_stdout(io.StringIO()) as shown:
+            folder = Path(name)
+            (folder / "job").write_text(_JOB)
             try:
-                host.run({"OUT": name}, folder, job)
+                with when(folder, shown):
+                    host.run({"OUT": name}, folder, folder / "job")
                 ended = "not interrupted"
             except KeyboardInterrupt:
                 ended = "interrupted"
-        result(ended == "interrupted" and (folder / "left").exists(),
-               "Ctrl-C: the job cleans up first", ended)
+            left = (folder / "left").exists()
+        result(ended == "interrupted" and left, "Ctrl-C%s: the job cleans up first" % title, ended)
+
+
+def told():
+    """What check.sh and job.sh get of ours, and what of the user's they must not get."""
+    class Wanted:
+        others_ok, kdir = False, "~/tree"
+
+    with mock.patch.dict(os.environ, {"ROOT": "/nonexistent", "MODULE": "/nonexistent.ko",
+                                      "HOME": "/home/nobody"}), \
+            mock.patch.object(host.command, "output", lambda argv, env: (0, repr(env), "")), \
+            contextlib.redirect_stdout(io.StringIO()) as shown:
+        host.check(Wanted)
+    said = shown.getvalue()
+    result("'ROOT': ''" in said and "'MODULE': ''" in said and "'OTHERS_OK': '0'" in said and
+           "'KDIR': '/home/nobody/tree'" in said, "check.sh takes no variable that is not for it",
+           *[w for w in said.split(", ") if re.match("'(ROOT|MODULE|KDIR|OTHERS_OK)'", w)])
+    try:
+        build._refuse_unknown("audit_ms=5 audit_sm=5", ["audit_ms", "oracles"])
+        line = "not refused"
+    except Problem as problem:
+        line = problem.line
+    result(line == "STRESS=audit_sm=5: tdp_stress has no parameter 'audit_sm'; there are: audit_ms, "
+           "oracles", "a parameter that there is not is refused, not ignored", line)
+    class NoTdx:
+        tdx, release = False, "7.3.4-no-tdx"
+
+    try:
+        build.get(Wanted, NoTdx)
+        code = 0
+    except Problem as problem:
+        code, line = problem.code, problem.line
+    result(code == 3 and "7.3.4-no-tdx is built without CONFIG_KVM_INTEL_TDX" in line,
+           "headers of a kernel without TDX", code, line)
+    with contextlib.redirect_stdout(io.StringIO()) as shown:
+        rest = host._show(host._show("one\ntw") + "o\nthree")
+    result((shown.getvalue(), rest) == ("  one\n  two\n", "three"),
+           "a line of the driver's that comes in pieces is one", repr(shown.getvalue()), rest)
 
 
 def headers():
@@ -487,7 +613,7 @@ def main():
     if sys.argv[1:]:
         all_of(lambda: guest(sys.argv[1] == "--full"))
     else:
-        all_of(prerequisites, judged, headers, interrupted, from_end_to_end, front_door)
+        all_of(prerequisites, judged, told, headers, interrupted, from_end_to_end, front_door)
     return 0
 
 

@@ -150,6 +150,23 @@ interrupted()
 	[ $? = 130 ] && ! loaded tdp_stress && ! pidof tdp-stress
 }
 
+# a kernel log in which the beginning has been overwritten meanwhile
+log_gone_round()
+{
+	mkdir -p /tmp/round
+	OUT=/tmp/round DURATION=600 sh /metal/job.sh &
+	job=$!
+	wait_for begun
+	# more than log_buf_len=, and none of it for the console
+	echo on > /proc/sys/kernel/printk_devkmsg
+	for i in $(seq 12000); do
+		printf '<7>%0900d\n' "$i"
+	done > /dev/kmsg
+	kill $job
+	wait $job
+	head -n 1 /tmp/round/dmesg | grep "tdp_stress run: begin lost" && grep -c 0000 /tmp/round/dmesg
+}
+
 # a driver that expects another script of its guests
 not_its_script()
 {
@@ -175,13 +192,14 @@ expect "and leaves no module" exits_with 1 loaded tdp_stress
 expect "and no hook" same_hooks
 if [ -n "$WRONG_USES" ]; then
 	expect "a guest that leaves its script is a failure" not_its_script
+	expect "a log that has gone round is kept, and says so" log_gone_round
 	already_loaded
 	expect "SIGTERM in the middle leaves nothing" interrupted TERM working
 	expect "and no hook" same_hooks
 	expect "SIGHUP while the module is loaded leaves nothing" interrupted HUP begun
 	expect "and no hook" same_hooks
 	expect "SIGTERM when the driver starts leaves nothing" interrupted TERM started
-	OUT=/tmp/bad STRESS_ARGS=oracles=Q9 says "a wrong parameter" 3 "oracles" problem
+	OUT=/tmp/bad STRESS_ARGS=oracles=Q9 says "a wrong parameter" 3 "Invalid (argument|parameters): tdp_stress: oracles" problem
 	MODULE=/modules/other.ko OUT=/tmp/other says "a module for another kernel" 3 "nvalid module format|Exec format" problem
 	next_to_another
 fi

@@ -6,6 +6,7 @@ well-formed, needs nothing from elsewhere and shows nothing of a run as markup; 
 that keeps the rules of Chrome's format; one line and exit code 2 for what is no run.
 """
 
+import io
 import json
 import os
 import re
@@ -13,16 +14,22 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import redirect_stdout
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
+from unittest import mock
 
 REPO = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPO / "scripts"))
 
 from said import plan, result, skip                         # noqa: E402
+from common.say import lacking                              # noqa: E402
 from kernel import lines                                    # noqa: E402
-from picture import events, folder, lanes, tables           # noqa: E402
+from mutants import mutant                                  # noqa: E402
+from picture import code, events, folder, lanes, tables     # noqa: E402
+from qemu import places, session                            # noqa: E402
+from qemu import report as end_of_run                       # noqa: E402
 
 #: a thread may call itself anything
 _EVIL = "<b>&\"'</b></script>"
@@ -97,7 +104,7 @@ def _summary(verdict="FAILURE", **more):
         "unexplained_messages": [], "found_after_seconds": 0.32 if bad else None,
         "repeat": "make run SEED=1 OPS=%s" % _EVIL,
         "parameters": {"backend": "tdx", "seed": 1, "duration": 10, "ops": _EVIL, "given": ["SEED"],
-                       "mutant": None},
+                       "mutant": None, "boot": "quiet"},
         "versions": {"kernel": "7.3.4", "kernel_config": "lockdep", "machine": _EVIL,
                      "tdp_stress": "0123abc"},
         "machine": {"kind": "qemu", "acceleration": "tcg"}, "seconds": {"total": 41.3},
@@ -132,7 +139,7 @@ class _Page(HTMLParser):
     def __init__(self, text):
         super().__init__(convert_charrefs=True)
         self.open, self.wrong, self.words, self.ids = [], [], [], []
-        self.tags = {}
+        self.tags, self.links, self.data = {}, [], "[]"
         self.feed(text)
         self.close()
         self.wrong += ["<%s> is not closed" % t for t in self.open]
@@ -144,6 +151,8 @@ class _Page(HTMLParser):
         for name, value in attrs:
             if name == "id":
                 self.ids.append(value)
+            if name == "href":
+                self.links.append(value)
             if name.startswith("on"):
                 self.wrong.append("%s= in <%s>" % (name, tag))
             if name in ("src", "href", "data", "action") and \
@@ -169,6 +178,8 @@ class _Page(HTMLParser):
                 self.wrong.append("a style that loads something")
         elif self.open and self.open[-1] != "script":
             self.words.append(data)
+        elif self.open and self.ids[-1] == "charts" and data.startswith("["):
+            self.data = data
 
 
 def _trace_wrong(data):
@@ -203,6 +214,12 @@ def _trace_wrong(data):
                 wrong.append("neither inside of the slice before it nor behind it: %s" % e)
             stack.append(e["ts"] + e["dur"])
     return wrong
+
+
+def _page_of(path, title, *words):
+    """_good_page(), and the page's text."""
+    page, _ = _good_page(path, title, *words)
+    return page, (path / "report.html").read_text(encoding="utf-8")
 
 
 def _good_page(path, title, *words):
@@ -253,6 +270,51 @@ def pages(tmp):
     _, trace = _good_page(run, "with a trace", "trace.txt", "TDH.MEM.PAGE.REMOVE", "mirror root")
     result(any(e["name"] == "thread_name" and e["args"]["name"] == "w1"
                for e in trace["traceEvents"]), "the trace's threads have their names")
+
+
+def oddities(tmp):
+    """Runs that are not as others: their names, what is missing, what there is too much of."""
+    log = _stamped("tdp_stress: %s\n%s%s" % (_LINE, _AGO, _NOW))
+    path = tmp / "a blank" / "run #1"
+    _make(path, {"dmesg": log, "100%.txt": ""})
+    page, _ = _good_page(path, "a name with a blank", "make replay RUN='%s'" % path)
+    result("100%25.txt" in page.links and "BOOT" not in page.text.split(),
+           "links to files of any name; no parameter that is no variable", *page.links)
+    with redirect_stdout(io.StringIO()) as shown:
+        end_of_run.verdict_line(dict(_summary(), in_kvm=[]), path)
+    result(all("make %s RUN='%s'" % (door, path) in shown.getvalue()
+               for door in ("report", "replay", "minimise")),
+           "the commands at the end of the run as well", shown.getvalue())
+    _good_page(_make(tmp / "<b>bold", {}, verdict="SUCCESS"), "a name with markup", "<b>bold")
+    (tmp / "newest").symlink_to(path)
+    _, said = _report(tmp / "newest")
+    result("page: %s/report.html" % path in said, "a link: the page is about the folder behind it",
+           said)
+    many = [_LINE.replace("0x694", "0x%x" % n) for n in range(25)] + ["X2: cut off, by w"]
+    _good_page(_make(tmp / "many violations", {}, violation_lines=many), "many violations",
+               "25 more violations that were printed, the first 20")
+    page, _ = _good_page(_make(tmp / "cut", {}, violation_lines=many[-1:]), "a line that is cut off",
+                         "X2: cut off, by w")
+    result("None" not in page.text, "a line that is cut off: nothing is made up")
+    once = "".join(_DRIVER.splitlines(True)[:2])
+    ops = {"driver": {"ops": {"run": {"calls": 9, "ok": 9, "retry": 0}}}}
+    audited = "X1: mirror maps 0x1, gfn 0x694 level 1, by kworker/u8:0/11 (mmu_lock write)"
+    _good_page(_make(tmp / "audited", {}, violation_lines=[audited], signatures=[
+        {"invariant": "X1", "function": "", "operations": ["kworker", "unmap"]}]), "an audit",
+        "In KVM, last there kvm_tdp_mmu_unmap_gfn_range()",
+        "Operations meanwhile or before, another thread: unmap", "the audit of tdp_stress")
+    path = _make(tmp / "short", {"driver.log": once}, counters=ops)
+    page, _ = _good_page(path, "a short run", "Said once, after 5 s", "none had to be tried again")
+    drawn = json.loads(page.data)
+    result([c["legend"] for c in drawn] == [True] and
+           [s["name"] for s in drawn[0]["series"]] == ["ok"],
+           "what is left of a chart is named", page.data)
+    page, _ = _good_page(_make(tmp / "real", {"dmesg": log, "stress.flight.first": _FLIGHT},
+                               door="metal", versions={"kernel": "7.3.4", "tdp_stress": "0123abc"},
+                               machine=None),
+                         "make metal", "Linux 7.3.4 · BACKEND=tdx · SEED=1", "make run SEED=1")
+    result("make replay" not in page.text and "None" not in page.text,
+           "make metal: nothing is promised that is not there")
 
 
 def _traced():
@@ -323,12 +385,21 @@ def code_of_kvm(tmp):
     files = {"dmesg": log, "stress.flight.first": flight,
              "places.json": json.dumps(_PLACES)}
     run = _make(tmp / "code", files)
-    page, _ = _good_page(run, "source", "mmu/zap.c:7 inlined()", "called from mmu/zap.c:20 zap()",
+    page, text = _page_of(run, "source", "mmu/zap.c:7 inlined()", "called from mmu/zap.c:20 zap()",
                          "called from unmap+0x1/0x2 [kvm_intel]", "remove(%s);" % _EVIL,
                          "external map leaf: -16 (EBUSY), by %s (pid 94)" % _EVIL,
                          "mmu/set.c:3 set()", "ret = external();",
                          "TDH.MEM.TRACK → success: from tdx.c:9 track()", "kick_missing();")
-    result("not taken it back" not in page.text, "source: what failed was tried again: no accusation")
+    result("not taken it back" not in page.text and "Look at mmu/zap.c:7 inlined()" in page.text and
+           page.text.index("Where it was seen") < page.text.index("What had failed there"),
+           "source: what failed was tried again: no accusation")
+    marked = re.findall('<span class="at"><i> *(\\d+)</i>', text)
+    result("7" in marked and "6" not in marked, "source: the line is marked, and no other", *marked)
+    opened = re.findall("<details open><summary>([^<]*)", text)
+    calls = [o for o in opened if "TDH." in o]
+    result(calls == ["TDH.MEM.TRACK → success: from tdx.c:9 track()"] and
+           opened[0] == "mmu/zap.c:7 inlined()", "source: open is what the thread was in, and a "
+           "SEAMCALL of another function", *opened)
     _, said = _report(run)
     result("in KVM: mmu/zap.c:7 inlined()\n" in said and "from: mmu/zap.c:20 zap()\n" in said and
            "had failed there: external map leaf: -16 (EBUSY)\n" in said and "mmu/set.c:3" in said,
@@ -338,10 +409,38 @@ def code_of_kvm(tmp):
         r"25\.000(1[6-9]|20|21)\d", t)]
     flight = "\n".join(kept).replace("0x80a00000018f3f37 ->", "0x80a00000018f3e37 ->") + "\n"
     run = _make(tmp / "stayed", dict(files, **{"stress.flight.first": flight}))
-    _good_page(run, "not undone", "0x80a00000018f3e37 is what was found in the SPTE later",
-               "KVM has not taken it back")
+    page, _ = _good_page(run, "not undone", "KVM has not taken it back", "0x80a00000018f3e37 is what "
+                         "was found in the SPTE later", "Look at mmu/set.c:3 set()")
+    result(page.text.index("What had failed there") < page.text.index("Where it was seen"),
+           "not undone: the cause comes first")
     (run / "places.json").write_text("[")
     _good_page(run, "no lines known", "zap+0x10/0x20 [kvm]", "are not known")
+
+
+def calls_of_others(tmp):
+    """Where in KVM an event was asked for: said of it in the log, or of the same one elsewhere."""
+    ago = "tdp_stress:   90 us ago by pid 94: external map leaf ends gfn 0x694 level 1: -16 after " \
+        "5 us read\ntdp_stress:   in KVM: set+0x8/0x20 [kvm]\n"
+    log = _stamped("tdp_stress: %s\n%s%s%s" % (_LINE, _SEEN_AT, _AGO, ago))
+    data = _traced()
+    failed = data["events"][4]
+    data["events"].insert(0, dict(failed, pid=94, time=99.0, thread="w2", fields=dict(
+        failed["fields"], kind="map", ret="-16")))
+    for title, files in (("the log", {}), ("a trace", {"trace.json": json.dumps(data)})):
+        run = _make(tmp / ("calls of " + title), {"dmesg": log, "places.json": json.dumps(_PLACES),
+                                                  **files})
+        _good_page(run, "a failure by " + title, "What had failed there", "mmu/set.c:3 set()")
+    run = folder.read(str(tmp / "calls of a trace"))
+    run.read_events()
+    text = "external map leaf ends gfn 0x%x level 1: -16 after 5 us read"
+    newer, other = (events.of_text(us, 95, text % gfn)
+                    for us, gfn in ((99500000, 0x694), (99600000, 0x695)))
+    newer.calls = other.calls = ["set+0x8/0x20 [kvm]"]
+    run.events += [newer, other]
+    found = code.failed_before(run, run.violations[0])
+    result([(e.pid, e.gfn) for e in found] == [(95, 0x694), (94, 0x694)],
+           "failures at the place, and no others, the newest first",
+           *["%d %s" % (e.pid, e.text) for e in found])
 
 
 def sources(tmp):
@@ -391,6 +490,80 @@ void caller(int a)
                    "lines: of modules that were built in their own folder")
         result(not of.of("caller+0x1/0x999 [kvm]") and not of.of("nobody+0x1/0x9 [kvm]") and
                not of.of("caller+0x1/0x10"), "lines: of another build, nothing is said")
+    symbol = "caller+0x%x/0x%x [kvm%%s]" % (returns[0], length)
+    (out / "vmx").mkdir()
+    shutil.copy2(out / "a.o", out / "vmx" / "b.o")
+    with lines.Lines(tmp / "out", tmp / "tree") as of:
+        result(len(of.of(symbol % "")) == 2 and not of.of(symbol % "_amd"),
+               "lines: of the module that is named, not of another")
+    shutil.copy2(out / "a.o", out / "b.o")
+    with lines.Lines(tmp / "out", tmp / "tree") as of:
+        result(not of.of(symbol % ""), "lines: if it may be either of two, nothing is said")
+
+
+def kept(tmp):
+    """places.json at the end of a run: what goes wrong there does not take the run's place."""
+    tmp = tmp / "kept"
+    tmp.mkdir()
+    (tmp / "console.log").write_text("tdp_stress:   in KVM: f+0x1/0x2 [kvm]\n")
+    (tmp / "stress.flight.first").write_bytes(b"# pid 1 \xff\n")
+    kernel = SimpleNamespace(out=tmp, tree=SimpleNamespace(path=tmp))
+    for wrong in (lacking("disk full"), OSError(28, "disk full")):
+        with mock.patch.object(lines, "Lines", side_effect=wrong), \
+                redirect_stdout(io.StringIO()) as shown:
+            places.keep(tmp, kernel, None, None, 1)
+        result("not known: " in shown.getvalue() and "disk full" in shown.getvalue() and
+               not (tmp / places.NAME).exists(), "lines: none, and the run goes on to its verdict",
+               shown.getvalue())
+    values = SimpleNamespace(rundir=str(tmp), seed=1)
+    for name in (places.NAME, "stress.flight.first", "report.html", "driver.c"):
+        (tmp / name).write_text("old")
+    session.new_folder(values)
+    result(sorted(p.name for p in tmp.iterdir()) == ["console.log", "driver.c"],
+           "RUNDIR= once more: nothing of the run before, and all of the user's",
+           *[p.name for p in tmp.iterdir()])
+
+
+def where(tmp):
+    """What places.py takes from a log, and from where."""
+    named = places._named("RIP: 0010:f+0x1/0x2 [kvm]\nRIP: 0010:g+0x1/0x2 [kvm]\n"
+                          "tdp_stress:   in KVM: g+0x1/0x2 [kvm], h+0x3/0x4 [kvm_amd]\n"
+                          "# calls 1.000001 pid 7 i+0x3/0x4 [kvm_intel]\nin KVM: other+0x1/0x2\n")
+    result(named == {"g+0x1/0x2 [kvm]": True, "h+0x3/0x4 [kvm_amd]": True,
+                     "i+0x3/0x4 [kvm_intel]": True, "f+0x1/0x2 [kvm]": False},
+           "lines: of calls, and of where the kernel warned", repr(named))
+    tmp = tmp / "where"
+    (tmp / "out/arch/x86/kvm").mkdir(parents=True)
+    log = "tdp_stress: %s\n%stdp_stress: %s\ntdp_stress:   in KVM: f+0x1/0x2 [kvm]\n" % (
+        _LINE, _SEEN_AT, _LINE.replace("0x694", "0x7"))
+    (tmp / "console.log").write_text(log)
+    (tmp / places.NAME).write_text(json.dumps(_PLACES))
+    found = places.of_first([_LINE], tmp)
+    result(found == ["mmu/zap.c:7 inlined()", "mmu/zap.c:20 zap()", "unmap+0x1/0x2 [kvm_intel]"] and
+           not places.of_first([], tmp) and not places.of_first(["none such"], tmp),
+           "lines: of the first violation, and of no other", *found)
+    text = places.Places(tmp).text(lines.Line("mmu/zap.c", 7, "inlined"), 1)
+    result(sorted(text) == [6, 7], "lines: no more around it than asked for", repr(text))
+    # kvm.ko is what ran, kvm-intel.ko is another change's by now
+    replaced = {}
+    for name in ("kvm.ko", "kvm-intel.ko"):
+        (tmp / name).write_text(name)
+        replaced[name] = tmp / name
+        (tmp / "out/arch/x86/kvm" / name).write_text("kvm.ko")
+    built = []
+
+    def build(kernel, change, jobs):
+        built.append(change)
+        shutil.copy2(tmp / "kvm-intel.ko", tmp / "out/arch/x86/kvm")
+
+    with mock.patch.object(mutant, "home", lambda kernel: tmp), \
+            mock.patch.object(mutant, "build_modules", build), \
+            mock.patch.object(places, "_lines", lambda *_: {"built": list(built)}):
+        found = places._planted(None, replaced, "change", 1, {}, None)
+        again = places._planted(None, replaced, "change", 1, {}, None)
+    result(found == again == {"built": ["change"]},
+           "lines: of a planted bug that another one has taken the place of: built again, once",
+           repr(found), repr(again))
 
 
 def bystanders():
@@ -410,6 +583,17 @@ def bystanders():
     at = lanes.moment(run)
     result(at and at.exact and at.us == 25000300 and lanes.Lanes(run, at).gfn == 0x694,
            "a trace that ends with what the same audit saw just before: the lanes are there")
+    found, names = events.of_judge({"events": [
+        {"time": 24.9, "pid": 94, "thread": "w2", "kind": "tdps_op_begin", "fields": {
+            "op": "map", "gfn": "0x694", "level": "0", "end": "0x695"}},
+        {"time": 25.0, "pid": 24, "thread": "kworker/24", "kind": "tdps_audit_root", "fields": {}},
+        {"time": 25.1, "pid": 24, "thread": "kworker/24", "kind": "tdps_audit_counts"},
+        {"time": 25.2, "pid": 24, "thread": "kworker/24", "kind": "tdps_violation", "fields": {
+            "check": "H1", "gfn": "0x694", "level": "1"}}]})
+    run = SimpleNamespace(events=found, threads=names, violations=[folder.Violation(line)])
+    shown = lanes.Lanes(run, lanes.moment(run))
+    result(shown.bystander and {e.pid for e in shown.rows} == {94},
+           "an audit in a trace does nothing there either", *[e.text for e in shown.rows])
     own = lanes.Lanes(SimpleNamespace(events=events.of_flight(_FLIGHT)[0], threads={},
                                       violations=[folder.Violation(_LINE)]),
                       lanes.Moment(25000300, 96, None, True))
@@ -450,6 +634,10 @@ def refusals(tmp):
         "kselftest": (_make(tmp / "ks", {}, door="kselftest"), "is of make kselftest"),
         "a campaign": (_make(tmp / "campaign", {"plan.json": "{}"}), "is a campaign's"),
         "several runs": (tmp / "many", "holds several runs"),
+        "somebody's who is not there": (Path("~nobody-here/run"), "does not exist"),
+        "damaged parameters": (_make(tmp / "params", {"summary.json":
+                               '{"verdict": "SUCCESS", "parameters": []}'}),
+                               "not that of a make run"),
     }
     (tmp / "empty" / "summary.json").unlink()
     (tmp / "campaign" / "summary.json").unlink()
@@ -460,6 +648,10 @@ def refusals(tmp):
         made = [p.name for p in path.glob("report.html")] if path and path.is_dir() else []
         result(code == 2 and len(lines) == 1 and words in said and not made and
                (path is None or str(path) in said), "refused: %s" % name, "%d: %s" % (code, said), *made)
+    for name in ("DURATION", "RNU"):
+        code, said = _report(tmp / "tdx", TDP_STRESS_MAKE_OVERRIDES="RUN " + name, **{name: "3"})
+        result(code == 2 and "%s=: make report takes RUN=folder only" % name in said,
+               "refused: %s=3" % name, "%d: %s" % (code, said))
 
 
 def in_browser(tmp):
@@ -488,7 +680,11 @@ def main():
         bystanders()
         paths()
         pages(tmp)
+        oddities(tmp)
         code_of_kvm(tmp)
+        calls_of_others(tmp)
+        kept(tmp)
+        where(tmp)
         sources(tmp)
         refusals(tmp)
         in_browser(tmp)
