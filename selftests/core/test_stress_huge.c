@@ -149,12 +149,29 @@ static bool unreach(u64 rcx, bool block, bool track, bool kick)
 	return ok;
 }
 
+/* Also of a frozen region: a late fault looks at what its owner writes, see map(). */
+static enum page get_page(struct region *r, int j)
+{
+	return __atomic_load_n(&r->mapped[j], __ATOMIC_SEQ_CST);
+}
+
+static void set_page(struct region *r, int j, enum page page)
+{
+	__atomic_store_n(&r->mapped[j], page, __ATOMIC_SEQ_CST);
+}
+
+static bool change_page(struct region *r, int j, u8 *from, enum page to)
+{
+	return __atomic_compare_exchange_n(&r->mapped[j], from, to, false,
+					   __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
 static void set_pages(struct region *r, enum page page)
 {
 	int j;
 
 	for (j = 0; j < 512; j++)
-		__atomic_store_n(&r->mapped[j], page, __ATOMIC_SEQ_CST);
+		set_page(r, j, page);
 }
 
 static void split(int i)
@@ -219,19 +236,19 @@ static bool zap_pages(int i, int nr)
 	int j;
 
 	for (j = 0; j < nr; j++) {
-		if (r->mapped[j] == PAGE_PRESENT &&
+		if (get_page(r, j) == PAGE_PRESENT &&
 		    !unreach(GPA_2M(i) + j * PAGE_SIZE, true, false, false))
 			return false;
 	}
 	if (!unreach(0, false, true, true))
 		return false;
 	for (j = 0; j < nr; j++) {
-		if (r->mapped[j] != PAGE_PRESENT)
+		if (get_page(r, j) != PAGE_PRESENT)
 			continue;
 		if (do_no_vcpus(TDH_MEM_PAGE_REMOVE, GPA_2M(i) + j * PAGE_SIZE, 0, 0))
 			return false;
 		memset(tdxm_env_va(HUGE_PA(i) + j * PAGE_SIZE), 0x33, 64);
-		r->mapped[j] = PAGE_KEPT_OUT;
+		set_page(r, j, PAGE_KEPT_OUT);
 		__atomic_fetch_add(&s.zaps, 1, __ATOMIC_RELAXED);
 	}
 	return true;
@@ -258,12 +275,30 @@ static void zap(int i, bool all)
 	}
 }
 
+/* A fault in a table, which may be frozen or gone by now: some are late, to find it so. */
+static void map_page(struct region *r, u64 gpa, u64 pa)
+{
+	const struct timespec moment = { .tv_nsec = 200000 };
+	int j = gpa / PAGE_SIZE % 512;
+	u8 page = PAGE_NONE;
+	u64 status;
+
+	if (s.shared && j % 7 == 0)
+		nanosleep(&moment, NULL);
+	if (!change_page(r, j, &page, PAGE_FROZEN))
+		return;
+	status = call(TDH_MEM_PAGE_AUG, gpa, pa);
+	set_page(r, j, status ? PAGE_NONE : PAGE_PRESENT);
+	if (status && !busy(status))
+		error(TDH_MEM_PAGE_AUG, status);
+	__atomic_fetch_add(&s.maps, !status, __ATOMIC_RELAXED);
+}
+
 /* The fault path, mmu_lock for read: who finds nothing freezes it and maps. */
 static void map(u64 gpa, bool huge)
 {
-	int i = (gpa - TEST_GPA) / SIZE_2M, j = (gpa - GPA_2M(i)) / PAGE_SIZE, shape = REGION_NONE;
+	int i = (gpa - TEST_GPA) / SIZE_2M, shape = REGION_NONE;
 	struct region *r = &s.region[i];
-	u8 none = PAGE_NONE;
 	u64 status;
 
 	pthread_rwlock_rdlock(&s.mmu_lock);
@@ -281,15 +316,8 @@ static void map(u64 gpa, bool huge)
 				 REGION_TABLE, __ATOMIC_SEQ_CST);
 		if (status && !busy(status))
 			error(TDH_MEM_PAGE_AUG, status);
-	} else if (shape == REGION_TABLE &&
-		   __atomic_compare_exchange_n(&r->mapped[j], &none, PAGE_FROZEN, false,
-					       __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
-		status = call(TDH_MEM_PAGE_AUG, gpa, HUGE_PA(i) + j * PAGE_SIZE);
-		__atomic_store_n(&r->mapped[j], status ? PAGE_NONE : PAGE_PRESENT,
-				 __ATOMIC_SEQ_CST);
-		if (status && !busy(status))
-			error(TDH_MEM_PAGE_AUG, status);
-		__atomic_fetch_add(&s.maps, !status, __ATOMIC_RELAXED);
+	} else if (shape == REGION_TABLE) {
+		map_page(r, gpa, HUGE_PA(i) + (gpa - GPA_2M(i)));
 	}
 	pthread_rwlock_unlock(&s.mmu_lock);
 }
@@ -302,7 +330,7 @@ static void fill(int i)
 	int j;
 
 	for (j = 0; j < 512; j++) {
-		if (r->mapped[j] == PAGE_PRESENT)
+		if (get_page(r, j) == PAGE_PRESENT)
 			continue;
 		do {
 			status = call(TDH_MEM_PAGE_AUG, GPA_2M(i) + j * PAGE_SIZE,
@@ -310,7 +338,7 @@ static void fill(int i)
 		} while (busy(status));
 		if (status)
 			return error(TDH_MEM_PAGE_AUG, status);
-		r->mapped[j] = PAGE_PRESENT;
+		set_page(r, j, PAGE_PRESENT);
 	}
 }
 
@@ -331,8 +359,7 @@ static bool freeze(struct region *r)
 	for (j = 0; shape == REGION_TABLE && j < 512; j++) {
 		do {
 			page = PAGE_NONE;
-			if (__atomic_compare_exchange_n(&r->mapped[j], &page, PAGE_KEPT_OUT, false,
-							__ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+			if (change_page(r, j, &page, PAGE_KEPT_OUT))
 				break;
 			if (page == PAGE_FROZEN)
 				sched_yield();
@@ -347,8 +374,8 @@ static void thaw(struct region *r)
 	int j;
 
 	for (j = 0; r->next == REGION_TABLE && j < 512; j++) {
-		if (r->mapped[j] == PAGE_KEPT_OUT)
-			__atomic_store_n(&r->mapped[j], PAGE_NONE, __ATOMIC_SEQ_CST);
+		if (get_page(r, j) == PAGE_KEPT_OUT)
+			set_page(r, j, PAGE_NONE);
 	}
 	__atomic_store_n(&r->shape, r->next, __ATOMIC_SEQ_CST);
 }
