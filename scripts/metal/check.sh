@@ -43,10 +43,15 @@ last_word()
 # option NAME: y, m, n, or nothing where the configuration is not to be seen
 option()
 {
-	for config in "$ROOT/boot/config-$release" "$ROOT/lib/modules/$release/build/.config" \
+	for config in "$ROOT/proc/config.gz" "$ROOT/boot/config-$release" \
+		      "$ROOT/lib/modules/$release/build/.config" \
 		      "$ROOT/lib/modules/$release/config"; do
 		[ -r "$config" ] || continue
-		set -- "$1" "$(sed -n "s/^$1=\(.*\)/\1/p" "$config")"
+		case "$config" in
+		*.gz)	read=zcat ;;
+		*)	read=cat ;;
+		esac
+		set -- "$1" "$($read "$config" | sed -n "s/^$1=\(.*\)/\1/p")"
 		echo "${2:-n}"
 		return
 	done
@@ -91,7 +96,7 @@ kernel()
 	if [ -n "$(tdx_parameter)" ] || [ "$(option CONFIG_KVM_INTEL_TDX)" = y ]; then
 		ok "$what"
 	elif [ -z "$(option CONFIG_KVM_INTEL_TDX)" ]; then
-		not_ok "$what" "no configuration of Linux $release to look at (/boot/config-$release) and kvm_intel is not loaded: modprobe kvm_intel tdx=1"
+		not_ok "$what" "no configuration of Linux $release to look at (/proc/config.gz, /boot/config-$release) and kvm_intel is not loaded: modprobe kvm_intel tdx=1"
 	else
 		not_ok "$what" "Linux $release is built without it; boot one that has CONFIG_INTEL_TDX_HOST=y and CONFIG_KVM_INTEL_TDX=y"
 	fi

@@ -11,6 +11,7 @@ Prints TAP.
 """
 
 import contextlib
+import gzip
 import importlib.util
 import io
 import json
@@ -105,6 +106,20 @@ def _not_built_in(h):
     h.file("boot/config-" + _RELEASE, "CONFIG_INTEL_TDX_HOST=y\n")
 
 
+def _config_in_proc(*options):
+    def change(h):
+        h.without("sys/module/kvm_intel")
+        h.without("boot")
+        (h.folder / "proc/config.gz").write_bytes(
+            gzip.compress("".join(o + "=y\n" for o in options).encode()))
+    return change
+
+
+def _no_config(h):
+    h.without("sys/module/kvm_intel")
+    h.without("boot")
+
+
 def _stays_n(h):
     h.file("sys/module/kvm_intel/parameters/tdx", "N\n")
     h.program("dmesg", "#!/bin/sh\necho '[  9.5] kvm_intel: APICv is required for TDX'\n")
@@ -183,6 +198,13 @@ _CASES = (
      "no key IDs.*Hibernation support is enabled.*in the BIOS switch on.*nohibernate"),
     ("a kernel without CONFIG_KVM_INTEL_TDX", _not_built_in,
      ("built without it; boot one that has CONFIG_INTEL_TDX_HOST=y", "kvm_intel is not loaded")),
+    ("a kernel without it, by /proc/config.gz", _config_in_proc("CONFIG_INTEL_TDX_HOST"),
+     ("built without it; boot one", "kvm_intel is not loaded")),
+    ("not loaded, and configured in /proc/config.gz",
+     _config_in_proc("CONFIG_INTEL_TDX_HOST", "CONFIG_KVM_INTEL_TDX"), "kvm_intel is not loaded"),
+    ("no configuration at all", _no_config,
+     ("no configuration of Linux 7.3.4-test to look at .*/proc/config.gz",
+      "kvm_intel is not loaded")),
     ("tdx=0, or the TDX module failed", _stays_n,
      "tdx=N .*APICv is required for TDX.*; modprobe -r kvm_intel && modprobe kvm_intel tdx=1"),
     ("tdx=0, and kvm_intel is built in", _built_in, "tdx=N; boot with kvm_intel.tdx=1$"),
