@@ -817,9 +817,34 @@ static void d1_dirty_bit_lost(bool bad)
 	};
 	struct tdps_ctx *ctx;
 
+	/* the first to tell is not remembered */
+	tdps_cpu_dirtied(vm, GFN + 1, tdps_token());
 	tdps_cpu_dirtied(vm, GFN, tdps_token());
 	ctx = begin(TDPS_OP_UNMAP, DIRECT, WLOCK);
 	c.old_spte.dirty = !bad;
+	tdps_spte_changed(&c);
+	END(ctx, TDPS_OP_UNMAP, .flush = true);
+}
+
+/* A leaf goes with its dirty bit while the first guest is about to tell of that bit. */
+static void d1_first_told_late(bool bad)
+{
+	struct tdps_change c = {
+		.where = at(GFN, 1, WLOCK), .old_spte = leaf(PFN), .alone = true,
+	};
+	u64 token = tdps_token();
+	struct tdps_ctx *ctx;
+
+	ctx = begin(TDPS_OP_UNMAP, DIRECT, WLOCK);
+	c.old_spte.dirty = true;
+	tdps_spte_changed(&c);
+	END(ctx, TDPS_OP_UNMAP, .flush = true);
+	tdps_cpu_dirtied(vm, GFN, token);
+	/* of the leaf that is there next */
+	if (bad)
+		tdps_cpu_dirtied(vm, GFN, tdps_token());
+	ctx = begin(TDPS_OP_UNMAP, DIRECT, WLOCK);
+	c.old_spte.dirty = false;
 	tdps_spte_changed(&c);
 	END(ctx, TDPS_OP_UNMAP, .flush = true);
 }
@@ -1066,6 +1091,7 @@ static const struct scenario scenarios[] = {
 	S(A1, a1_external_page_not_freed, "external page 0x77000 of a table was not freed"),
 	S(A1, a1_at_the_end, "2 page tables still counted at the end of the VM"),
 	S(D1, d1_dirty_bit_lost, "dirty bit set by the guest's CPU was lost: 0x800077 -> 0x0"),
+	S_SILENT(D1, d1_first_told_late, "dirty bit set by the guest's CPU was lost"),
 	S_PLANT(D1, d1_log_lacks_a_page, "lacks 1 pages that the guest wrote"),
 	S_PLANT(H1, h1_attribute, "private GFN mapped in a direct root"),
 	S(H1, h1_shared_in_mirror, "shared alias mapped in a mirror root"),

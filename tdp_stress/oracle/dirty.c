@@ -51,12 +51,16 @@ struct region_bucket {
 };
 
 static struct region_bucket *regions;
-static bool told;		/* a guest tells what it does */
+/*
+ * Does a guest tell what it does? Until then changes of leafs are not kept track of, so
+ * that what the first ones have to tell is worth nothing.
+ */
+static enum { NOT_TOLD, FIRST_TOLD, TOLD } told;
 static u64 forgotten;		/* what was known by then is worth nothing */
 
 bool tdps_dirty_told(void)
 {
-	return READ_ONCE(told);
+	return READ_ONCE(told) != NOT_TOLD;
 }
 
 static struct region_bucket *bucket_of(u64 vm, u64 base)
@@ -72,6 +76,24 @@ static struct region *find_region(struct region_bucket *b, u64 vm, u64 base)
 		if (b->way[i].vm == vm && b->way[i].base == base)
 			return &b->way[i];
 	return NULL;
+}
+
+/*
+ * Changes are kept track of by now, and what was told has to be of later than the
+ * beginning of that: whoever does not see FIRST_TOLD in dirty_spte() has changed its leaf
+ * before the tick.
+ */
+static bool is_tracked(void)
+{
+	/* pairs with the release below: @forgotten is what it has to be */
+	if (likely(smp_load_acquire(&told) == TOLD))
+		return true;
+	if (cmpxchg(&told, NOT_TOLD, FIRST_TOLD) == NOT_TOLD) {
+		WRITE_ONCE(forgotten, tick());
+		/* pairs with the acquire above */
+		smp_store_release(&told, TOLD);
+	}
+	return false;
 }
 
 /**
@@ -90,7 +112,8 @@ void tdps_cpu_dirtied(u64 vm, u64 gfn, u64 token)
 
 	if (!regions || !tdps_wants(TDPS_D1) || !READ_ONCE(tdps_live))
 		return;
-	WRITE_ONCE(told, true);
+	if (!is_tracked())
+		return;
 	b = bucket_of(vm, base);
 	guard(raw_spinlock_irqsave)(&b->lock);
 	/* a change since may have been this very leaf's: is the bit still there? */
@@ -142,8 +165,13 @@ void dirty_spte(const struct tdps_change *c, const struct tdps_frame *f)
 	bool keep = c->new_spte.leaf && c->new_spte.dirty;
 	bool known = false;
 
-	if (!regions || !READ_ONCE(told) || w->level < 1 || w->level > 3)
+	if (!regions || w->level < 1 || w->level > 3)
 		return;
+	if (!tdps_dirty_told()) {
+		smp_mb();	/* the leaf's write, then this; pairs with is_tracked() */
+		if (!tdps_dirty_told())
+			return;
+	}
 	if (!f) {
 		/* whose leaf it was is not known: it may have been any */
 		WRITE_ONCE(forgotten, tick());
@@ -495,7 +523,7 @@ int dirty_init(void)
 		return -ENOMEM;
 	for (i = 0; i < 1 << REGION_BITS; i++)
 		raw_spin_lock_init(&regions[i].lock);
-	told = false;
+	told = NOT_TOLD;
 	forgotten = 0;
 	tdps_mem_account(sizeof(*regions) << REGION_BITS);
 	return 0;

@@ -89,6 +89,7 @@ typedef int pid_t;
 #define READ_ONCE(x)			(x)
 #define WRITE_ONCE(x, v)		((x) = (v))
 #define barrier()			do {} while (0)
+#define smp_mb()			do {} while (0)
 #define smp_rmb()			do {} while (0)
 #define smp_wmb()			do {} while (0)
 #define smp_load_acquire(p)		(*(p))
