@@ -22,6 +22,8 @@
 #define EXTOP		TDP_STRESS_INJECT_EXTOP
 #define INJECT(kind)	(1ULL << (kind))
 #define PAGES		(2 * KS_HUGE_PAGES)
+#define PAGE_AUG	6	/* TDH.MEM.PAGE.AUG */
+#define MANY_BUSY	1000
 
 KS_FIXTURE(busy_injection);
 
@@ -37,7 +39,7 @@ static const struct leaf {
 	bool maps;
 } leafs[] = {
 	{ "TDH.MEM.SEPT.ADD", 3, true },
-	{ "TDH.MEM.PAGE.AUG", 6, true },
+	{ "TDH.MEM.PAGE.AUG", PAGE_AUG, true },
 	{ "TDH.MEM.RANGE.BLOCK", 7, false },
 	{ "TDH.MEM.TRACK", 38, false },
 	{ "TDH.MEM.PAGE.REMOVE", 29, false },
@@ -112,6 +114,34 @@ TEST_KS(busy_injection, external_operations)
 	EXPECT_LT(0, ks_injected(&self->ks, EXTOP, TDP_STRESS_EXTOP_MAP));
 	ASSERT_CALL(ks_inject_nothing(&self->ks));
 	ASSERT_CALL(there_and_back(&self->vm));
+}
+
+/*
+ * A private fault is tried again in KVM, not by letting the guest fault once more: six
+ * times at one instruction arm the zero-step filter (tdx_handle_ept_violation()).
+ */
+TEST_KS(busy_injection, tried_again_without_the_guest)
+{
+	u64 before, after;
+	s64 fired = 0;
+	int tries;
+
+	if (variant->backend != KS_EMULATED)
+		SKIP(return, "no guest faults: only the emulated TDX module plays one");
+	KS_NEEDS(0, 0, 0, INJECT(SEAMCALL));
+	ASSERT_MADE(&self->vm, ks_vm_start(&self->ks, &self->vm));
+	ASSERT_TRUE(ks_tdx_counter(&self->ks, "leaf.TDH.VP.ENTER.calls", &before));
+	ASSERT_CALL(ks_inject(&self->ks, SEAMCALL, PAGE_AUG, TDP_STRESS_INJECT_BURST, MANY_BUSY,
+			      STATUS_BUSY));
+	for (tries = 0; tries < MANY_BUSY && fired < MANY_BUSY; tries++) {
+		ASSERT_CALL(ks_enter(&self->vm, 0));
+		fired = ks_injected(&self->ks, SEAMCALL, PAGE_AUG);
+	}
+	EXPECT_EQ(MANY_BUSY, fired);
+	ASSERT_TRUE(ks_tdx_counter(&self->ks, "leaf.TDH.VP.ENTER.calls", &after));
+	/* a few: what the guest does beside, and interrupts, for which KVM stops trying */
+	EXPECT_GT(MANY_BUSY / 2, after - before);
+	TH_LOG("%lld times BUSY, %llu times in the guest", fired, after - before);
 }
 
 /* Under pressure: faults, holes and BUSY all at once. */
