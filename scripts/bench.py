@@ -89,9 +89,9 @@ def measure_external(values, flavour):
     """{oracles: operations per second} of the external backend, and what went wrong."""
     values = values.external()
     kernel, built = front.prepare(values, flavour)
-    folder = session.new_folder(values, "bench-external-%s-" % flavour)
     rates, bad = {}, []
     for oracles, parameter in (("off", "oracles=none"), ("on", "oracles=all")):
+        folder = session.new_folder(values, "bench-external-%s-%s-" % (flavour, oracles))
         one = copy.copy(values)
         one.stress = " ".join(filter(None, (values.stress, parameter)))
         guest = session.Session(one, kernel, built, front.get_machine(one, kernel), folder)
@@ -101,8 +101,8 @@ def measure_external(values, flavour):
         calls = sum(row.get("calls", 0) for row in judge.operations(outcome.files).values())
         rates[oracles] = calls / one.duration
         if outcome.end != "finished" or not calls:
-            bad.append("external backend, oracles %s: the guest %s (files: %s)" % (
-                oracles, outcome.end, folder))
+            bad.append("external backend, oracles %s: the guest %s: %s (files: %s)" % (
+                oracles, outcome.end, outcome.why, folder))
     return rates, bad
 
 

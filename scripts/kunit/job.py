@@ -48,10 +48,9 @@ def check(values):
         raise usage("KERNEL=debian: the suites are compiled into a kernel that is built here")
     if values.kver == "6.12":
         raise usage("KVER=6.12: has no mirror roots; the suites need 7.2 or newer")
-    if values.mutant and values.where == "qemu":
-        raise usage("MUTANT=%s goes with WHERE=uml" % values.mutant)
     if (values.where or "uml") == "uml" and values.flavour != "lockdep":
         raise usage("FLAVOUR=%s: in UML the suites are run with lockdep" % values.flavour)
+    _planted(values)
 
 
 def _changed(values):
@@ -59,10 +58,12 @@ def _changed(values):
     return values.variant or values.mutant
 
 
-def _find(values):
+def _planted(values):
+    if not _changed(values):
+        return None
     found = mutant.find(_changed(values))
     if found.in_tdx:
-        raise usage("MUTANT=%s: there is no tdx.c in the suites' kernel; make run MUTANT=%s" %
+        raise usage("MUTANT=%s: the suites have nothing to do with tdx.c; make run MUTANT=%s" %
                     (found.id, found.id))
     return found
 
@@ -70,7 +71,8 @@ def _find(values):
 def build(values, folder):
     """A UML kernel of the tree in question, in @folder."""
     tree = front.get_tree(values)
-    replaced = change.files(tree, _find(values)) if _changed(values) else None
+    planted = _planted(values)
+    replaced = change.files(tree, planted) if planted else None
     return uml.build(uml.Uml(tree, values.config_name()), values.jobs, replaced, folder)
 
 

@@ -44,7 +44,7 @@ def prepare(values):
     """(kernel, {name: path} of modules to load, modules of KVM to take instead)."""
     if values.flavour != "lockdep":
         raise usage("FLAVOUR=%s: that kernel is built without KUnit" % values.flavour)
-    packages.need(qemu=values.qemu, mutants=bool(values.variant))
+    packages.need(qemu=values.qemu, mutants=bool(values.variant or values.mutant))
     if values.qemu:
         program.get(values.qemu)
     kernel = front.get_kernel(values)

@@ -82,7 +82,7 @@ if load_kvm; then
 		start_trace
 		wait_until_done
 		send "@torture $?"
-		step "final audit" sh -c "echo 1 > $dir/audit"
+		final_audit
 		collect
 		send_trace
 		step "unload tdp_stress" unload tdp_stress

@@ -34,9 +34,7 @@ if load_all; then
 	drive --seed "$SEED" --duration "$DURATION" --json /tmp/driver.json $DRIVER_ARGS
 	[ -n "$watcher" ] && kill $watcher 2>/dev/null
 	send "@driver $drive_code"
-	if [ -f /sys/kernel/debug/tdp_stress/audit ]; then
-		step "final audit" sh -c 'echo 1 > /sys/kernel/debug/tdp_stress/audit'
-	fi
+	final_audit
 	collect
 	send_trace
 	if ! grep -q SUCCESS /sys/kernel/debug/tdp_stress/verdict; then
