@@ -106,7 +106,7 @@ def _glob(text):
 def _tiers(text):
     words = text.split(",")
     known = all(w in TIERS for w in words) and len(set(words)) == len(words)
-    return [w for w in TIERS if w in words] if known else None
+    return words if known else None
 
 
 #: [slots/][user@]host, as GNU parallel's --sshlogin has it, or : for this machine
@@ -229,9 +229,9 @@ Setting("ONLY", None, lambda t: t if re.fullmatch(r"(class:)?[\w*?\[\]-]+(,[\w*?
         "make mutants: only these, by id or as class:NAME; make matrix, make campaign: only these "
         "scenarios",
         "names with * and ?, separated by commas, like split-* or TDX73*,DEB*")
-Setting("TIERS", None, _tiers, "make mutants: who looks for them, one after the other until one "
-        "finds it (default: all that apply); make series: what each commit has to pass (there: "
-        "kunit,uml)", "a list of: " + ",".join(TIERS))
+Setting("TIERS", None, _tiers, "make mutants: who looks for them, in that order until one finds it "
+        "(default: all that apply, the quickest first); make series: what each commit has to "
+        "pass (there: kunit,uml)", "a list of: " + ",".join(TIERS))
 _number("TIME", "60", 5, 86400, "make mutants, make series: how long a stress run looks, in "
         "seconds (series: 20); make minimise: how long to look for less (there: 600)", "seconds")
 Setting("BASE", None, _revision, "make series: the commit that a series of KSRC is based on",
