@@ -4,6 +4,7 @@
 Knows QEMU's options; must not know what runs in the guest.
 """
 
+import copy
 import os
 import shlex
 
@@ -15,10 +16,18 @@ _TCG_CPU = {
     "svm": "EPYC,phys-bits=48",
 }
 
+#: the emulation whose clock is the number of instructions that all CPUs have executed
+COUNTING = "icount"
+_COUNTING_SHIFT = 1
+INSTRUCTIONS_PER_SECOND = 10**9 >> _COUNTING_SHIFT
+
 
 def _accel(name, feature):
     if name == "kvm":
         return ["-accel", "kvm", "-cpu", "host"]
+    if name == COUNTING:
+        return ["-accel", "tcg,thread=single", "-icount",
+                "shift=%d,align=off,sleep=off" % _COUNTING_SHIFT, "-cpu", _TCG_CPU[feature]]
     return ["-accel", "tcg,thread=multi", "-cpu", _TCG_CPU[feature]]
 
 
@@ -65,6 +74,14 @@ class Qemu:
 
     def version(self):
         return self.program.line
+
+    def counting(self):
+        """The same machine with a clock that no other job of the host disturbs. Its CPUs
+        take turns.
+        """
+        other = copy.copy(self)
+        other.name, other.reason, other.slow = COUNTING, "its clock counts instructions", 8
+        return other
 
     def prepare(self, folder, memory_mib, extra=""):
         """Leave qemu-cmd in @folder, where bzImage and initrd are; returns the
