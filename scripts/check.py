@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-from common import cache, command, lane, packages, tap
+from common import cache, command, lane, packages, tap, versions
 from common.say import Step, main, say
 from common.settings import Values
 from kernel import ours, source
@@ -44,9 +44,6 @@ _TRACERS_SECONDS = 5400
 _SERIES_SECONDS = 5400
 #: one that is named before KVM comes to harm by it
 _UML_BUG = "zap-without-rcu"
-#: newest first: without FULL=1 it is the only one
-_DEBIAN = ("7.3", "7.2", "6.12")
-_INSTALLED = "7.3"
 #: of the kselftests without FULL=1
 _QUICK_PROGRAMS = ("td_lifecycle", "mirror_map_zap", "busy_injection", "frozen_window")
 #: on the real kvm.ko without FULL=1: what UML cannot say as well (frozen, race, live)
@@ -156,7 +153,7 @@ def debian(values, results, folder, kver):
                         "clean run of %d s on Debian's Linux %s is a SUCCESS" %
                         (_DEBIAN_SECONDS, kver), judge.SUCCESS)
     selfcheck.keep(folder, "debian-%s" % kver)
-    if kver == _INSTALLED:
+    if kver == versions.NEWEST:
         installed(kernel, values, results, folder)
 
 
@@ -336,7 +333,7 @@ def _guest_lane(guest, values, results):
     if values.full:
         traced(external, values.external(), results)
     selfcheck.variants(external, values, results)
-    for kver in _DEBIAN if values.full else _DEBIAN[:1]:
+    for kver in versions.BINARIES if values.full else versions.BINARIES[:1]:
         debian(values, results, guest.folder, kver)
     operations(external, values, results)
 
@@ -370,7 +367,7 @@ def check():
     if not values.full:
         say("  a selection; FULL=1 for all planted violations and bugs, all suites on the real "
             "kvm.ko, all kselftests, trace-cmd, perf and bpftrace, Debian %s, dkms" %
-            " and ".join(_DEBIAN[1:]))
+            " and ".join(versions.BINARIES[1:]))
     say("  check took %.0f s; files: %s" % (time.monotonic() - start, folder))
     return results.close()
 

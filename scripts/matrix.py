@@ -10,7 +10,7 @@ import json
 import time
 from pathlib import Path
 
-from common import command, packages
+from common import command, packages, versions
 from common.say import (EXIT_BUILD, EXIT_CONFIG, EXIT_ENVIRONMENT, EXIT_FAILURE, EXIT_PASS,
                         EXIT_USAGE, Step, main, say, usage)
 from common.settings import Values, matches
@@ -51,9 +51,9 @@ class Line:
     def text(self):
         d = self.data
         figures = ["%.0f s" % self.seconds]
-        timings = d.get("timings", {})
-        if "prepare" in timings:
-            figures.append("prepared in %.0f s" % timings["prepare"])
+        seconds = d.get("seconds", {})
+        if "prepare" in seconds:
+            figures.append("prepared in %.0f s" % seconds["prepare"])
         if self.code:
             figures.append(d.get("reason") or self.said or "see %s" % (self.folder / "log"))
         return "%-14s %-13s %s" % (self.name, self.word, ", ".join(figures))
@@ -109,7 +109,7 @@ def _first_run_all(values):
     chosen = values.scenarios()
     if values.ksrc:
         # a tree has one version: what is about another of Debian's says nothing about it
-        left_out = [s for s in chosen if s.variables.get("KVER") != "7.3" or
+        left_out = [s for s in chosen if s.variables.get("KVER") != versions.NEWEST or
                     "KERNEL" in s.variables]
         chosen = [s for s in chosen if s not in left_out]
         say("  KSRC=%s: without %s" % (values.ksrc, ", ".join(s.name for s in left_out)))

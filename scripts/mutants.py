@@ -11,7 +11,7 @@ import concurrent.futures
 import threading
 import time
 
-from common import cache, packages
+from common import cache, packages, versions
 from common.say import EXIT_BUILD, EXIT_FAILURE, EXIT_PASS, main, say, usage
 from common.settings import TIERS, Values, matches
 from mutants import mutant, records, tiers
@@ -106,8 +106,9 @@ def mutants():
     values = Values()
     if values.mutant or values.variant:
         raise usage("make mutants takes ONLY=, not MUTANT= or VARIANT=")
-    if values.kernel == "debian" or values.kver == "6.12":
-        raise usage("make mutants: what is planted is built here, for 7.2 or newer")
+    if values.kernel == "debian" or values.kver in versions.DIRECT_ONLY:
+        raise usage("make mutants: what is planted is built here, for %s or newer" %
+                    versions.WITH_MIRROR[-1])
     tree = front.get_tree(values)
     chosen = choose(values, tree.release)
     wanted = values.tiers or list(TIERS)

@@ -32,7 +32,7 @@ enum bed_point {
 	BED_BEFORE_CALL_RCU,	/* a table is about to be handed to RCU */
 	BED_YIELD,		/* mmu_lock is about to be dropped in a walk */
 	BED_YIELDED,		/* ... and has been taken again */
-	BED_WALK,		/* a lockless walk is about to look at an entry */
+	BED_WALK,		/* a walk is about to look at an entry */
 	BED_RETRY,		/* a fault has lost, and says so */
 	BED_DONE,		/* the thread's function has returned */
 	BED_NR_POINTS

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Suite tdp_stress_oracle: the invariants of the stress tester, on events made by
- * hand. Each scenario is played twice: as KVM should behave, when nobody may complain
- * and the check must have been made; and with one thing wrong, which the right check
- * must name. Knows facts as oracle.h has them, no KVM.
+ * hand. Each scenario is played as KVM should behave, when nobody may complain and the
+ * check must have been made; and with one thing wrong, which the right check must name,
+ * and nobody while it is switched off. Those that can be planted are, too. Knows facts as oracle.h has them, no KVM.
  */
 #include <kunit/test.h>
 #include <linux/rcupdate.h>

@@ -21,7 +21,7 @@ import shutil
 import time
 from pathlib import Path
 
-from common import cache, command
+from common import cache, command, versions
 from common.say import say, usage
 
 _FORMAT = 1
@@ -31,8 +31,6 @@ _OWN = ("CAMPAIGN", "SEEDS", "KERNELS", "HOSTS", "TRIES", "LIMIT", "SLURM", "PRO
 #: seconds besides DURATION; a run's own limits are shorter
 GRACE = 900
 SECONDS = 20
-#: the newest, which a scenario has that is not about another version
-_NEWEST = "7.3"
 
 
 class Job:
@@ -123,7 +121,7 @@ def _on(one, kernel):
     said = {"SCENARIO": one.name}
     if not kernel:
         return said, ""
-    if one.variables.get("KVER", _NEWEST) != _NEWEST:
+    if one.variables.get("KVER", versions.NEWEST) != versions.NEWEST:
         return None, "is about Linux %s" % one.variables["KVER"]
     if _is_version(kernel):
         return dict(said, KVER=kernel), ""

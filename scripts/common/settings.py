@@ -13,7 +13,7 @@ import re
 import secrets
 import shutil
 
-from common import scenario
+from common import scenario, versions
 from common.say import usage
 
 ALL = {}
@@ -128,9 +128,10 @@ _choice("BACKEND", "auto", ("auto", "tdx", "external"),
 _choice("KERNEL", "own", ("own", "debian"),
         "own (a debug kernel, built) or debian (Debian's binary, nothing is compiled)")
 _path("KSRC", "kernel tree to test; never written to (default: Debian's linux-source)")
-Setting("KVER", None, lambda t: t if t in ("6.12", "7.2", "7.3") else None,
+Setting("KVER", None, lambda t: t if t in versions.BINARIES else None,
         "version of Debian's kernel, when KSRC is not given",
-        "7.2 or 7.3, or with KERNEL=debian also 6.12")
+        "%s, or with KERNEL=debian also %s" % (
+            versions.either(versions.WITH_MIRROR), versions.either(versions.DIRECT_ONLY)))
 Setting("VARIANT", None, _name,
         "build KVM with this change, one of scripts/variants/ (mirror-split, ...)",
         "a name from scripts/variants/")
@@ -297,8 +298,9 @@ class Values:
             if self.backend == "tdx":
                 raise usage("BACKEND=tdx: Debian's kernel is built without TDX host support; "
                             "KERNEL=debian goes with BACKEND=external")
-        elif self.kver == "6.12":
-            raise usage("KVER=6.12: a kernel that is built here has to be 7.2 or 7.3")
+        elif self.kver in versions.DIRECT_ONLY:
+            raise usage("KVER=%s: a kernel that is built here has to be %s" % (
+                self.kver, versions.either(versions.WITH_MIRROR)))
 
     def _check_backend(self):
         for backend, names in _ONLY.items():
@@ -334,9 +336,9 @@ class Values:
         if self.backend == "tdx":
             raise usage("BACKEND=tdx: there is no tdx.c in User Mode Linux; WHERE=uml goes with "
                         "BACKEND=external")
-        if self.kernel == "debian" or self.kver == "6.12":
+        if self.kernel == "debian" or self.kver in versions.DIRECT_ONLY:
             raise usage("WHERE=uml: the TDP MMU is compiled into a kernel that is built here, of "
-                        "7.2 or newer")
+                        "%s or newer" % versions.WITH_MIRROR[-1])
         if self.trace:
             raise usage("TRACE=%d: there is no user space in User Mode Linux that could take the "
                         "trace out; it goes with WHERE=qemu" % self.trace)

@@ -16,20 +16,18 @@ import shutil
 import time
 from pathlib import Path
 
-from common import cache, command
+from common import cache, command, versions
 from common.say import Problem, Step, build_failed, lacking, say, usage
 from kernel import config, debian, source
 from kernel.apt import Apt, unpack_failed
 from kernel.failure import failure
 
-#: where a binary kernel of a version may be found
+#: where a binary kernel of a version may be found, for all of versions.BINARIES
 _SUITES = {
     "7.3": ("trixie-backports", "forky", "sid"),
     "7.2": ("trixie-backports", "forky", "sid"),
     "6.12": ("trixie",),
 }
-#: taken if asked for by name only: direct roots are all that it has
-_OLD = ("6.12",)
 _NEED_MIB = 1100
 #: what neither modules_prepare nor KVM's private headers need: 1.5 GiB of 1.8
 _NOT_UNPACKED = ("*/Documentation/*.rst", "*/Documentation/*.txt", "*/Documentation/*.yaml",
@@ -109,7 +107,7 @@ def get(version=None):
     if version and version not in _SUITES:
         raise usage("KVER=%s: KERNEL=debian takes %s" % (version, " or ".join(_SUITES)))
     start = time.monotonic()
-    wanted = [version] if version else [v for v in _SUITES if v not in _OLD]
+    wanted = [version] if version else list(versions.WITH_MIRROR)
     base = cache.folder("binary")
     with cache.lock(base):
         folder = _here(base, wanted[0])

@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from common import cache, command
+from common import cache, command, versions
 from common.say import Problem, Step, say
 from kernel import source
 from kernel.apt import Apt, unpack_failed
@@ -27,7 +27,7 @@ def get(version=None):
     What was unpacked or installed before is used as it is. An older version
     that is there serves where the newest cannot be fetched.
     """
-    wanted = [version] if version else list(source.SUPPORTED)
+    wanted = [version] if version else list(versions.WITH_MIRROR)
     base = cache.folder("src")
     with cache.lock(base):
         here = [v for v in wanted if _unpacked(base, v).is_dir() or _installed(v).exists()]

@@ -9,7 +9,7 @@ import os
 import re
 from pathlib import Path
 
-from common import cache, command
+from common import cache, command, versions
 from common.say import Step, lacking, usage
 from kernel import config, source
 
@@ -19,8 +19,6 @@ _UAPI = ("include/uapi/linux/kvm.h", "include/uapi/linux/kvm_para.h", "include/u
 #: KVM's private headers, and where stress.mk and the version look
 _HEADERS = ("*/arch/x86/kvm/*.h", "*/arch/x86/include/asm/kvm*.h", "*/virt/kvm/*.h",
             "linux-source-*/Makefile") + tuple("linux-source-*/" + path for path in _UAPI)
-#: 6.12 is Debian stable's, with direct roots only
-_SUPPORTED = source.SUPPORTED + ("6.12",)
 _PROOF = "arch/x86/kvm/mmu/tdp_mmu.h"
 
 
@@ -58,9 +56,9 @@ def get(kdir=None, force=False):
             path, "" if kdir else " (the running kernel's headers are not installed; give "
             "KDIR= or, on Debian: apt-get install linux-headers-%s)" % os.uname().release))
     kernel = Installed(path.resolve())
-    if kernel.version not in _SUPPORTED and not force:
+    if kernel.version not in versions.BINARIES and not force:
         raise usage("KDIR=%s: this is Linux %s; tdp_stress supports %s (FORCE=1 tries anyway)" %
-                    (path, kernel.release, ", ".join(_SUPPORTED)))
+                    (path, kernel.release, ", ".join(versions.BINARIES)))
     if not (kernel.kdir / "Module.symvers").exists():
         raise usage("KDIR=%s: it has no Module.symvers, so the kernel was never built there" %
                     path)

@@ -10,9 +10,8 @@ import os
 import re
 from pathlib import Path
 
+from common import versions
 from common.say import lacking, usage
-
-SUPPORTED = ("7.3", "7.2")
 
 #: where KVM is
 _TESTED = ("arch/x86/kvm", "virt/kvm")
@@ -71,9 +70,9 @@ def check(path, force=False):
     version = "%s.%s" % (v["VERSION"], v["PATCHLEVEL"])
     release = version + ("." + v["SUBLEVEL"] if v.get("SUBLEVEL", "0") != "0" else "") + \
         v.get("EXTRAVERSION", "")
-    if version not in SUPPORTED and not force:
+    if version not in versions.WITH_MIRROR and not force:
         raise usage("KSRC=%s: this is Linux %s; tdp_stress supports %s (FORCE=1 tries anyway)" %
-                    (path, release, " and ".join(SUPPORTED)))
+                    (path, release, " and ".join(versions.WITH_MIRROR)))
     for relic in (".config", "include/config", "arch/x86/include/generated"):
         if (path / relic).exists():
             raise usage("KSRC=%s: this tree was built in place (%s exists), so it cannot be "

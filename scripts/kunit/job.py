@@ -8,7 +8,7 @@ import copy
 import fnmatch
 import re
 
-from common import cache, packages
+from common import cache, packages, versions
 from common.say import EXIT_ENVIRONMENT, Problem, say, usage
 from kunit import boot, change, ktap, qemu, report, uml
 from mutants import mutant
@@ -46,8 +46,9 @@ def check(values):
         raise usage("SCENARIO=%s goes with make run" % values.scenario)
     if values.kernel == "debian":
         raise usage("KERNEL=debian: the suites are compiled into a kernel that is built here")
-    if values.kver == "6.12":
-        raise usage("KVER=6.12: has no mirror roots; the suites need 7.2 or newer")
+    if values.kver in versions.DIRECT_ONLY:
+        raise usage("KVER=%s: has no mirror roots; the suites need %s or newer" % (
+            values.kver, versions.WITH_MIRROR[-1]))
     if (values.where or "uml") == "uml" and values.flavour != "lockdep":
         raise usage("FLAVOUR=%s: in UML the suites are run with lockdep" % values.flavour)
     _planted(values)

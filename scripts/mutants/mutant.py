@@ -18,7 +18,7 @@ import re
 import shutil
 from pathlib import Path
 
-from common import cache, command
+from common import cache, command, versions
 from common.say import Step, build_failed, usage
 from kernel.failure import failure
 from mutants import edit
@@ -85,9 +85,9 @@ class Mutant:
                 self.path, self.benign))
         if self.root and self.root not in _ROOTS:
             raise usage("%s: Root: '%s' must be D, M or B" % (self.path, self.root))
-        if self.kernel and self.kernel not in ("7.2", "7.3"):
-            raise usage("%s: Kernel: '%s' must be 7.2 or 7.3, or the line left out" % (
-                self.path, self.kernel))
+        if self.kernel and self.kernel not in versions.WITH_MIRROR:
+            raise usage("%s: Kernel: '%s' must be %s, or the line left out" % (
+                self.path, self.kernel, versions.either(versions.WITH_MIRROR)))
         if self.id != self.path.stem:
             raise usage("%s: its Id is '%s', which is not the file's name" % (self.path, self.id))
         for name in self.file:
