@@ -440,8 +440,8 @@ enum tdp_stress_extop {
  * A failure that is injected is no fault of KVM's: the checks that would name it (F4,
  * S1, X1 to X4, Z1, A1, SPLAT) are not made of its VM any more if the status is one that KVM
  * answers by giving the VM up. The counter "excused" has the number of violations that
- * were not counted for that reason. One is: that KVM calls success what the TDX module has
- * refused (F4).
+ * were not counted for that reason. What counts all the same: KVM reports success although
+ * the TDX module has refused (F4).
  *
  * Returns 0, or -1 with errno: the errors of all commands and of VMs; EINVAL also: no
  * such leaf, or one that must always work; a @status that fits no @mode; EPERM (BURST
