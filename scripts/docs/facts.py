@@ -169,6 +169,12 @@ def messages():
 
 
 @functools.cache
+def operations():
+    """Entry points of the TDP MMU, as violations name them."""
+    return re.findall(r'EM\(TDPS_OP_\w+, "(\w+)"\)', read("tdp_stress/oracle/names.h"))
+
+
+@functools.cache
 def targets():
     """Of the front door."""
     return [Target(*t) for t in re.findall(r"^([a-z]+):.*?## (.*)$", read("Makefile"), re.M)]
