@@ -4,6 +4,7 @@
 Knows the list of suites and their order (quick ones first); each is elsewhere.
 """
 
+import collections
 import concurrent.futures
 import copy
 import functools
@@ -28,9 +29,13 @@ import selfcheck
 _CLEAN_SECONDS = 20
 _FULL_CLEAN_SECONDS = 30
 _OPERATIONS_SECONDS = 60
+#: at most: where the host gives little time it takes longer to come to each of them
+_OPERATIONS_RUNS = 4
 _SPLIT_SECONDS = 10
 _DEBIAN_SECONDS = 10
 _UML_SECONDS = 10
+#: times that, if nobody has met
+_UML_LONGER = 6
 _TRACE_SECONDS = 4
 #: what a few seconds of any run give cause for
 _TRACE_CHECKS = ("F2", "F4", "X2", "X3", "X4", "Z1", "T1", "P1")
@@ -75,6 +80,11 @@ def uml_stress(values, results):
                       verdict.reason or "no violation was named")
         if not mutant:
             met = judge.met(outcome.files)
+            if not met and verdict.word == judge.SUCCESS:
+                # a busy machine takes longer
+                v.duration *= _UML_LONGER
+                met = judge.met(in_uml.one(v, front.get_tree(v), cache.folder("log", "uml-longer"))
+                                [0].files)
             results.check("stress in User Mode Linux: threads met", met > 0,
                           "nobody met in %d s" % v.duration)
 
@@ -179,20 +189,28 @@ def traced(guest, values, results):
 def operations(guest, values, results):
     """Every operation that applies is reached, on every kind of root it applies to."""
     values = values.external(huge_1g=True, hugetlb=True)
-    outcome = selfcheck.clean(guest, values, results, _OPERATIONS_SECONDS)
-    selfcheck.keep(guest.folder, "external")
-    rows = judge.operations(outcome.files)
-    not_run = judge.not_run(outcome.files)
+    rows, met = {}, 0
+    for _ in range(_OPERATIONS_RUNS):
+        outcome = selfcheck.clean(guest, values, results, _OPERATIONS_SECONDS)
+        selfcheck.keep(guest.folder, "external")
+        not_run = judge.not_run(outcome.files)
+        for key, row in judge.operations(outcome.files).items():
+            rows.setdefault(key, collections.Counter()).update(row)
+        met += judge.met(outcome.files)
+        if outcome.end != "finished" or all(row["ok"] or " ".join(key) in not_run
+                                            for key, row in rows.items()):
+            break
+        # not this seed's luck again
+        values.seed += 1
     for key, row in rows.items():
         title = "operation %s (%s root, level %s) is reached" % key
         why = not_run.get(" ".join(key))
         if why == "weight 0":
             results.skip(title, "not done unless OPS= asks for it")
         else:
-            results.check(title, row.get("calls", 0) > 0 and row.get("ok", 0) > 0, why or repr(row))
-    results.check("some operation had to yield", sum(r.get("yield", 0) for r in rows.values()) > 0,
+            results.check(title, row["calls"] > 0 and row["ok"] > 0, why or repr(row))
+    results.check("some operation had to yield", sum(r["yield"] for r in rows.values()) > 0,
                   "no yield in %d s" % values.duration)
-    met = judge.met(outcome.files)
     results.check("threads met in frozen windows", met > 0, "nobody met in %d s" % values.duration)
 
 

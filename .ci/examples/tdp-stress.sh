@@ -18,10 +18,13 @@ case "$#$1" in
 	exit 2 ;;
 esac
 # not by make, which ends with 2 whatever the code was
+# a CI may tell nobody but this shell that the job is over: a module has to be unloaded then
+pid=
+ended=
+trap 'ended=1; [ -z "$pid" ] || kill $pid' HUP INT TERM
 sh scripts/python.sh $door &
 pid=$!
-# a CI may tell nobody but this shell that the job is over: a module has to be unloaded then
-trap 'ended=1; kill $pid' HUP INT TERM
+[ -z "$ended" ] || kill $pid
 ended=1
 while [ -n "$ended" ]; do
 	ended=

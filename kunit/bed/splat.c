@@ -59,7 +59,9 @@ static const char *next_splat(void)
 		line[min(len, sizeof(line) - 1)] = '\0';
 		strim(line);
 		text = skip_prefix(line);
-		if (begins_with_one_of(text, marks, ARRAY_SIZE(marks)))
+		/* dl_server_timer() of the scheduler, see scripts/qemu/known-messages */
+		if (begins_with_one_of(text, marks, ARRAY_SIZE(marks)) &&
+		    !strstr(text, " at hrtimer_forward+"))
 			return text;
 	}
 	return NULL;

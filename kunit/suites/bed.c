@@ -528,7 +528,8 @@ static void stuck_on_lock(struct kunit *test)
 	struct bed_fault f = { .kind = BED_MIRROR, .gfn = GFN };
 	struct bed_actor actors[] = { { do_hold }, { do_fault, &f } };
 
-	bed_patience(300);
+	/* B has to get there on a busy machine, too */
+	bed_patience(3000);
 	expect_stuck(b, steps, actors, 2, "B runs at start, wants mmu_lock for read");
 	KUNIT_EXPECT_EQ(test, actors[1].ret, RET_PF_FIXED);
 }

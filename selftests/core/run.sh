@@ -10,7 +10,7 @@ echo "1..$#"
 for program; do
 	n=$((n + 1))
 	name=$(basename "$(dirname "$program")")/$(basename "$program")
-	out=$(timeout 600 "$program" 2>&1)
+	out=$(timeout 1800 "$program" 2>&1)
 	code=$?
 	echo "$out" | grep -v '^TAP version' | sed 's/^/    /'
 	if [ $code -eq 0 ]; then

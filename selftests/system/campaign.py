@@ -236,7 +236,8 @@ def once(folder):
     result(sum(ours) == 1 and path.read_text() == str(ours.index(True)),
            "of 40 that write a result one does", repr(ours))
     result(len(list(folder.glob(".one*"))) == 0, "... and none leaves anything")
-    place = Place(folder / "twice", {}, SEEDS="1", ONLY="UML73", DURATION="20")
+    place = Place(folder / "twice", {"UML73-1": ["meets"]}, SEEDS="1", ONLY="UML73",
+                  DURATION="20")
     made = plans.Plan(place.campaign, {
         "format": 1, "seed": 1, "seeds": 1, "duration": 20, "limit": None, "variables": {},
         "program": place.variables["PROGRAM"], "id": "x", "made": 0, "revision": "x",

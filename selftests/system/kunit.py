@@ -101,6 +101,9 @@ def splats():
     report = read(("a", True, "    # one: a message may quote WARNING: and BUG: of others\n"
                    "    ok 1 one\n"))
     equal(report.failed(), [], "a message that quotes is no splat")
+    report = read(("a", True, "    ok 1 one\nWARNING: kernel/time/hrtimer.c:1049 at "
+                   "hrtimer_forward+0x119/0x130, CPU#1: x/7\n    ok 2 two\n"))
+    equal(report.failed(), [], "what known-messages explains is no splat")
     expected = "    # one: expected warnings: begin\n%s\n    # one: expected warnings: end\n"
     warn = "WARNING: CPU: 1 PID: 9 at a/b.c:7 f+0x1/0x2"
     report = read(("a", True, expected % warn + "    ok 1 one\n"))

@@ -115,7 +115,7 @@ among_others()
 {
 	/adopt hold-vm > /tmp/hold 2>&1 &
 	other=$!
-	for i in 1 2 3 4 5; do
+	for i in $(seq 60); do
 		grep -q ready /tmp/hold && break
 		sleep 1
 	done
@@ -139,14 +139,14 @@ with_adopted_vm()
 	load tdp_stress backend=external vms=0
 	/adopt hold-adopted > /tmp/hold 2>&1 &
 	adopted=$!
-	for i in 1 2 3 4 5; do
+	for i in $(seq 60); do
 		grep -q ready /tmp/hold && break
 		sleep 1
 	done
 	refuses "rmmod while an adopted VM lives" "." rmmod tdp_stress
 	kill $adopted
 	wait $adopted
-	for i in 1 2 3 4 5; do
+	for i in $(seq 60); do
 		rmmod tdp_stress 2>/dev/null && break
 		sleep 1
 	done

@@ -38,9 +38,9 @@ bare_machine()
 
 start_td()
 {
-	/tdp-stress --duration 60 --interval 0 --ops run=5,prefault=1,punch=1 > /tmp/driver.log 2>&1 &
+	/tdp-stress --duration 600 --interval 0 --ops run=5,prefault=1,punch=1 > /tmp/driver.log 2>&1 &
 	td=$!
-	for i in 1 2 3 4 5 6 7 8 9 10; do
+	for i in $(seq 240); do
 		grep -q '^td.live [1-9]' /sys/kernel/debug/tdx_stub/stats && break
 		sleep 0.5
 	done

@@ -17,7 +17,8 @@ from common import say                  # noqa: E402
 from qemu import judge, stale, watch    # noqa: E402
 from said import plan, result           # noqa: E402
 
-_LIMITS = watch.Limits(boot=2, silence=2, total=4, power_off=2)
+#: of a machine that does as it should, on a busy one
+_LIMITS = {"boot": 60, "silence": 60, "total": 120, "power_off": 60}
 
 GOOD = {
     "stress.verdict": "SUCCESS\n",
@@ -57,15 +58,17 @@ def script(files, messages=("@vmx none", "@driver 0"), begin="@boot 3", end="@en
     return "\n".join(lines)
 
 
-def verdict_of(text):
+def verdict_of(text, **short):
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "console.log").touch()
-        outcome = watch.run(["sh", "-c", text], Path(folder), _LIMITS)
+        outcome = watch.run(["sh", "-c", text], Path(folder),
+                            watch.Limits(**{**_LIMITS, **short}))
         return outcome, judge.judge(outcome)
 
 
-def expect(title, text, word, reason="", code=None):
-    outcome, verdict = verdict_of(text)
+def expect(title, text, word, reason="", code=None, **short):
+    """@short: limits of a machine that hangs."""
+    outcome, verdict = verdict_of(text, **short)
     good = verdict.word == word and reason in verdict.reason and \
         (code is None or verdict.exit_code == code)
     result(good, title, "wanted %s '%s'; it is %s '%s', exit code %d; the guest %s: %s" %
@@ -111,11 +114,13 @@ def main():
     failure, success, unsupported = judge.FAILURE, judge.SUCCESS, judge.UNSUPPORTED
     expect("a good run", script(GOOD), success, code=say.EXIT_PASS)
 
-    expect("hangs in the boot", "sleep 60", failure, "did not boot", say.EXIT_FAILURE)
-    expect("falls silent", script(GOOD, end="", last="sleep 60"), failure, "said nothing")
+    expect("hangs in the boot", "sleep 600", failure, "did not boot", say.EXIT_FAILURE, boot=2)
+    expect("falls silent", script(GOOD, end="", last="sleep 600"), failure, "said nothing",
+           silence=2)
     expect("talks for ever", script(GOOD, end="", last="while sleep 0.2; do echo @alive; done"),
-           failure, "did not finish")
-    expect("does not power off", script(GOOD, last="sleep 60"), failure, "did not power off")
+           failure, "did not finish", total=4)
+    expect("does not power off", script(GOOD, last="sleep 600"), failure, "did not power off",
+           power_off=2)
     expect("ends before its job does", script(GOOD, end=""), failure, "before its job was done")
     expect("panics", script(GOOD, end="", console="Kernel panic - not syncing: Oh no"),
            failure, "Kernel panic")
