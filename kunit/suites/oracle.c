@@ -3,7 +3,8 @@
  * Suite tdp_stress_oracle: the invariants of the stress tester, on events made by
  * hand. Each scenario is played as KVM should behave, when nobody may complain and the
  * check must have been made; and with one thing wrong, which the right check must name,
- * and nobody while it is switched off. Those that can be planted are, too. Knows facts as oracle.h has them, no KVM.
+ * and nobody while it is switched off. Those that can be planted are, too. Knows
+ * facts as oracle.h has them, no KVM.
  */
 #include <kunit/test.h>
 #include <linux/rcupdate.h>
@@ -862,6 +863,21 @@ static void d1_log_lacks_a_page(bool bad)
 	tdps_log_reset(vm, GFN, 64, false);
 }
 
+/* A fast page fault: writable, written, harvested, and only then is the page marked. */
+static void d1_marked_late(bool bad)
+{
+	DECLARE_BITMAP(log, 64) = { };
+
+	if (tdps_log_reset(vm, GFN, 64, true))
+		return;
+	tdps_guest_wrote(vm, GFN + 9, tdps_token());
+	tdps_log_begin(vm, GFN, 64);
+	if (!bad)
+		tdps_page_marked(vm, GFN + 9);
+	tdps_log_end(vm, GFN, 64, log);
+	tdps_log_reset(vm, GFN, 64, false);
+}
+
 /* --- H1 --- */
 
 static void h1_shared_in_mirror(bool bad)
@@ -949,6 +965,13 @@ static void splat_warning(bool bad)
 {
 	say(bad ? "WARNING: CPU: 1 PID: 7 at arch/x86/kvm/mmu/tdp_mmu.c:1\n" :
 		  "somebody says WARNING: in the middle\n");
+}
+
+/* The scheduler's own, on a busy machine. */
+static void splat_of_the_scheduler(bool bad)
+{
+	say(bad ? "WARNING: kernel/time/hrtimer.c:1049 at hrtimer_start_range_ns+0x22/0x60\n" :
+		  "WARNING: kernel/time/hrtimer.c:1049 at hrtimer_forward+0x119/0x130\n");
 }
 
 static void splat_bugged(bool bad)
@@ -1092,6 +1115,7 @@ static const struct scenario scenarios[] = {
 	S(A1, a1_at_the_end, "2 page tables still counted at the end of the VM"),
 	S(D1, d1_dirty_bit_lost, "dirty bit set by the guest's CPU was lost: 0x800077 -> 0x0"),
 	S_SILENT(D1, d1_first_told_late, "dirty bit set by the guest's CPU was lost"),
+	S(D1, d1_marked_late, "lacks 1 pages that the guest wrote"),
 	S_PLANT(D1, d1_log_lacks_a_page, "lacks 1 pages that the guest wrote"),
 	S_PLANT(H1, h1_attribute, "private GFN mapped in a direct root"),
 	S(H1, h1_shared_in_mirror, "shared alias mapped in a mirror root"),
@@ -1102,6 +1126,7 @@ static const struct scenario scenarios[] = {
 	S(P1, p1_no_end, "age has made no progress for"),
 	S(P1, p1_no_progress_since_the_inner_one, "mmu_notifier made no progress for 3600"),
 	S(SPLAT, splat_warning, "WARNING: CPU: 1 PID: 7 at arch/x86/kvm/mmu/tdp_mmu.c:1"),
+	S(SPLAT, splat_of_the_scheduler, "at hrtimer_start_range_ns+0x22"),
 	S_SILENT(SPLAT, splat_bugged, "KVM has given up this VM (KVM_BUG_ON)"),
 	S_SILENT(SPLAT, splat_bugged_again, "KVM has given up this VM (KVM_BUG_ON)"),
 };

@@ -633,14 +633,17 @@ static void drop_roots(struct kvm_vcpu *vcpu)
 {
 	struct kvm_mmu *mmu = vcpu->arch.mmu;
 	struct kvm *kvm = vcpu->kvm;
+	struct kvm_mmu_page *root;
 
 	static_call(own_kvm_mmu_unload)(vcpu);
 	if (!VALID_PAGE(tdps_mirror_root(mmu)))
 		return;
+	/* as mmu_free_root_page(): who has mmu_lock for write finds both or neither */
 	read_lock(&kvm->mmu_lock);
-	static_call(own_kvm_tdp_mmu_put_root)(kvm, root_to_sp(tdps_mirror_root(mmu)));
-	read_unlock(&kvm->mmu_lock);
+	root = root_to_sp(tdps_mirror_root(mmu));
 	tdps_drop_mirror_root(mmu);
+	static_call(own_kvm_tdp_mmu_put_root)(kvm, root);
+	read_unlock(&kvm->mmu_lock);
 }
 
 /*

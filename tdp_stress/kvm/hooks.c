@@ -280,6 +280,14 @@ static void args_unmap(struct tdps_regs *regs, struct op_data *d)
 			   (range->attr_filter & KVM_FILTER_SHARED ? TDPS_ROOTS_DIRECT : 0);
 }
 
+/* mmu_lock may be held, but by somebody else. */
+static void args_age(struct tdps_regs *regs, struct op_data *d)
+{
+	args_unmap(regs, d);
+	if (TDPS_AGE_LOCKLESS)
+		d->lock = TDPS_LOCK_NONE;
+}
+
 static void args_zap_leafs(struct tdps_regs *regs, struct op_data *d)
 {
 	d->kvm = (struct kvm *)ARG(regs, 0);
@@ -381,8 +389,8 @@ static struct op_hook op_hooks[] = {
 	{ __stringify(TDPS_FN_INVALIDATE_ROOTS), TDPS_OP_INVALIDATE, args_kvm, 0 },
 	{ "kvm_tdp_mmu_try_split_huge_pages", TDPS_OP_SPLIT, args_split, BIT(TDPS_S1) },
 	{ __stringify(TDPS_FN_RECOVER), TDPS_OP_RECOVER, args_slot, 0 },
-	{ "kvm_tdp_mmu_age_gfn_range", TDPS_OP_AGE, args_unmap, 0 },
-	{ "kvm_tdp_mmu_test_age_gfn", TDPS_OP_TEST_AGE, args_unmap, 0 },
+	{ "kvm_tdp_mmu_age_gfn_range", TDPS_OP_AGE, args_age, 0 },
+	{ "kvm_tdp_mmu_test_age_gfn", TDPS_OP_TEST_AGE, args_age, 0 },
 	{ "kvm_tdp_mmu_wrprot_slot", TDPS_OP_WRPROT_SLOT, args_slot, 0 },
 	{ "kvm_tdp_mmu_write_protect_gfn", TDPS_OP_WRPROT_GFN, args_slot_gfn, 0 },
 	{ "kvm_tdp_mmu_clear_dirty_slot", TDPS_OP_CLEAR_SLOT, args_slot, 0 },
@@ -550,26 +558,45 @@ static int yield_entry(struct fprobe *fp, unsigned long ip, unsigned long ret_ip
 	return 0;
 }
 
-static int marked_entry(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
-			struct tdps_regs *regs, void *data)
-{
-	struct kvm *kvm = (struct kvm *)ARG(regs, 0);
+struct mark_data {
+	struct kvm *kvm;
+	gfn_t gfn;
+};
 
-	if (tdps_watched(kvm))
-		tdps_page_marked(tdps_vm_id(kvm), ARG(regs, 2));
-	return 0;
+static_assert(sizeof(struct mark_data) <= TDPS_PROBE_DATA_MAX);
+
+static int mark_entry(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
+		      struct tdps_regs *regs, void *data)
+{
+	struct mark_data *d = data;
+
+	d->kvm = (struct kvm *)ARG(regs, 0);
+	d->gfn = ARG(regs, 2);
+	return tdps_watched(d->kvm) ? 0 : 1;
+}
+
+/* It is in the bitmap now; at the entry a harvest could still come before that. */
+static void mark_exit(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
+		      struct tdps_regs *regs, void *data)
+{
+	struct mark_data *d = data;
+
+	tdps_page_marked(tdps_vm_id(d->kvm), d->gfn);
 }
 
 static struct entry_hook {
 	const char *symbol;
 	fprobe_entry_cb fn;
 	unsigned long need;
+	fprobe_exit_cb exit;
+	size_t data_size;
 	struct fprobe fp;
 	bool hooked;
 } entry_hooks[] = {
 	{ "kvm_flush_remote_tlbs", flush_entry, BIT(TDPS_L1) },
 	{ "kvm_make_all_cpus_request", kick_entry, 0 },
-	{ "mark_page_dirty_in_slot", marked_entry, BIT(TDPS_D1) },
+	{ "mark_page_dirty_in_slot", mark_entry, BIT(TDPS_D1),
+	  mark_exit, sizeof(struct mark_data) },
 	{ "__cond_resched_rwlock_read", yield_entry, 0 },
 	{ "__cond_resched_rwlock_write", yield_entry, 0 },
 };
@@ -772,6 +799,8 @@ static int hook_probes(void)
 		struct entry_hook *h = &entry_hooks[i];
 
 		h->fp.entry_handler = h->fn;
+		h->fp.exit_handler = h->exit;
+		h->fp.entry_data_size = h->data_size;
 		err = hook_probe(&h->fp, h->symbol, h->need, &h->hooked);
 	}
 	tdps_recover_zaps = TDPS_RECOVER_ZAPS;

@@ -6,7 +6,7 @@
 #include "insight.h"
 
 /* Masks that KVM has chosen for this CPU; 0: it has none, or they are not known. */
-static u64 accessed_mask, dirty_mask, nx_mask;
+static u64 accessed_mask, dirty_mask, nx_mask, host_writable_mask, mmu_writable_mask;
 
 static u64 mask_by_name(const char *name)
 {
@@ -21,6 +21,8 @@ void tdps_walk_open(void)
 	accessed_mask = mask_by_name("shadow_accessed_mask");
 	dirty_mask = mask_by_name("shadow_dirty_mask");
 	nx_mask = mask_by_name("shadow_nx_mask");
+	host_writable_mask = mask_by_name("shadow_host_writable_mask");
+	mmu_writable_mask = mask_by_name("shadow_mmu_writable_mask");
 }
 
 void tdps_decode(const struct kvm *kvm, u64 raw, int level, struct tdps_spte *spte)
@@ -201,7 +203,8 @@ static u64 small_spte(u64 huge, int level, int index)
 /*
  * Others may have got at the children of a direct leaf before they are looked at
  * here: the CPU and aging change A and D, a fast page fault gives write access,
- * and under the shared lock all that may be done under it is done. A fast page
+ * and under the shared lock all that may be done under it is done: a fault that
+ * finds its page write-protected may make it writable by its own right. A fast page
  * fault on the huge leaf, after the children were made of it, is lost even with
  * mmu_lock held for write; the next write is another one.
  */
@@ -219,6 +222,8 @@ static bool right_child(const struct tdps_split *s, u64 child, u64 want)
 		free |= accessed_mask | dirty_mask;
 	if (s->reachable)
 		free |= accessed_mask | dirty_mask | PT_WRITABLE_MASK;
+	if (racy)
+		free |= child & (host_writable_mask | mmu_writable_mask);
 	return !(differ & ~free);
 }
 

@@ -73,7 +73,11 @@ struct tdps_ctx *tdps_ctx_current(void)
 
 static void forget(struct tdps_ctx *ctx)
 {
+	/* who has met a window of an earlier owner's sees that it is over */
+	u32 serial = ctx->win_serial;
+
 	memset(ctx, 0, sizeof(*ctx));
+	ctx->win_serial = serial;
 	ctx->pid = current->pid;
 	ctx->blocked_gfn = TDPS_NO_GFN;
 	ctx->retry_gfn = TDPS_NO_GFN;
@@ -98,16 +102,17 @@ static struct tdps_ctx *claim(void)
 			return &ctxs[n * WAYS + i];
 		}
 	}
-	for (i = 0; i < WAYS; i++) {
-		unsigned long owner = READ_ONCE(b->owner[i]);
+	/* those that nobody has had first: an owner who is idle comes back to what it knows */
+	for (i = 0; i < 2 * WAYS; i++) {
+		unsigned long owner = READ_ONCE(b->owner[i % WAYS]);
 
-		if (owner & OWNER_BUSY)
+		if (i < WAYS ? owner : owner & OWNER_BUSY)
 			continue;
-		if (cmpxchg(&b->owner[i], owner, me | OWNER_BUSY) == owner) {
+		if (cmpxchg(&b->owner[i % WAYS], owner, me | OWNER_BUSY) == owner) {
 			if (!test_bit(n, &used))
 				set_bit(n, &used);
-			forget(&ctxs[n * WAYS + i]);
-			return &ctxs[n * WAYS + i];
+			forget(&ctxs[n * WAYS + i % WAYS]);
+			return &ctxs[n * WAYS + i % WAYS];
 		}
 	}
 	return NULL;

@@ -267,13 +267,14 @@ void tdps_guest_wrote(u64 vm, u64 gfn, u64 token)
 }
 
 /**
- * tdps_page_marked() - KVM notes that a page is dirty
+ * tdps_page_marked() - KVM has noted that a page is dirty
  * @vm: VM
  * @gfn: GFN without shared bits
  *
  * The fast page fault first makes an SPTE writable, then marks the page. Another
  * vCPU may write, and a harvest come and go, between these two steps: then the
- * page is in the next log only, which is as it should be.
+ * page is in the next log only, which is as it should be. To be told afterwards, still
+ * in the fault's RCU section: what comes later is waited for by tdps_log_end().
  *
  * Context: any but NMI.
  */

@@ -25,14 +25,17 @@ static struct injected {
 	u64 until;	/* monotonic ns; U64_MAX: still being injected */
 } injected[TDPS_NR_CALLS];
 
-/* The thread whose call was made to fail last, for good, and its VM. */
-static struct task_struct *failed_task;
-static u64 failed_vm;
+/* Threads whose call was made to fail, for good, and their VMs: the latest of each slot. */
+#define FAILED_BITS	4
+
+static struct {
+	struct task_struct *task;
+	u64 vm;
+} failed[1 << FAILED_BITS];
 
 void tdps_excuse_init(void)
 {
-	failed_task = NULL;
-	failed_vm = 0;
+	memset(failed, 0, sizeof(failed));
 	memset(vms, 0, sizeof(vms));
 	memset(injected, 0, sizeof(injected));
 	too_many = false;
@@ -76,7 +79,8 @@ void tdps_excuse_gone(u64 vm)
 
 	for (i = 0; i < ARRAY_SIZE(vms); i++)
 		cmpxchg64(&vms[i], vm, 0);
-	cmpxchg64(&failed_vm, vm, 0);
+	for (i = 0; i < ARRAY_SIZE(failed); i++)
+		cmpxchg64(&failed[i].vm, vm, 0);
 }
 
 /**
@@ -119,7 +123,9 @@ void tdps_injecting(enum tdps_call call, u64 status)
  */
 u64 tdps_excused_here(void)
 {
-	return READ_ONCE(failed_task) == current ? READ_ONCE(failed_vm) : 0;
+	u32 i = hash_ptr(current, FAILED_BITS);
+
+	return READ_ONCE(failed[i].task) == current ? READ_ONCE(failed[i].vm) : 0;
 }
 
 /**
@@ -165,6 +171,7 @@ bool tdps_was_injected(const struct tdps_seamcall *c, bool repeated)
 {
 	struct tdps_frame *f;
 	u64 vm;
+	u32 i;
 
 	if (!tdps_is_injected(c))
 		return false;
@@ -174,7 +181,8 @@ bool tdps_was_injected(const struct tdps_seamcall *c, bool repeated)
 	f = tdps_ctx_frame(tdps_ctx_current());
 	vm = c->where.vm ?: f ? f->vm : 0;
 	tdps_excuse(vm);
-	WRITE_ONCE(failed_vm, vm);
-	WRITE_ONCE(failed_task, current);
+	i = hash_ptr(current, FAILED_BITS);
+	WRITE_ONCE(failed[i].vm, vm);
+	WRITE_ONCE(failed[i].task, current);
 	return true;
 }

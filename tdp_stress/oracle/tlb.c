@@ -186,7 +186,7 @@ void tlb_op_end(struct tdps_ctx *ctx, struct tdps_frame *f, enum tdps_op op,
 #define DEBTOR_BITS	6
 
 static struct {
-	u64 flushes;
+	atomic64_t flushes;
 	pid_t owes;	/* thread that has unlinked a table since its last flush */
 	struct tdps_where where;
 } debtor[1 << DEBTOR_BITS];
@@ -200,7 +200,7 @@ struct tlb_debt tlb_table_zap(struct tdps_ctx *ctx, const struct tdps_where *w)
 	if (!f || f->op != TDPS_OP_ZAP_NX || !tdps_wants(TDPS_L1))
 		return debt;
 	debt.pid = current->pid;
-	debt.flushes = READ_ONCE(debtor[i].flushes);
+	debt.flushes = atomic64_read(&debtor[i].flushes);
 	debtor[i].where = *w;
 	WRITE_ONCE(debtor[i].owes, debt.pid);
 	return debt;
@@ -211,7 +211,7 @@ void tlb_table_free(const struct tlb_debt *debt)
 {
 	u32 i = hash_64(debt->pid, DEBTOR_BITS);
 
-	if (!tdps_checking(TDPS_L1) || READ_ONCE(debtor[i].flushes) != debt->flushes)
+	if (!tdps_checking(TDPS_L1) || atomic64_read(&debtor[i].flushes) != debt->flushes)
 		return;
 	tdps_violation(TDPS_L1, &debt->where,
 		       "page table freed, and thread %d, whose NX recovery has unlinked it, has not flushed the TLBs",
@@ -223,7 +223,7 @@ void tlb_flush(void)
 {
 	u32 i = hash_64(current->pid, DEBTOR_BITS);
 
-	WRITE_ONCE(debtor[i].flushes, READ_ONCE(debtor[i].flushes) + 1);
+	atomic64_inc(&debtor[i].flushes);
 	if (READ_ONCE(debtor[i].owes) == current->pid)
 		WRITE_ONCE(debtor[i].owes, 0);
 }

@@ -399,6 +399,8 @@ static void aim(struct torture_worker *w, const struct torture_op *op, struct td
 static void begin(struct torture_worker *w, struct torture_op *op)
 {
 	WRITE_ONCE(w->since_ns, ktime_get_mono_fast_ns());
+	/* pairs with look_after() in worker.c */
+	smp_wmb();
 	WRITE_ONCE(w->op, op);
 	tdps_point(TDPS_POINT_OP);
 }

@@ -299,9 +299,13 @@ static void look_after(struct torture_worker *w, void *arg)
 {
 	const struct tdps_where where = { .vm = *(u64 *)arg, .gfn = TDPS_NO_GFN };
 	struct tdps_who who = { .pid = task_pid_nr(w->task) };
-	u64 since = READ_ONCE(w->since_ns), now = ktime_get_mono_fast_ns();
 	struct torture_op *op = READ_ONCE(w->op);
+	u64 since, now;
 
+	/* pairs with begin() in ops.c: not the time of an earlier one */
+	smp_rmb();
+	since = READ_ONCE(w->since_ns);
+	now = ktime_get_mono_fast_ns();
 	if (!op || now < since || now - since < STUCK_FACTOR * tdps_limits.progress_ns) {
 		w->stuck = false;
 		return;
