@@ -131,16 +131,21 @@ def print_external(rates):
         say("  %-8s %12s %12s %10s" % (flavour, _rate(off), _rate(on), _ratio(off, on)))
 
 
-def print_cycles(cycles):
-    say("private map+unmap cycles per second, tdx.c")
+def _print_by_vcpus(cycles, show, ratio):
     say("  %-8s %6s %12s %12s %10s %12s %12s" % (
-        "kernel", "vCPUs", "oracles off", "oracles on", "off / on", "and traced", "on / traced"))
+        "kernel", "vCPUs", "oracles off", "oracles on", "%s / %s" % ratio("off", "on"),
+        "and traced", "%s / %s" % ratio("on", "traced")))
     for flavour in FLAVOURS:
         for vcpus in (1, 2):
             off, on, traced = (cycles[flavour].get((o, vcpus)) for o in ("off", "on", "traced"))
             say("  %-8s %6d %12s %12s %10s %12s %12s" % (
-                flavour, vcpus, _rate(off), _rate(on), _ratio(off, on), _rate(traced),
+                flavour, vcpus, show(off), show(on), _ratio(off, on), show(traced),
                 _ratio(on, traced)))
+
+
+def print_cycles(cycles):
+    say("private map+unmap cycles per second, tdx.c")
+    _print_by_vcpus(cycles, _rate, lambda a, b: (a, b))
     for vcpus in (1, 2):
         say("  plain / lockdep, %d vCPU(s): oracles off %s, on %s" % (
             vcpus, *(_ratio(cycles["plain"].get((o, vcpus)), cycles["lockdep"].get((o, vcpus)))
@@ -154,14 +159,7 @@ def _thousands(per_second):
 def print_counted(cycles):
     say("thousands of instructions per private map+unmap cycle, tdx.c (a clock that counts them: "
         "no other job changes it, no CPU waits for another)")
-    say("  %-8s %6s %12s %12s %10s %12s %12s" % (
-        "kernel", "vCPUs", "oracles off", "oracles on", "on / off", "and traced", "traced / on"))
-    for flavour in FLAVOURS:
-        for vcpus in (1, 2):
-            off, on, traced = (cycles[flavour].get((o, vcpus)) for o in ("off", "on", "traced"))
-            say("  %-8s %6d %12s %12s %10s %12s %12s" % (
-                flavour, vcpus, _thousands(off), _thousands(on), _ratio(off, on),
-                _thousands(traced), _ratio(on, traced)))
+    _print_by_vcpus(cycles, _thousands, lambda a, b: (b, a))
 
 
 def print_memory(memory, machine_mib):
