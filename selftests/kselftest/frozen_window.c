@@ -23,6 +23,7 @@ KS_FIXTURE(frozen_window);
 #define THREE_CPUS		3	/* who is held, who comes by, who looks */
 #define GFN		77ULL
 #define HOLD_MS		0	/* as long as may be: until it is released */
+#define AUDITS_US	800000	/* audit_ms is 250 */
 #define COME_MS		40000
 /* Long enough for who does not wait to be done, on a slow machine. */
 #define SEE_MS		300
@@ -178,6 +179,8 @@ TEST_KS(frozen_window, fault_at_the_neighbour)
 	struct caller other = { .vm = &self->vm, .vcpu = 1, .gfn = GFN + 1, .call = fault };
 
 	HOLD_A_MAP(EXT_BEGIN, KIND(MAP), GFN);
+	/* audits are due meanwhile; one that waited for mmu_lock would keep all readers out */
+	usleep(AUDITS_US);
 	ASSERT_EQ(0, begin(&other));
 	EXPECT_TRUE(done_within(&other, COME_MS));
 	EXPECT_MAPPED(&self->vm, 1);

@@ -341,6 +341,21 @@ u32 tdps_holds_live(void)
 	return atomic_read(&live);
 }
 
+/* Is a thread held, or about to be? */
+bool tdps_holds_any(void)
+{
+	u32 state;
+	int i;
+
+	for (i = 0; i < NR_HOLDS; i++) {
+		state = READ_ONCE(holds[i].state);
+		if (state == TDP_STRESS_HOLD_ARMED || state == HOLD_COMING ||
+		    state == TDP_STRESS_HOLD_HELD)
+			return true;
+	}
+	return false;
+}
+
 u64 tdps_holds_held(void)
 {
 	return atomic64_read(&held);

@@ -37,6 +37,7 @@ int tdps_hold_look(const void *owner, struct tdp_stress_hold_wait *w);
 int tdps_hold_release(const void *owner, struct tdp_stress_hold_release *r);
 void tdps_hold_release_all(const void *owner);
 u32 tdps_holds_live(void);
+bool tdps_holds_any(void);
 u64 tdps_holds_held(void);	/* threads that were held so far */
 
 #endif

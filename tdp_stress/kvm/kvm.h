@@ -6,6 +6,8 @@
 #ifndef TDP_STRESS_KVM_KVM_H
 #define TDP_STRESS_KVM_KVM_H
 
+#include <linux/types.h>
+
 /**
  * enum tdps_backend - who keeps the external page tables
  * @TDPS_BACKEND_AUTO: tdx where KVM has it enabled, else external
@@ -27,6 +29,6 @@ const char *tdps_kvm_only_direct(void);
 void tdps_kvm_close(void);
 int tdps_kvm_hook(void);
 void tdps_kvm_unhook(void);
-void tdps_kvm_audit(void);
+void tdps_kvm_audit(bool now);
 
 #endif

@@ -3,11 +3,13 @@
  * VMs: the state of a TD as KVM keeps it, and the audit of all tables of all TDs.
  * Judges nothing: hands entries to the oracles.
  */
+#include <linux/delay.h>
 #include <linux/mutex.h>
 #include <linux/sched.h>
 #include <linux/timekeeping.h>
 
 #include "external.h"
+#include "hold.h"
 #include "insight.h"
 #include "kvm.h"
 
@@ -245,11 +247,34 @@ static void audit_sept(struct audit *au)
 		if (au->budget || au->resume >= au->bits)
 			return;
 		from = au->resume;
-		cond_resched_rwlock_write(&kvm->mmu_lock);
+		/* see lock_for_audit() */
+		if (!tdps_holds_any())
+			cond_resched_rwlock_write(&kvm->mmu_lock);
 	}
 }
 
-static void audit_vm(struct kvm *kvm)
+#define POLITE_TRIES	20
+
+/*
+ * A writer that waits keeps further readers out. A thread that is held may be a reader,
+ * whose master lets others run into it: then the audit's turn comes another time.
+ */
+static bool lock_for_audit(struct kvm *kvm, bool now)
+{
+	int tries = now ? 0 : POLITE_TRIES;
+
+	while (tries--) {
+		if (write_trylock(&kvm->mmu_lock))
+			return true;
+		if (tdps_holds_any())
+			return false;
+		usleep_range(500, 1000);
+	}
+	write_lock(&kvm->mmu_lock);
+	return true;
+}
+
+static void audit_vm(struct kvm *kvm, bool now)
 {
 	struct audit au = {
 		.kvm = kvm,
@@ -258,7 +283,8 @@ static void audit_vm(struct kvm *kvm)
 	};
 	u64 start;
 
-	write_lock(&kvm->mmu_lock);
+	if (!lock_for_audit(kvm, now))
+		return;
 	start = ktime_get_mono_fast_ns();
 	au.a.bugged = kvm->vm_bugged;
 	audit_tables(&au);
@@ -271,13 +297,15 @@ static void audit_vm(struct kvm *kvm)
 
 /**
  * tdps_kvm_audit() - audit all TDs
+ * @now: each of them, whoever has to wait; else not those of which mmu_lock cannot be
+ *	 had while a thread is held at a point
  *
  * kvm_lock keeps a VM from going away: kvm_destroy_vm() needs it before it
  * touches anything.
  *
  * Context: may sleep.
  */
-void tdps_kvm_audit(void)
+void tdps_kvm_audit(bool now)
 {
 	struct kvm *kvm;
 
@@ -285,7 +313,7 @@ void tdps_kvm_audit(void)
 	mutex_lock(tdps_sym.kvm_lock);
 	list_for_each_entry(kvm, tdps_sym.vm_list, vm_list) {
 		if (tdps_watched(kvm))
-			audit_vm(kvm);
+			audit_vm(kvm, now);
 		cond_resched();
 	}
 	mutex_unlock(tdps_sym.kvm_lock);

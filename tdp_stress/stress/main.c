@@ -35,7 +35,7 @@ static bool is_external(void)
 
 static void audit(struct work_struct *work)
 {
-	tdps_kvm_audit();
+	tdps_kvm_audit(false);
 	queue_delayed_work(wq, &audit_work, msecs_to_jiffies(stress_params.audit_ms));
 }
 
@@ -56,7 +56,7 @@ int stress_audit_now(void)
 {
 	if (!tdps_enabled)
 		return -EOPNOTSUPP;
-	tdps_kvm_audit();
+	tdps_kvm_audit(true);
 	return 0;
 }
 
@@ -219,7 +219,7 @@ static void last_word(void)
 static void finish(void)
 {
 	if (tdps_enabled)
-		tdps_kvm_audit();
+		tdps_kvm_audit(true);
 	if (is_external() && !tdps_external_wait_idle(IDLE_MS))
 		tdps_external_check_empty();
 	last_word();
