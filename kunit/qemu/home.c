@@ -13,10 +13,17 @@
 #include <linux/sched/mm.h>
 #include <linux/vmalloc.h>
 
+#include "../../tdp_stress/kvm/hold.h"
 #include "../../tdp_stress/kvm/insight.h"
 #include "../../tdp_stress/kvm/kvm.h"
 #include "names.h"
 #include "vm.h"
+
+/* There are no holding points in this home. */
+bool tdps_holds_any(void)
+{
+	return false;
+}
 
 /* --- a suite's life --- */
 
