@@ -816,8 +816,8 @@ static int hook_probes(void)
 		h->fp.exit_handler = call_exit;
 		h->fp.entry_data_size = sizeof(struct call_data);
 		err = hook_probe(&h->fp, h->symbol, h->must, &h->hooked);
-		/* of which page it says only there */
-		if (h->pfn && h->hooked)
+		/* of which page it says only where the page is an argument */
+		if (h->call == TDPS_CALL_PHYMEM_PAGE_WBINVD && h->pfn && h->hooked)
 			tdps_writebacks_visible = true;
 	}
 	return err;
