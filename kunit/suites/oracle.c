@@ -850,17 +850,25 @@ static void d1_first_told_late(bool bad)
 	END(ctx, TDPS_OP_UNMAP, .flush = true);
 }
 
-static void d1_log_lacks_a_page(bool bad)
+/* Page 9 is written, the log harvested and says @log; and meanwhile @marked by KVM? */
+static void write_and_harvest(const unsigned long *log, bool marked)
 {
-	DECLARE_BITMAP(log, 64) = { };
-
 	if (tdps_log_reset(vm, GFN, 64, true))
 		return;
 	tdps_guest_wrote(vm, GFN + 9, tdps_token());
 	tdps_log_begin(vm, GFN, 64);
-	__set_bit(bad ? 8 : 9, log);
+	if (marked)
+		tdps_page_marked(vm, GFN + 9);
 	tdps_log_end(vm, GFN, 64, log);
 	tdps_log_reset(vm, GFN, 64, false);
+}
+
+static void d1_log_lacks_a_page(bool bad)
+{
+	DECLARE_BITMAP(log, 64) = { };
+
+	__set_bit(bad ? 8 : 9, log);
+	write_and_harvest(log, false);
 }
 
 /* A fast page fault: writable, written, harvested, and only then is the page marked. */
@@ -868,14 +876,7 @@ static void d1_marked_late(bool bad)
 {
 	DECLARE_BITMAP(log, 64) = { };
 
-	if (tdps_log_reset(vm, GFN, 64, true))
-		return;
-	tdps_guest_wrote(vm, GFN + 9, tdps_token());
-	tdps_log_begin(vm, GFN, 64);
-	if (!bad)
-		tdps_page_marked(vm, GFN + 9);
-	tdps_log_end(vm, GFN, 64, log);
-	tdps_log_reset(vm, GFN, 64, false);
+	write_and_harvest(log, !bad);
 }
 
 /* --- H1 --- */

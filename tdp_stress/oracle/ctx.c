@@ -84,6 +84,26 @@ static void forget(struct tdps_ctx *ctx)
 	ctx->busy_call = -1;
 }
 
+/* One of nobody's, or if @idle of somebody who is in no operation now. */
+static struct tdps_ctx *take(struct bucket *b, unsigned int n, bool idle)
+{
+	unsigned long me = (unsigned long)current, owner;
+	unsigned int i;
+
+	for (i = 0; i < WAYS; i++) {
+		owner = READ_ONCE(b->owner[i]);
+		if (idle ? owner & OWNER_BUSY : owner)
+			continue;
+		if (cmpxchg(&b->owner[i], owner, me | OWNER_BUSY) == owner) {
+			if (!test_bit(n, &used))
+				set_bit(n, &used);
+			forget(&ctxs[n * WAYS + i]);
+			return &ctxs[n * WAYS + i];
+		}
+	}
+	return NULL;
+}
+
 /* The owner word settles all races: whoever sets its busy bit owns the slot. */
 static struct tdps_ctx *claim(void)
 {
@@ -102,20 +122,8 @@ static struct tdps_ctx *claim(void)
 			return &ctxs[n * WAYS + i];
 		}
 	}
-	/* those that nobody has had first: an owner who is idle comes back to what it knows */
-	for (i = 0; i < 2 * WAYS; i++) {
-		unsigned long owner = READ_ONCE(b->owner[i % WAYS]);
-
-		if (i < WAYS ? owner : owner & OWNER_BUSY)
-			continue;
-		if (cmpxchg(&b->owner[i % WAYS], owner, me | OWNER_BUSY) == owner) {
-			if (!test_bit(n, &used))
-				set_bit(n, &used);
-			forget(&ctxs[n * WAYS + i % WAYS]);
-			return &ctxs[n * WAYS + i % WAYS];
-		}
-	}
-	return NULL;
+	/* an owner who is idle comes back to what it knows */
+	return take(b, n, false) ?: take(b, n, true);
 }
 
 /**

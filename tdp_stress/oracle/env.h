@@ -267,11 +267,11 @@ __printf(3, 4) int scnprintf(char *buf, size_t len, const char *fmt, ...);
 #define strscpy_2(to, from)		strscpy_3(to, from, sizeof(to))
 #define strscpy_3(to, from, len)	scnprintf(to, len, "%s", from)
 #define strscpy_n(a, b, c, name, ...)	name
+#define strscpy(...)			strscpy_n(__VA_ARGS__, strscpy_3, strscpy_2)(__VA_ARGS__)
+#define strscpy_pad(to, from)		(memset(to, 0, sizeof(to)), strscpy(to, from))
 
 /* @len: of @s, which need not end by NUL */
 #define strnstr(s, find, len)	((const char *)memmem(s, len, find, strlen(find)))
-#define strscpy(...)			strscpy_n(__VA_ARGS__, strscpy_3, strscpy_2)(__VA_ARGS__)
-#define strscpy_pad(to, from)		(memset(to, 0, sizeof(to)), strscpy(to, from))
 
 #define sort(base, n, size, cmp, swap)	qsort(base, n, size, cmp)
 
