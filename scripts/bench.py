@@ -131,10 +131,10 @@ def print_external(rates):
         say("  %-8s %12s %12s %10s" % (flavour, _rate(off), _rate(on), _ratio(off, on)))
 
 
-def _print_by_vcpus(cycles, show, ratio):
+def _print_by_vcpus(cycles, show, cost, cost_traced):
+    """@show: of cycles per second; @cost, @cost_traced: what the ratios are called."""
     say("  %-8s %6s %12s %12s %10s %12s %12s" % (
-        "kernel", "vCPUs", "oracles off", "oracles on", "%s / %s" % ratio("off", "on"),
-        "and traced", "%s / %s" % ratio("on", "traced")))
+        "kernel", "vCPUs", "oracles off", "oracles on", cost, "and traced", cost_traced))
     for flavour in FLAVOURS:
         for vcpus in (1, 2):
             off, on, traced = (cycles[flavour].get((o, vcpus)) for o in ("off", "on", "traced"))
@@ -145,7 +145,7 @@ def _print_by_vcpus(cycles, show, ratio):
 
 def print_cycles(cycles):
     say("private map+unmap cycles per second, tdx.c")
-    _print_by_vcpus(cycles, _rate, lambda a, b: (a, b))
+    _print_by_vcpus(cycles, _rate, "off / on", "on / traced")
     for vcpus in (1, 2):
         say("  plain / lockdep, %d vCPU(s): oracles off %s, on %s" % (
             vcpus, *(_ratio(cycles["plain"].get((o, vcpus)), cycles["lockdep"].get((o, vcpus)))
@@ -159,7 +159,7 @@ def _thousands(per_second):
 def print_counted(cycles):
     say("thousands of instructions per private map+unmap cycle, tdx.c (a clock that counts them: "
         "no other job changes it, no CPU waits for another)")
-    _print_by_vcpus(cycles, _thousands, lambda a, b: (b, a))
+    _print_by_vcpus(cycles, _thousands, "on / off", "traced / on")
 
 
 def print_memory(memory, machine_mib):

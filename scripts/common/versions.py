@@ -14,5 +14,5 @@ BINARIES = WITH_MIRROR + DIRECT_ONLY
 
 
 def either(some):
-    """For people: "7.2 or 7.3"."""
-    return " or ".join(sorted(some))
+    """For people: "7.2 or 7.3"; @some: as above."""
+    return " or ".join(reversed(some))
