@@ -323,6 +323,31 @@ static void unmap_reaches_invalid_root(struct kunit *test)
 	let_go(b, root, false);
 }
 
+static const struct zap_param beside_params[] = {
+	{ "4k", BED_DIRECT, PG_LEVEL_4K },
+	{ "2m", BED_DIRECT, PG_LEVEL_2M },
+	{ "1g", BED_DIRECT, PG_LEVEL_1G },
+};
+
+KUNIT_ARRAY_PARAM_DESC(beside, beside_params, name);
+
+/* L1: what has to be flushed because of the valid root the invalid one does not undo. */
+static void unmap_flushes_beside_invalid_root(struct kunit *test)
+{
+	const struct zap_param *p = test->param_value;
+	struct bed *b = bed_of(test);
+	struct kvm_mmu_page *root;
+
+	bed_map(b, p->kind, BED_GFN, p->level);
+	root = invalidate(b, p->kind);
+	bed_reload(b);
+	bed_map(b, p->kind, BED_GFN, p->level);
+	KUNIT_ASSERT_PTR_NE(test, b->root[p->kind], root);
+	KUNIT_EXPECT_TRUE(test, bed_unmap(b, BED_GFN, BED_GFN + 1, filter_of(p->kind)));
+	KUNIT_EXPECT_EQ(test, counted(b, p->level), 0);
+	let_go(b, root, false);
+}
+
 /* The filter holds for invalid roots, too. */
 static void unmap_filters_invalid_roots(struct kunit *test)
 {
@@ -1316,6 +1341,7 @@ static struct kunit_case zap_cases[] = {
 	KUNIT_CASE_PARAM(zap_refused_bugs_vm, refused_gen_params),
 	KUNIT_CASE_PARAM(zap_invalidated_empties_root, root_gen_params),
 	KUNIT_CASE_PARAM(unmap_reaches_invalid_root, notifier_gen_params),
+	KUNIT_CASE_PARAM(unmap_flushes_beside_invalid_root, beside_gen_params),
 	KUNIT_CASE_PARAM(unmap_filters_invalid_roots, filter_gen_params),
 	KUNIT_CASE(zap_leafs_passes_invalid_root),
 	KUNIT_CASE(zap_all_is_for_direct_roots),

@@ -482,6 +482,8 @@ int entry_craft(struct kvm_vcpu *vcpu, const struct entry_craft *c)
 		return ret;
 	if (!fault.slot)
 		return -EFAULT;
+	if (fault.slot->flags & KVM_MEMSLOT_INVALID)
+		return RET_PF_RETRY;
 	/* pairs with kvm_mmu_invalidate_end(), as in kvm_mmu_faultin_pfn() */
 	smp_rmb();
 	guard(read_lock)(&kvm->mmu_lock);

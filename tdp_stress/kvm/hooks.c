@@ -43,6 +43,17 @@ static void see_split(const struct tdps_change *c)
 		tdps_split_seen(&s);
 }
 
+/*
+ * Which root a change is of KVM does not say. Those that zap leaves one by one, with
+ * mmu_lock held for write, leave the tables around it where they are.
+ */
+static bool may_be_invalids(const struct tdps_frame *f, struct kvm *kvm,
+			    const struct tdps_where *w)
+{
+	return (f->op != TDPS_OP_UNMAP && f->op != TDPS_OP_ZAP_LEAFS) ||
+	       tdps_absent_in_invalid(kvm, w->gfn, w->level);
+}
+
 static void on_spte_changed(void *unused, int as_id, gfn_t gfn, int level, u64 old_spte,
 			    u64 new_spte)
 {
@@ -64,7 +75,7 @@ static void on_spte_changed(void *unused, int as_id, gfn_t gfn, int level, u64 o
 	/* where the answers matter: a leaf zapped, or changed without a dirty bit */
 	if (was->leaf && kvm && (!is->present || !was->dirty)) {
 		c.alone = tdps_direct_roots(kvm, &invalid) == 1;
-		c.unused = invalid;
+		c.unused = invalid && may_be_invalids(f, kvm, &c.where);
 	}
 	tdps_spte_changed(&c);
 	tdps_flight_changed();
@@ -250,12 +261,6 @@ static bool announced(struct kvm *kvm, gfn_t start, gfn_t end)
 	       end <= kvm->mmu_invalidate_range_end;
 }
 
-/* A slot that is about to go: its faults end before they get here. */
-static bool invalid_slot(const struct kvm_memory_slot *slot)
-{
-	return slot->flags & KVM_MEMSLOT_INVALID;
-}
-
 static void use_slot(struct op_data *d, const struct kvm_memory_slot *slot)
 {
 	d->start = slot->base_gfn;
@@ -271,8 +276,7 @@ static void args_unmap(struct tdps_regs *regs, struct op_data *d)
 	d->start = range->start;
 	d->end = range->end;
 	d->as_id = range->slot->as_id;
-	d->closed = !range->may_block || invalid_slot(range->slot) ||
-		    announced(d->kvm, d->start, d->end);
+	d->closed = !range->may_block || announced(d->kvm, d->start, d->end);
 	if (!TDPS_MIRROR_ROOTS)
 		d->roots = TDPS_ROOTS_DIRECT;
 	else
@@ -323,6 +327,15 @@ static void args_slot(struct tdps_regs *regs, struct op_data *d)
 {
 	d->kvm = (struct kvm *)ARG(regs, 0);
 	use_slot(d, (const struct kvm_memory_slot *)ARG(regs, 1));
+}
+
+/* Of a VM without private memory KVM may do away with all roots instead. */
+static void args_memslot(struct tdps_regs *regs, struct op_data *d)
+{
+	args_slot(regs, d);
+	d->roots = TDPS_ROOTS_DIRECT;
+	if (d->kvm->arch.vm_type != KVM_X86_DEFAULT_VM)
+		d->roots |= TDPS_ROOTS_MIRROR;
 }
 
 static void args_slot_gfn(struct tdps_regs *regs, struct op_data *d)
@@ -399,7 +412,7 @@ static struct op_hook op_hooks[] = {
 	{ "kvm_tdp_mmu_fast_pf_get_last_sptep", TDPS_OP_LAST_SPTEP, args_last_sptep, 0 },
 	{ "kvm_tdp_mmu_alloc_root", TDPS_OP_ALLOC_ROOT, args_alloc_root, 0 },
 	{ "kvm_mmu_notifier_invalidate_range_start", TDPS_OP_NOTIFIER, args_notifier, 0 },
-	{ "kvm_arch_flush_shadow_memslot", TDPS_OP_MEMSLOT, args_kvm, 0 },
+	{ "kvm_arch_flush_shadow_memslot", TDPS_OP_MEMSLOT, args_memslot, 0 },
 	{ "kvm_mmu_uninit_tdp_mmu", TDPS_OP_UNINIT, args_kvm, 0 },
 	{ "kvm_arch_destroy_vm", TDPS_OP_DESTROY, args_kvm, 0 },
 };
@@ -453,6 +466,20 @@ static void facts_zap(struct op_data *d, enum tdps_op op, struct tdps_op_end *e)
 						 &e->left_gfn);
 }
 
+/*
+ * Nobody maps behind a memslot that is marked invalid, so that no lock is needed: tables
+ * go by RCU.
+ */
+static void facts_memslot(struct op_data *d, struct tdps_op_end *e)
+{
+	e->tdr = tdps_tdr_of(d->kvm);
+	e->shared_bits = kvm_gfn_direct_bits(d->kvm);
+	if (tdps_wants(TDPS_Z1))
+		e->leafs_left = tdps_count_leafs(d->kvm, d->ctx, d->roots,
+						 d->roots & TDPS_ROOTS_MIRROR, d->as_id,
+						 d->start, d->end, &e->left_gfn);
+}
+
 static void facts_uninit(struct op_data *d, struct tdps_op_end *e)
 {
 	struct kvm_mmu_page *root;
@@ -495,8 +522,10 @@ static void op_exit(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
 		e.flush = (bool)(ret & 0xff);
 		facts_zap(d, h->op, &e);
 		break;
-	case TDPS_OP_NOTIFIER:
 	case TDPS_OP_MEMSLOT:
+		facts_memslot(d, &e);
+		break;
+	case TDPS_OP_NOTIFIER:
 		e.tdr = tdps_tdr_of(d->kvm);
 		e.shared_bits = kvm_gfn_direct_bits(d->kvm);
 		break;

@@ -114,6 +114,7 @@ int tdps_calls_str(u16 calls, char *buf, size_t len);
 void tdps_look_at(struct kvm *kvm, gfn_t gfn, int level, struct tdps_place *at);
 enum tdps_seen tdps_look_again(const struct tdps_place *at, int level);
 int tdps_direct_roots(struct kvm *kvm, int *invalid);
+bool tdps_absent_in_invalid(struct kvm *kvm, gfn_t gfn, int level);
 void tdps_examine_split(u64 table_spte, struct tdps_split *s);
 u32 tdps_children_left(u64 table_spte);
 

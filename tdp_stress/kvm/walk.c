@@ -187,6 +187,32 @@ int tdps_direct_roots(struct kvm *kvm, int *invalid)
 	return n;
 }
 
+/**
+ * tdps_absent_in_invalid() - may it be in an invalid root that a leaf was just zapped?
+ * @kvm: VM
+ * @gfn: GFN, without the bits that make it a shared one
+ * @level: level of the leaf
+ *
+ * Context: mmu_lock held for write.
+ *
+ * Return: true if such a direct root has nothing there, but a page table around it.
+ */
+bool tdps_absent_in_invalid(struct kvm *kvm, gfn_t gfn, int level)
+{
+	struct kvm_mmu_page *root;
+	struct tdps_place at;
+
+	guard(rcu)();
+	list_for_each_entry_rcu(root, &kvm->arch.tdp_mmu_roots, link) {
+		if (is_mirror_sp(root) || !root->role.invalid)
+			continue;
+		look_in(root, gfn | kvm_gfn_direct_bits(kvm), level, &at);
+		if (at.seen == TDPS_SEEN_ABSENT)
+			return true;
+	}
+	return false;
+}
+
 /* --- splits and promotions --- */
 
 /* make_small_spte(), but for execution: see right_child() */
@@ -317,7 +343,7 @@ static bool count_leaf(struct tdps_walk *w, u64 *sptep, u64 raw, gfn_t gfn, int 
  * @end: GFN after the last
  * @first: GFN of the first leaf found
  *
- * Context: mmu_lock held for write.
+ * Context: nobody maps there meanwhile, as with mmu_lock held for write.
  *
  * Return: how many.
  */
@@ -328,13 +354,14 @@ u64 tdps_count_leafs(struct kvm *kvm, struct tdps_ctx *ctx, u8 roots, bool inval
 	struct kvm_mmu_page *root;
 	struct leafs l = { .ctx = ctx, .kvm = kvm, .start = start };
 
+	guard(rcu)();
 	/* an alias bit is no part of the GFN: nothing is mapped at or above it */
 	if (bits)
 		end = min(end, bits);
 	if (end <= start)
 		return 0;
 	l.end = end;
-	list_for_each_entry(root, &kvm->arch.tdp_mmu_roots, link) {
+	list_for_each_entry_rcu(root, &kvm->arch.tdp_mmu_roots, link) {
 		struct tdps_walk w = {
 			.root = root,
 			.first = start,

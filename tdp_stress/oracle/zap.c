@@ -94,11 +94,25 @@ static void check_kind(const struct tdps_frame *f, const struct tdps_where *w)
 			       f->direct_zapped);
 }
 
+/* Z1: none of the range may be there any more. */
+static void check_left(const struct tdps_frame *f, enum tdps_op op, const struct tdps_op_end *e)
+{
+	struct tdps_where w = e->where;
+	u64 left = e->leafs_left + tdps_planted(TDPS_Z1);
+
+	if (!left)
+		return;
+	if (e->leafs_left)
+		w.gfn = e->left_gfn;
+	w.level = 1;
+	tdps_violation(TDPS_Z1, &w, "%llu leaves left behind by %s of gfn 0x%llx to 0x%llx",
+		       left, tdps_op_name(op), f->start, f->end);
+}
+
 /* Z1 */
 void zap_op_end(struct tdps_frame *f, enum tdps_op op, const struct tdps_op_end *e)
 {
-	struct tdps_where w = e->where;
-	u64 left = e->leafs_left;
+	const struct tdps_where w = e->where;
 
 	/* of a VM that was given up nothing is expected any more */
 	if (e->bugged)
@@ -115,17 +129,12 @@ void zap_op_end(struct tdps_frame *f, enum tdps_op op, const struct tdps_op_end 
 	case TDPS_OP_ZAP_ALL:
 		if (!tdps_checking(TDPS_Z1))
 			return;
-		if (tdps_planted(TDPS_Z1))
-			left++;
-		if (left) {
-			if (e->leafs_left)
-				w.gfn = e->left_gfn;
-			w.level = 1;
-			tdps_violation(TDPS_Z1, &w,
-				       "%llu leaves left behind by %s of gfn 0x%llx to 0x%llx",
-				       left, tdps_op_name(op), f->start, f->end);
-		}
+		check_left(f, op, e);
 		check_kind(f, &w);
+		return;
+	case TDPS_OP_MEMSLOT:
+		if (tdps_checking(TDPS_Z1))
+			check_left(f, op, e);
 		return;
 	case TDPS_OP_MAP:
 	case TDPS_OP_RECOVER:
