@@ -894,7 +894,7 @@ static void h1_private_in_direct(bool bad)
 
 static void h1_attribute(bool bad)
 {
-	AUDIT(.settled = true, .private = bad, .spte = leaf(PFN));
+	AUDIT(.settled = true, .misplaced = bad, .misplaced_gfn = GFN, .spte = leaf(PFN));
 }
 
 /* --- P1 --- */

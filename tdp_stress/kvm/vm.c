@@ -67,6 +67,53 @@ static bool is_given_back(const struct audit *au, u64 raw, gfn_t gfn, int level)
 	return true;
 }
 
+/* The first of these GFNs whose attribute says private, or shared; @end: none. */
+#ifdef CONFIG_KVM_GENERIC_MEMORY_ATTRIBUTES
+static gfn_t find_kind(struct kvm *kvm, gfn_t start, gfn_t end, bool private)
+{
+	XA_STATE(xas, &kvm->mem_attr_array, start);
+	gfn_t shared = start;
+	bool is_private;
+	void *entry;
+
+	guard(rcu)();
+	xas_for_each(&xas, entry, end - 1) {
+		if (xas_retry(&xas, entry))
+			continue;
+		is_private = xa_to_value(entry) & KVM_MEMORY_ATTRIBUTE_PRIVATE;
+		if (private && is_private)
+			return xas.xa_index;
+		if (!private && (!is_private || xas.xa_index != shared))
+			return shared;
+		shared = xas.xa_index + 1;
+	}
+	return private ? end : shared;
+}
+#else
+static gfn_t find_kind(struct kvm *kvm, gfn_t start, gfn_t end, bool private)
+{
+	while (start < end && kvm_mem_is_private(kvm, start) != private)
+		start++;
+	return start;
+}
+#endif
+
+/* H1: does a leaf map a GFN that is not of its root's kind? */
+static void ask_attributes(struct kvm *kvm, struct tdps_audit_spte *s)
+{
+	gfn_t end = s->gfn + KVM_PAGES_PER_HPAGE(s->level);
+
+	s->settled = !kvm->mmu_invalidate_in_progress ||
+		     end <= kvm->mmu_invalidate_range_start ||
+		     s->gfn >= kvm->mmu_invalidate_range_end;
+	s->crafted = s->mirror && tdps_external_owns(kvm) &&
+		     tdps_external_is_crafted(kvm, s->gfn);
+	if (!s->settled || s->crafted)
+		return;
+	s->misplaced_gfn = find_kind(kvm, s->gfn, end, !s->mirror);
+	s->misplaced = s->misplaced_gfn < end;
+}
+
 static void fill(const struct audit *au, struct tdps_audit_spte *s, u64 raw, gfn_t gfn, int level)
 {
 	struct kvm *kvm = au->kvm;
@@ -96,14 +143,8 @@ static bool audit_entry(struct tdps_walk *w, u64 *sptep, u64 raw, gfn_t gfn, int
 	if (s.spte.leaf) {
 		if (level <= ARRAY_SIZE(au->a.leafs))
 			au->a.leafs[level - 1]++;
-		s.settled = !kvm->mmu_invalidate_in_progress ||
-			    s.gfn < kvm->mmu_invalidate_range_start ||
-			    s.gfn >= kvm->mmu_invalidate_range_end;
-		if (tdps_wants(TDPS_H1)) {
-			s.private = kvm_mem_is_private(kvm, s.gfn);
-			s.crafted = s.mirror && tdps_external_owns(kvm) &&
-				    tdps_external_is_crafted(kvm, s.gfn);
-		}
+		if (tdps_wants(TDPS_H1))
+			ask_attributes(kvm, &s);
 	} else if (s.spte.present) {
 		au->a.tables++;
 	}

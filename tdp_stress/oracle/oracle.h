@@ -450,7 +450,7 @@ u64 tdps_record(enum tdps_event_type type, u8 kind, const struct tdps_where *w,
 /* --- contexts: what a thread is in the middle of --- */
 
 #define TDPS_DEPTH	4	/* operations that may nest */
-#define TDPS_RANGES	4	/* ranges given back within one notifier call */
+#define TDPS_RANGES	16	/* ranges given back within one notifier call */
 
 /**
  * struct tdps_window - a thread's current or last external operation
@@ -652,9 +652,10 @@ struct tdps_audit {
  * @mirror: in a mirror root
  * @invalid: in an invalid root
  * @shared_alias: the index path carries the shared bits
- * @settled: no invalidation of this GFN is in progress
- * @private: the GFN's attribute says private
- * @crafted: a leaf that KVM never faulted in: the attribute does not say
+ * @settled: no invalidation of a GFN that it maps is in progress
+ * @crafted: a leaf that KVM never faulted in: attributes do not say
+ * @misplaced: a leaf, settled, and attributes say that a GFN is not of its root's kind
+ * @misplaced_gfn: the first such GFN
  * @child_page: for a table in a mirror root: its external page
  */
 struct tdps_audit_spte {
@@ -665,8 +666,9 @@ struct tdps_audit_spte {
 	bool invalid;
 	bool shared_alias;
 	bool settled;
-	bool private;
 	bool crafted;
+	bool misplaced;
+	u64 misplaced_gfn;
 	u64 child_page;
 };
 

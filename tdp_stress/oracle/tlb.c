@@ -99,8 +99,10 @@ void tlb_exit(void)
 /* Remember what a notifier call unmaps: at its end nobody may reach it. */
 void tlb_unmapped(struct tdps_ctx *ctx, const struct tdps_frame *f)
 {
-	if (ctx->nr_ranges >= TDPS_RANGES)
+	if (ctx->nr_ranges >= TDPS_RANGES) {
+		tdps_count(missed);
 		return;
+	}
 	ctx->range[ctx->nr_ranges].start = f->start;
 	ctx->range[ctx->nr_ranges++].end = f->end;
 }

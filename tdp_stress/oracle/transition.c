@@ -38,10 +38,9 @@ void transition_spte(const struct tdps_change *c)
 /* H1 */
 void transition_audit_spte(struct tdps_audit *a, const struct tdps_audit_spte *s)
 {
-	const struct tdps_where w = {
+	struct tdps_where w = {
 		.vm = a->vm, .gfn = s->gfn, .level = s->level, .lock = TDPS_LOCK_WRITE,
 	};
-	bool private = s->private;
 
 	if (!s->spte.leaf || s->invalid || !tdps_checking(TDPS_H1))
 		return;
@@ -50,11 +49,12 @@ void transition_audit_spte(struct tdps_audit *a, const struct tdps_audit_spte *s
 	if (!s->mirror && !s->shared_alias)
 		tdps_violation(TDPS_H1, &w, "private alias mapped in a direct root");
 	/* what was crafted never asked for the attribute */
-	if (!s->settled || (s->mirror && s->crafted))
+	if (!s->settled || s->crafted)
 		return;
-	if (tdps_planted(TDPS_H1))
-		private = !private;
-	if (s->mirror != private)
-		tdps_violation(TDPS_H1, &w, "%s GFN mapped in a %s root",
-			       private ? "private" : "shared", s->mirror ? "mirror" : "direct");
+	if (!s->misplaced && !tdps_planted(TDPS_H1))
+		return;
+	if (s->misplaced)
+		w.gfn = s->misplaced_gfn;
+	tdps_violation(TDPS_H1, &w, "%s GFN mapped in a %s root",
+		       s->mirror ? "shared" : "private", s->mirror ? "mirror" : "direct");
 }
