@@ -31,7 +31,9 @@ def environment(extra=None):
            if k not in settings.NAMES and
            k not in ("MAKEFLAGS", "MFLAGS", "MAKEOVERRIDES", "MAKELEVEL", "MAKEFILES",
                      "KBUILD_OUTPUT", "KBUILD_EXTMOD", "ARCH", "CROSS_COMPILE",
-                     "KCONFIG_CONFIG", "KCONFIG_ALLCONFIG", "O", "M", "MO")}
+                     "KCONFIG_CONFIG", "KCONFIG_ALLCONFIG", "O", "M", "MO",
+                     # says of variables that are gone that they were given
+                     "TDP_STRESS_MAKE_OVERRIDES")}
     env["LC_ALL"] = "C.UTF-8"
     env["PYTHONDONTWRITEBYTECODE"] = "1"
     env.update(extra or {})

@@ -24,6 +24,7 @@ REPO = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPO / "scripts"))
 
 from said import plan, result, skip                         # noqa: E402
+from common import command                                  # noqa: E402
 from common.say import lacking                              # noqa: E402
 from kernel import lines                                    # noqa: E402
 from mutants import mutant                                  # noqa: E402
@@ -652,6 +653,11 @@ def refusals(tmp):
         code, said = _report(tmp / "tdx", TDP_STRESS_MAKE_OVERRIDES="RUN " + name, **{name: "3"})
         result(code == 2 and "%s=: make report takes RUN=folder only" % name in said,
                "refused: %s=3" % name, "%d: %s" % (code, said))
+    with mock.patch.dict(os.environ, {"FULL": "1", "TDP_STRESS_MAKE_OVERRIDES": "FULL"}), \
+            mock.patch.object(os, "environ", command.environment()):
+        code, said = _report(tmp / "tdx")
+    result(code == 0, "not refused: what make check FULL=1 runs has not been given FULL=",
+           "%d: %s" % (code, said))
 
 
 def in_browser(tmp):
