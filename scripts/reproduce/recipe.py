@@ -81,9 +81,14 @@ def _summary(folder):
 def _of_folder(folder):
     data = _summary(folder)
     variables = data.get("repeat_variables")
+    if data.get("door") == "metal":
+        # there is no guest of ours to boot, no kernel to build, and one machine to run it on
+        raise _bad(folder, "is of make metal, which only the machine itself repeats; there, as "
+                   "root: %s" % data.get("repeat", "make metal"))
     if not isinstance(variables, dict) or data.get("door") not in _DOORS:
         raise _bad(folder, "its summary.json has no parameters of the run (repeat_variables): "
-                   "an earlier tdp_stress made it, or another door than run, kunit, kselftest")
+                   "an earlier tdp_stress made it; must be a folder of make run, make kunit or "
+                   "make kselftest")
     _check(folder, variables)
     if data.get("verdict") != "FAILURE":
         raise _bad(folder, "was no failure (%s): there is nothing to see again" %

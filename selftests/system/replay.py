@@ -227,6 +227,12 @@ def bad_input(door):
     refused("minimise: a run without its parameters", "repeat_variables")
     door.summary(door="kunit", repeat_variables={"FILTER": "tdp_mmu_zap.one"})
     refused("minimise: a KUnit case is as small as it gets", "make kunit FILTER=tdp_mmu_zap.one")
+    # as make metal writes it: no signatures, and its own command
+    door.summary(door="metal", repeat="make metal TDS=2 SEED=9", signatures=None)
+    for script in ("replay", "minimise"):
+        refused("%s: make metal is for its machine, by its own command" % script,
+                "is of make metal, which only the machine itself repeats; there, as root: "
+                "make metal TDS=2 SEED=9", script)
     (door.run / "summary.json").write_text("{")
     refused("minimise: summary.json is broken", "cannot be read")
     result(not door.calls(), "nothing was run for any of these", str(door.calls()))
