@@ -11,6 +11,7 @@ import json
 import os
 import time
 
+from blame import again, history
 from common import cache, command, packages
 from common.say import EXIT_BUILD, EXIT_FAILURE, EXIT_PASS, main, say, usage
 from common.settings import Values
@@ -20,22 +21,6 @@ from mutants import tiers
 _TIERS = ["kunit", "uml"]
 _SECONDS = 20
 _FORMAT = 1
-
-
-def in_words(said):
-    """What a tier said, in a word or two."""
-    if said["word"] == tiers.CAUGHT:
-        return "fails (%s)" % ", ".join(said["by"][:2] or ["?"])
-    return said["word"]
-
-
-def breaks(said, before):
-    """What a tier says of a commit that it did not say @before: names, [] if nothing new."""
-    if said["word"] in (tiers.CLEAN, tiers.NOT_RUN):
-        return []
-    if before is None or before["word"] != said["word"]:
-        return said["by"] or [said["word"]]
-    return [name for name in said["by"] if name not in before["by"]]
 
 
 class Book:
@@ -72,10 +57,15 @@ class Run:
         self.series = series
         self.runner = runner
         self.book = book
-        self.before = {}        # tier: what it said of the last commit that could be tested
-        self.blamed = []        # (commit, tier, what is new)
+        self.histories = {tier: history.History(tier) for tier in runner.tiers}
+        self.blamed = []        # (commit, tier, Judgement)
+        self.also = []          # likewise: what is nobody's fault that one can name
+        self.blind = {}         # (tier, since which commit): of how many it said nothing
         self.missing = []       # (commit, tier, why)
         self.took = []
+
+    def _name(self, commit):
+        return "the base" if commit is self.series.base else commit.short
 
     def _test(self, commit, tier, checkout):
         known = self.book.known(commit, tier)
@@ -86,22 +76,32 @@ class Run:
         self.book.take(commit, tier, said)
         return said
 
-    def commit(self, commit, title, checkout, left, blame=True):
+    def _judge(self, commit, tier, said):
+        """What @tier said of @commit, in words."""
+        of_tier = self.histories[tier]
+        judge = of_tier.base if commit is self.series.base else of_tier.take
+        judged = judge(commit, said)
+        if judged.new:
+            self.blamed.append((commit, tier, judged))
+        if judged.also or judged.again:
+            self.also.append((commit, tier, judged))
+        if judged.blind:
+            key = (tier, judged.since)
+            self.blind[key] = self.blind.get(key, 0) + 1
+        if said["word"] == tiers.NOT_RUN:
+            self.missing.append((commit, tier, said["why"]))
+        return "%s %s" % (tier, judged.text(self._name))
+
+    def commit(self, commit, title, checkout, left):
         start = time.monotonic()
-        words = []
-        for tier in self.runner.tiers:
-            said = self._test(commit, tier, checkout)
-            new = breaks(said, self.before.get(tier)) if blame else []
-            words.append("%s %s" % (tier, in_words(said)))
-            if new:
-                self.blamed.append((commit, tier, new, said))
-                words[-1] += ", new"
-            if said["word"] == tiers.NOT_RUN:
-                self.missing.append((commit, tier, said["why"]))
-            else:
-                self.before[tier] = said
+        words, asked = [], list(self.runner.tiers)
+        while asked:
+            said = self._test(commit, asked[0], checkout)
+            words.append(self._judge(commit, asked.pop(0), said))
             if said["word"] == tiers.NOT_BUILT:
                 break           # nobody can test it
+        for tier in asked:
+            self.histories[tier].skip(commit)
         self.took.append(time.monotonic() - start)
         later = max(self.took[1:]) if self.took[1:] else None
         estimate = "; about %d s left" % (later * left) if later and left else ""
@@ -111,24 +111,42 @@ class Run:
     def all(self, checkout):
         count = len(self.series.commits)
         # what fails here already is no commit's
-        self.commit(self.series.base, "base", checkout, count, blame=False)
+        self.commit(self.series.base, "base", checkout, count)
         for number, commit in enumerate(self.series.commits, 1):
             self.commit(commit, "%d/%d" % (number, count), checkout, count - number)
+
+    def _say_blame(self, commit, tier, judged):
+        said = judged.said
+        text = "does not build: " + said["why"] if said["word"] == tiers.NOT_BUILT else \
+            "breaks %s: %s" % (tier, ", ".join(judged.new))
+        if judged.maybe:
+            text += " (or %s, of which %s said nothing)" % (
+                ", ".join(map(self._name, judged.maybe)), tier)
+        say("  %s (%s) %s" % (commit.short, commit.subject, text))
+        say("    again: %s" % again.command(tier, said, judged.new, commit, self.values))
+        say("    log: %s" % said["log"])
+
+    def _say_also(self, commit, tier, judged):
+        text = "fails again, clean in between, as" if judged.again else "still fails"
+        shown = "; %s may be of that, or this commit's" % ", ".join(judged.also)
+        say("  %s (%s) %s %s since %s%s" % (commit.short, commit.subject, tier, text,
+                                           self._name(judged.since), shown if judged.also else ""))
 
     def verdict(self):
         for commit, tier, why in self.missing:
             say("  not tested: %s by %s: %s" % (commit.short, tier, why))
-        for commit, tier, new, said in self.blamed:
-            say("  %s (%s) %s" % (commit.short, commit.subject,
-                                  "does not build: " + said["why"]
-                                  if said["word"] == tiers.NOT_BUILT
-                                  else "breaks %s: %s" % (tier, ", ".join(new))))
-            say("    log: %s" % said["log"])
+        for one in self.also:
+            self._say_also(*one)
+        for (tier, since), count in self.blind.items():
+            say("  %s fails since %s: it says nothing of %d commit%s after that; repair that "
+                "first" % (tier, self._name(since), count, "s"[:count > 1]))
+        for one in self.blamed:
+            self._say_blame(*one)
         if not self.blamed:
             say("no commit of the series breaks anything that was tested")
-        if any(said["word"] != tiers.NOT_BUILT for *_, said in self.blamed):
+        if any(judged.said["word"] != tiers.NOT_BUILT for *_, judged in self.blamed):
             return EXIT_FAILURE
-        return EXIT_BUILD if self.blamed or self.missing else EXIT_PASS
+        return EXIT_BUILD if self.blamed or self.missing or self.blind else EXIT_PASS
 
 
 def series():

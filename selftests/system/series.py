@@ -11,16 +11,19 @@ import contextlib
 import io
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 REPO = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPO / "scripts"))
 
-from common import packages                             # noqa: E402
+from blame import again, history                         # noqa: E402
+from common import cache, packages                      # noqa: E402
 from common.say import Problem                          # noqa: E402
 from mutants import mutant, tiers                       # noqa: E402
 from said import plan, result                           # noqa: E402
@@ -56,16 +59,26 @@ class Tiers:
 
     calls = []
 
-    def __init__(self, values, _folder, names):
+    def __init__(self, values, folder, names):
         self.values = values
+        self.folder = folder
         self.tiers = names
 
     def unchanged(self, tier, name):
         text = (Path(self.values.ksrc) / _KVM).read_text()
         Tiers.calls.append((name, tier))
-        by = [w for w in ("R1", "X2") if "%s in %s" % (w, tier) in text]
+        by = [w for w in ("R1", "X2", "one.case") if "%s in %s" % (w, tier) in text]
         word = tiers.NOT_BUILT if "syntax" in text else tiers.CAUGHT if by else tiers.CLEAN
-        return {"word": word, "by": by, "why": "x.c:1: error", "log": "log", "seconds": None}
+        return {"word": word, "by": by, "why": "x.c:1: error", "seconds": None,
+                "log": self._log("%s-%s" % (name, tier), by)}
+
+    def _log(self, name, by):
+        """As the doors end theirs."""
+        path = self.folder / name
+        text = "".join("    again: make run SEED=5 KSRC=%s FILTER=%s\n" % (self.values.ksrc, w)
+                       for w in by)
+        path.write_text("%s    does it come again: make replay RUN=%s\n" % (text, path))
+        return str(path)
 
 
 def series_of(repository, folder, **variables):
@@ -95,16 +108,20 @@ def whose_fault(folder):
     user.commit("harmless", {_KVM: "fine, too\n"})
     bad = user.commit("the culprit", {_KVM: "R1 in uml\n"})
     user.commit("innocent", {_KVM: "R1 in uml\n\n"})
-    worse = user.commit("another", {_KVM: "R1 in uml, X2 in uml, X2 in kunit\n"})
+    worse = user.commit("another", {_KVM: "R1 in uml, X2 in uml, one.case in kunit\n"})
     tip = user.commit("repaired", {_KVM: "fine\n"})
     status = user.git("status", "--porcelain")
 
     code, text = series_of(user, folder, BASE=base)
     blamed = [l for l in text.splitlines() if " breaks " in l]
-    result(code == 1 and len(blamed) == 3 and bad[:12] in blamed[0] and "R1" in blamed[0] and
+    result(code == 1 and len(blamed) == 2 and bad[:12] in blamed[0] and "uml: R1" in blamed[0] and
            "the culprit" in blamed[0], "the commit that breaks something is named", text)
-    result(all(worse[:12] in l and "X2" in l and "R1" not in l for l in blamed[1:]),
-           "what was broken before is not blamed on a later commit", text)
+    result(worse[:12] in blamed[1] and "kunit: one.case" in blamed[1],
+           "a case of KUnit that was fine is the fault of who breaks it", text)
+    result(re.search(r"%s .*uml still fails since %s; X2 may be" % (worse[:12], bad[:12]), text) and
+           "uml fails since %s: it says nothing of 2 commits" % bad[:12] in text,
+           "what a stress run that fails already names as well is nobody's fault", text)
+    shown_again(user, text, blamed, bad)
     result(len(Tiers.calls) == 12, "each commit and the base, by each tier", Tiers.calls)
     result(user.git("rev-parse", "HEAD") == tip and user.git("status", "--porcelain") == status
            and not user.git("for-each-ref", "--format=%(refname)", "refs/remotes"),
@@ -116,9 +133,8 @@ def whose_fault(folder):
     code, text = series_of(user, folder, BASE=base, TIP=base[:12] + "", RESUME="1")
     result(code == 2 and "no commits" in text, "an empty series is refused", text)
     code, text = series_of(user, folder, BASE=bad, TIERS="uml")
-    result(code == 1 and worse[:12] in text and "R1" not in
-           "".join(l for l in text.splitlines() if " breaks " in l),
-           "a base that fails already is no commit's fault", text)
+    result(code == 4 and "breaks uml" not in text and "uml fails since the base: it says nothing of 2 "
+           "commits" in text, "a base that fails already is no commit's fault, nor a success", text)
     code, text = series_of(user, folder, BASE=worse)
     result(code == 0, "a series that only repairs is fine", text)
     user.commit("typing error", {_KVM: "syntax\n"})
@@ -136,6 +152,125 @@ def whose_fault(folder):
     result(code == 2 and "not a git tree" in text, "refused: no repository", text)
 
 
+def shown_again(user, text, blamed, bad):
+    """The command below the first of @blamed has the tree at @bad, and is the tier's own."""
+    lines = text.splitlines()
+    line = lines[lines.index(blamed[0]) + 1].strip()
+    shell = line.removeprefix("again: ").partition(" && ")
+    tree = re.search(r"KSRC=(\S+)", shell[2]).group(1)
+    subprocess.run(shell[0], shell=True, check=True)
+    head = subprocess.run(["git", "-C", tree, "rev-parse", "HEAD"], check=True, text=True,
+                          capture_output=True).stdout.strip()
+    result(head == bad and (Path(tree) / _KVM).read_text() == "R1 in uml\n" and
+           tree != str(user.path) and shell[2] == "make run SEED=5 KSRC=%s FILTER=R1" % tree,
+           "the command that repeats it is the tier's own, on a tree that has the commit", line)
+
+
+def commands(folder):
+    """What repeats a failure, whatever is left of it."""
+    values = SimpleNamespace(ksrc="/a b/linux", seed=7, time=20, force=True)
+    commit = SimpleNamespace(short="0123456789ab")
+    log = folder / "log"
+    log.write_text("# failed: one.case (BACKEND=tdx)\n#     again: make kunit FILTER=one.case\n"
+                   "      again: make kunit FILTER=two.case\n"
+                   "    does it come again: make replay RUN=x\n")
+    at = "git -C '/a b/linux' checkout -q 0123456789ab && "
+    for names, wanted in ((["two.case"], "FILTER=two.case"), (["R1"], "FILTER=one.case")):
+        said = again.command("kunit", {"log": str(log)}, names, commit, values)
+        result(said == at + "make kunit " + wanted, "again, of %s: %s" % (names[0], wanted), said)
+    for tier, wanted in (
+            ("kunit", "make kunit KSRC='/a b/linux' WHERE=uml FORCE=1"),
+            ("uml", "make run KSRC='/a b/linux' WHERE=uml SEED=7 DURATION=20 FORCE=1"),
+            ("tdx", "make run KSRC='/a b/linux' BACKEND=tdx SEED=7 DURATION=20 FORCE=1"),
+            ("kselftest", "make kselftest KSRC='/a b/linux' FORCE=1")):
+        said = again.command(tier, {"log": str(folder / "gone")}, [], commit, values)
+        result(said == at + wanted, "again, of what said nothing: %s" % tier, said)
+
+
+#: what a tier says of one commit after the other: names, or one of these words
+_NOTHING, _UNBUILT = "not run", "not built"
+#: title: tier, what it says (of the base first), what each commit breaks, is said to show as
+#: well, and since which of them it fails
+_COURSES = {
+    "a stress run names other things from run to run": (
+        "uml", ["", "R1", "X2 R1", "Z1", "R1"], [[], ["R1"], [], [], []],
+        [[], [], ["X2"], ["Z1"], []], [None, None, 1, 1, 1]),
+    "it fails on the base already": (
+        "tdx", ["R1", "X2", "", "X2"], [[], [], [], []], [[], ["X2"], [], []],
+        [None, "base", None, "base"]),
+    "a short run misses a race once": (
+        "external", ["", "R1 X2", "", "X2 Z1"], [[], ["R1", "X2"], [], []],
+        [[], [], [], ["Z1"]], [None, None, None, 1]),
+    "after a clean run another thing altogether": (
+        "uml", ["", "R1", "", "F1", "R1"], [[], ["R1"], [], ["F1"], []], [[], [], [], [], []],
+        [None, None, None, None, 1]),
+    "kselftests are stress, too": (
+        "kselftest", ["", "zap.one", "zap.two"], [[], ["zap.one"], []], [[], [], ["zap.two"]],
+        [None, None, 1]),
+    "KUnit is the same every time": (
+        "kunit", ["a.b", "a.b c.d", "c.d", "c.d e.f", "", "c.d"],
+        [[], ["c.d"], [], ["e.f"], [], ["c.d"]], [[], [], [], [], [], []],
+        [None, None, 1, None, None, None]),
+    "but not what the kernel says in it": (
+        "kunit", ["", "WARNING at 0x1", "WARNING at 0x2", "a.b"],
+        [[], ["WARNING at 0x1"], [], ["a.b"]], [[], [], ["WARNING at 0x2"], []],
+        [None, None, 1, None]),
+    "not to be built in between": (
+        "uml", ["", "R1", _UNBUILT, _UNBUILT, "R1"], [[], ["R1"], [_UNBUILT], [], []],
+        [[], [], [], [], []], [None, None, None, 2, 1]),
+    "a base that is not built": (
+        "uml", [_UNBUILT, _UNBUILT, ""], [[], [], []], [[], [], []],
+        [None, "base", None]),
+    "not to be run in between": (
+        "uml", ["", "R1", _NOTHING, "X2"], [[], ["R1"], [], []], [[], [], [], ["X2"]],
+        [None, None, None, 1]),
+}
+
+
+def _said(text):
+    words = {"": tiers.CLEAN, _NOTHING: tiers.NOT_RUN, _UNBUILT: tiers.NOT_BUILT}
+    by = [] if text in words else [text] if "WARNING" in text else text.split()
+    return {"word": words.get(text, tiers.CAUGHT), "by": by}
+
+
+def _judged(tier, course):
+    one = history.History(tier)
+    return [one.take(number, _said(text)) if number else one.base("base", _said(text))
+            for number, text in enumerate(course)]
+
+
+def blame():
+    """Whose fault it is, by what tiers are made to say."""
+    for title, (tier, course, *wanted) in _COURSES.items():
+        found = _judged(tier, course)
+        found = [[j.new for j in found], [j.also for j in found], [j.since for j in found]]
+        result(found == wanted, "%s: %s" % (tier, title), "wanted %s" % wanted, "found %s" % found)
+    found = _judged("uml", ["", _NOTHING, _UNBUILT, "R1", "R1"])
+    result([j.maybe for j in found] == [[], [], [1], [1, 2], []],
+           "it may be the fault of those before that could not be tested", [j.maybe for j in found])
+    found = _judged("uml", ["R1", "R1", "", "R1"])
+    result([j.blind for j in found] == [False, True, False, True] and found[3].again and
+           not any(j.blind for j in _judged("kunit", ["a.b", "a.b"])),
+           "a stress run that fails already says nothing of a commit; KUnit's other cases do")
+    found = [j.text("commit {}".format) for j in _judged("uml", ["", "R1", "R1 X2", "", "X2"])]
+    result(found == ["clean", "fails (R1), new", "still fails since commit 1 (R1, X2), also X2",
+                     "clean", "fails again, as since commit 1 (X2)"], "in words", found)
+
+
+@contextlib.contextmanager
+def _scratch():
+    """A folder on the cache's disk, for gigabytes: what one that was killed has left goes, too."""
+    top = cache.folder("test-series")
+    with cache.lock(top):
+        work = top / "work"
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir()
+        try:
+            yield work
+        finally:
+            shutil.rmtree(work, ignore_errors=True)
+
+
 def on_linux(tree, folder):
     """Five commits on Linux, the third is one of the planted bugs."""
     user = Repository(folder / "linux")
@@ -147,16 +282,26 @@ def on_linux(tree, folder):
     for name in edits:
         mutant.apply(mutant.find(name), user.path, folder / "log")
         user.commit(name, {})
-    env = dict(os.environ, KSRC=str(user.path), BASE=base, RUNDIR=str(folder / "results"),
-               TIERS="kunit,uml")
-    done = subprocess.run(["make", "-C", str(REPO), "series"], env=env, check=False, text=True,
-                          capture_output=True)
+    # the tree of the series and its kernels are of no use to anybody else
+    env = dict(os.environ, XDG_CACHE_HOME=str(folder / "cache"))
+    done = subprocess.run(["make", "-C", str(REPO), "series"], check=False, text=True,
+                          capture_output=True, env=dict(
+                              env, KSRC=str(user.path), BASE=base, TIERS="kunit,uml",
+                              RUNDIR=str(folder / "results")))
     known = json.loads((folder / "results/results.json").read_text())["commits"]
     words = {c["subject"]: [t["word"] for t in c["tiers"].values()] for c in known.values()}
-    blamed = [l for l in done.stdout.splitlines() if " breaks " in l]
-    result(done.returncode == 2 and blamed and all("zap-without-rcu" in l for l in blamed),
+    lines = done.stdout.splitlines()
+    blamed = [n for n, l in enumerate(lines) if " breaks " in l]
+    result(done.returncode == 2 and blamed and
+           all("(zap-without-rcu)" in lines[n] for n in blamed),
            "of five commits on Linux the one that breaks an invariant is named",
            done.stdout, words)
+    for number in blamed:
+        line = lines[number + 1].strip().removeprefix("again: ")
+        done = subprocess.run(line, shell=True, cwd=REPO, env=env, check=False, text=True,
+                              capture_output=True)
+        result(done.returncode == 2 and "--- End of test: FAILURE" in done.stdout,
+               "the command that repeats it does", line, *done.stdout.splitlines()[-5:])
 
 
 def main():
@@ -164,6 +309,8 @@ def main():
     series.packages.need, need = (lambda **_: None), packages.need
     with tempfile.TemporaryDirectory() as name:
         os.environ["XDG_CACHE_HOME"], cache = name + "/cache", os.environ.get("XDG_CACHE_HOME")
+        blame()
+        commands(Path(name))
         whose_fault(Path(name))
     if cache is None:
         del os.environ["XDG_CACHE_HOME"]
@@ -171,8 +318,8 @@ def main():
         os.environ["XDG_CACHE_HOME"] = cache
     series.tiers.Runner, series.packages.need = runner, need
     for tree in sys.argv[1:]:
-        with tempfile.TemporaryDirectory() as name:
-            on_linux(Path(tree), Path(name))
+        with _scratch() as name:
+            on_linux(Path(tree), name)
     plan()
     return 0
 
