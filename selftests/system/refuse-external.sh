@@ -92,6 +92,7 @@ wrong_parameters()
 	bad_values busy 1
 	bad_values hold_ns 100001
 	bad_values delay_us 10001
+	bad_values points "" frosen op,,zap
 	bad_values huge_1g 2
 	bad_values hugetlb x
 	bad_values others_ok 2

@@ -281,6 +281,7 @@ static int start_torture(void)
 		.seed = p->seed,
 		.schedule = p->schedule,
 		.delay_us = p->delay_us,
+		.points = p->points,
 		.giant = p->huge_1g,
 		.hugetlb = p->hugetlb,
 		.stop_early = p->stop_early,

@@ -14,6 +14,7 @@
 #include <linux/string.h>
 
 #include "../oracle/oracle.h"
+#include "../torture/schedule.h"
 #include "stress.h"
 
 struct stress_params stress_params = {
@@ -36,6 +37,7 @@ struct stress_params stress_params = {
 	.hold_ns = 500,
 	.schedule = TORTURE_SCHEDULE_RANDOM,
 	.delay_us = 50,
+	.points = TDPS_ALL_POINTS,
 };
 
 bool stress_live;
@@ -423,6 +425,27 @@ static const struct kernel_param_ops oracles_ops = { .set = set_oracles, .get = 
 module_param_cb(oracles, &oracles_ops, NULL, 0444);
 MODULE_PARM_DESC(oracles, "invariants to check: all, none, or a list like F1,X2 (default all)");
 
+/* --- points= --- */
+
+static int set_points(const char *text, const struct kernel_param *kp)
+{
+	return tdps_parse_points(text, &stress_params.points);
+}
+
+static int get_points(char *buf, const struct kernel_param *kp)
+{
+	size_t n = tdps_points_str(stress_params.points, buf, PAGE_SIZE - 1);
+
+	buf[n++] = '\n';
+	return n;
+}
+
+static const struct kernel_param_ops points_ops = { .set = set_points, .get = get_points };
+
+module_param_cb(points, &points_ops, NULL, 0444);
+MODULE_PARM_DESC(points,
+		 "schedule points at which threads wait: all, or a list of op, frozen, unfreeze, zap, free, change (default all)");
+
 /* --- plant= --- */
 
 /**
@@ -507,6 +530,8 @@ static size_t settings_str(char *buf, size_t len)
 			       name_params[i].names[*name_params[i].value]);
 	n += scnprintf(buf + n, len - n, "oracles=");
 	n += oracles_str(buf + n, len - n);
+	n += scnprintf(buf + n, len - n, " points=");
+	n += tdps_points_str(stress_params.points, buf + n, len - n);
 	for (i = 0; i < NR_INTS; i++)
 		n += scnprintf(buf + n, len - n, " %s=%d", int_params[i].name,
 			       *int_params[i].value);

@@ -35,6 +35,7 @@
  * @hold_ns: how long the emulated module keeps its locks, ns
  * @schedule: how threads are made to wait at schedule points
  * @delay_us: longest wait there, us
+ * @points: the points where they wait, a bit for each
  * @huge_1g: 1G mirror leafs, too
  * @hugetlb: a hugetlb memslot, too
  * @others_ok: make VMs although others run on this machine
@@ -63,6 +64,7 @@ struct stress_params {
 	int hold_ns;
 	int schedule;
 	int delay_us;
+	unsigned long points;
 	int huge_1g;
 	int hugetlb;
 	int others_ok;
@@ -74,7 +76,7 @@ extern bool stress_live;	/* hooked: parameters take effect at once */
 
 /* "name=value name=value ..." of all parameters */
 #define STRESS_PARAMS_LEN	1024
-#define STRESS_OPS_LEN		512	/* of ops=; printk() cuts at 1024, with all the others */
+#define STRESS_OPS_LEN		480	/* of ops=; printk() cuts at 1024, with all the others */
 
 int stress_plant_start(void);
 /* Put a number in the place of each -1 and of seed=0. */

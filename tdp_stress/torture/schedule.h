@@ -7,9 +7,11 @@
 #ifndef TDP_STRESS_TORTURE_SCHEDULE_H
 #define TDP_STRESS_TORTURE_SCHEDULE_H
 
+#include <linux/bits.h>
 #include <linux/jump_label.h>
 #include <linux/types.h>
 
+/* points=: each has a name in schedule.c */
 enum tdps_point {
 	TDPS_POINT_OP,		/* an operation begins; no lock of KVM's is held */
 	TDPS_POINT_FROZEN,	/* in the frozen window, before the external operation */
@@ -19,6 +21,12 @@ enum tdps_point {
 	TDPS_POINT_CHANGE,	/* before an SPTE is exchanged (UML only), mmu_lock for read */
 	TDPS_NR_POINTS
 };
+
+#define TDPS_ALL_POINTS	(BIT(TDPS_NR_POINTS) - 1)
+
+/* Points by name, "frozen,zap" or "all"; -EINVAL: one line says what would be right. */
+int tdps_parse_points(const char *text, unsigned long *points);
+size_t tdps_points_str(unsigned long points, char *buf, size_t len);
 
 DECLARE_STATIC_KEY_FALSE(tdps_scheduling);
 

@@ -28,6 +28,7 @@ enum torture_schedule {
  * @seed: of all random choices
  * @schedule: enum torture_schedule
  * @delay_us: longest wait at a schedule point, us
+ * @points: schedule points to wait at, a bit for each enum tdps_point
  * @giant: 1G mirror leafs, too
  * @hugetlb: a hugetlb memslot, too
  * @stop_early: the end comes soon after the first violation, whatever @duration says
@@ -46,6 +47,7 @@ struct torture_config {
 	u64 seed;
 	enum torture_schedule schedule;
 	u32 delay_us;
+	unsigned long points;
 	bool giant;
 	bool hugetlb;
 	bool stop_early;

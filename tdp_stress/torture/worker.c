@@ -415,7 +415,7 @@ int torture_start(const struct torture_config *config)
 	for (i = 0; i < cfg.vms && !err; i++)
 		err = make_vm(i);
 	if (!err) {
-		torture_schedule_start(cfg.schedule, cfg.delay_us);
+		torture_schedule_start(cfg.schedule, cfg.delay_us, cfg.points);
 		WRITE_ONCE(state, RUNNING);
 		err = start_threads();
 	}

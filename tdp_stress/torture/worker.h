@@ -141,7 +141,7 @@ void torture_enter(struct torture_worker *w, struct tdps_vm *vm);
 void torture_guest_stats(void (*fn)(void *ctx, const char *name, u64 value), void *ctx);
 
 /* schedule.c */
-void torture_schedule_start(enum torture_schedule how, u32 delay_us);
+void torture_schedule_start(enum torture_schedule how, u32 delay_us, unsigned long points);
 void torture_schedule_stop(void);
 
 /* stats.c */
