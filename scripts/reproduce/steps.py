@@ -16,11 +16,15 @@ _NOT_NAMED = ("run", "guest_fault", "guest_convert")
 #: what has to be there before anything else can happen to it, by backend
 _FAULTS = {"tdx": ("run", "prefault"), "external": ("map", "map_craft", "prefault")}
 #: parameters of tdp_stress.ko that make a run smaller
-_LESS = ("slot_workers", "vcpus", "delay_us")
+_LESS = ("slot_workers", "vcpus", "delay_us", "points")
+#: where threads may be made to wait, as tdp_stress/torture/schedule.c names it
+POINTS = ("op", "frozen", "unfreeze", "zap", "free", "change")
+#: of these, what only User Mode Linux has
+_UML_POINTS = ("change",)
 #: what the driver's workers do not do
 _BY_VCPU = {"run", "cycle", "map_gpa"}
 #: of which there may be too many for a parameter of a module
-_OPS_LENGTH = 500
+_OPS_LENGTH = 470
 
 
 class Steps:
@@ -102,9 +106,14 @@ class Steps:
                  if w.partition("=")[0] != parameter]
         return {"STRESS": " ".join(words + ["%s=%s" % (parameter, value)])}
 
+    def _word(self, parameter):
+        """What STRESS= says of it, or None; the last one counts."""
+        said = dict(w.partition("=")[::2]
+                    for w in (self.search.current.get("STRESS") or "").split())
+        return said.get(parameter)
+
     def _has_word(self, parameter):
-        return any(w.partition("=")[0] == parameter
-                   for w in (self.search.current.get("STRESS") or "").split())
+        return self._word(parameter) is not None
 
     # --- where it happens ---
 
@@ -174,16 +183,29 @@ class Steps:
     # --- when ---
 
     def _schedule(self):
-        """Threads that wait at schedule points at random: less of that, or none."""
+        """Threads that wait at schedule points: nowhere, at fewer of them, not as long."""
         if self.backend != "external":
             return
         if self.search.current.get("SCHEDULE", "random") == "none" or \
                 self.search.attempt({"SCHEDULE": "none"}, "SCHEDULE=none"):
             return
+        self._points()
         if not self._has_word("delay_us"):
             for us in (5, 20):
                 if self.search.attempt(self._with_word("delay_us", us), "delay_us=%d" % us):
                     break
+
+    def _points(self):
+        """Which of them have to wait."""
+        points = self._word("points")
+        if points in (None, "all"):
+            # a point that is not there is not worth a run
+            points = [p for p in POINTS if p not in _UML_POINTS or
+                      self.search.current.get("WHERE") == "uml"]
+        else:
+            points = list(dict.fromkeys(points.split(",")))
+        self.search.fewest(points, lambda some: self._with_word("points", ",".join(some)),
+                           "waits at %%d of %d points" % len(points))
 
 
 def weights(data, backend):

@@ -20,6 +20,7 @@ REPO = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPO / "scripts"))
 
 from common import repeat, settings, signature              # noqa: E402
+from docs import facts                                      # noqa: E402
 from kunit import report                                    # noqa: E402
 from reproduce import recipe as recipes                     # noqa: E402
 from reproduce import search as searches                    # noqa: E402
@@ -54,6 +55,10 @@ for name, (least, default) in rules["least"].items():
     there = there and int(env.get(name, default).rstrip("M")) >= least
 for name, value in rules["equal"].items():
     there = there and env.get(name, value) == value
+points = dict(w.partition("=")[::2] for w in env.get("STRESS", "").split()).get("points", "all")
+if env.get("SCHEDULE") == "none":
+    points = ""
+there = there and (points == "all" or set(rules["needs_points"]) <= set(points.split(",")))
 if rules.get("exit"):
     print("tdp_stress: " + rules.get("says", "no reason"))
     sys.exit(rules["exit"])
@@ -83,7 +88,7 @@ class Fake:
         self.folder = Path(folder)
         self.run = self.folder / "run"
         self.run.mkdir()
-        self.rules = {"ops": _OPS, "needs_ops": [], "least": {}, "equal": {},
+        self.rules = {"ops": _OPS, "needs_ops": [], "needs_points": [], "least": {}, "equal": {},
                       "line": _LINE % ("map", "map"), "names": sorted(settings.NAMES),
                       "scripts": str(REPO / "scripts")}
         self.change(**rules)
@@ -371,6 +376,51 @@ def converges(door):
            *last(said))
 
 
+def points_of(variables):
+    return re.findall(r"\bpoints=(\S+)", variables.get("STRESS", ""))
+
+
+def fewer_points(door):
+    """Of the schedule points those are left that it takes; halves are tried first."""
+    for needed, where in (("frozen", "uml"), ("op,change", "uml"), ("zap", "qemu")):
+        shutil.rmtree(door.run / "minimise", ignore_errors=True)
+        (door.folder / "calls").unlink(missing_ok=True)
+        door.variables.update(WHERE=where, BACKEND="external", STRESS="audit_ms=50")
+        door.summary()
+        door.change(needs_points=needed.split(","))
+        code, said = door.call("minimise", TIME=120)
+        result(code == 0 and points_of(door.kept().variables) == [needed],
+               "minimise: waits at %s, and nowhere else" % needed, str(door.kept().variables),
+               *last(said))
+        tried = [p for c in door.calls() for p in points_of(c)]
+        names = {n for p in tried for n in p.split(",")}
+        result(tried and len(tried[0].split(",")) == 3 and
+               ("change" in names) == ("change" in needed),
+               "minimise: half of the points first, of those that there are", str(tried))
+    code, said = door.call("replay", RUN=door.kept().source)
+    result(code == 0, "replay: takes a file with points", *last(said))
+
+    # fewer than somebody has asked for, never more
+    door.variables["STRESS"] = "points=frozen,zap audit_ms=50"
+    door.summary()
+    (door.folder / "calls").unlink()
+    code, said = door.call("minimise", TIME=120)
+    result(code == 0 and points_of(door.kept().variables) == ["zap"],
+           "minimise: of two points one is left", str(door.kept().variables), *last(said))
+    others = [c for c in door.calls() if c.get("SCHEDULE") != "none" and
+              points_of(c) not in (["frozen,zap"], ["frozen"], ["zap"])]
+    result(not others, "minimise: no run waits at others", str(others[:1]))
+
+
+def names_of_points():
+    """What minimise tries is what the module takes, and what it says of itself."""
+    source = (REPO / "tdp_stress/torture/schedule.c").read_text(encoding="utf-8")
+    names = re.findall(r'\[TDPS_POINT_\w+\] = "(\w+)"', source)
+    result(names and tuple(names) == steps.POINTS, "the module's schedule points", str(names))
+    said = {p.name: p.text for p in facts.parameters("tdp_stress")}["points"]
+    result(", ".join(names) in said, "are in the parameter's description", said)
+
+
 def keeps_the_signature(door):
     # less than two workers: another bug, which is not what is looked for
     door.change(least={"WORKERS": [2, "2"]}, other_line=_LINE.replace("X2", "L1") % ("map", "map"))
@@ -476,8 +526,10 @@ def main():
     commands()
     of_other_doors()
     numbers()
+    names_of_points()
     for function in (replay_says_what_came, replay_is_flaky, replay_takes_changes,
-                     replay_of_trouble, bad_input, bad_files, converges, keeps_the_signature,
+                     replay_of_trouble, bad_input, bad_files, converges, fewer_points,
+                     keeps_the_signature,
                      shows_itself_in_many_ways, respects_flakiness, keeps_to_its_budget):
         fake(function)
     regressions()
