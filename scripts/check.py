@@ -57,6 +57,8 @@ _SYSTEM = cache.REPO / "selftests/system"
 #: test programs there that need nothing but Python, the longest first
 _PROGRAMS = ("campaign", "replay", "verdict", "package", "report", "docs", "qemu", "series",
              "rebuild", "syzlang", "mutants", "kunit", "versions", "metal", "ci", "tracers")
+#: those of them that get what they lack with FULL=1
+_LACKING = ("report",)
 #: most memory that two guests take, one of them with 1G pages
 _LANE_MIB = 14 << 10
 
@@ -99,10 +101,11 @@ def _program(results, name, argv, timeout=1800, **kwargs):
     results.take(*_run(name, argv, timeout, **kwargs))
 
 
-def _programs(results, names):
+def _programs(results, names, full):
     """Those of selftests/system, two at a time: they often wait, and know nothing of each other."""
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        started = [pool.submit(_run, name, [sys.executable, "-B", _SYSTEM / (name + ".py")])
+        started = [pool.submit(_run, name, [sys.executable, "-B", _SYSTEM / (name + ".py"),
+                                            *["--full"] * (full and name in _LACKING)])
                    for name in names]
         for one in started:
             results.take(*one.result())
@@ -312,7 +315,7 @@ def _host_lane(values, kernel, results):
     core(values, kernel, results)
     driver(kernel, results)
     recorded(values, results)
-    _programs(results, _PROGRAMS)
+    _programs(results, _PROGRAMS, values.full)
     _program(results, "host", [sys.executable, "-B", _SYSTEM / "host.py", kernel.tree.path])
     if values.full:
         _program(results, "packages in chroots", [sys.executable, "-B", _SYSTEM / "package.py",
@@ -322,7 +325,8 @@ def _host_lane(values, kernel, results):
                                                   cache.folder("docs")], timeout=_DOCS_SECONDS)
         _program(results, "a series on Linux", [sys.executable, "-B", _SYSTEM / "series.py",
                                                 kernel.tree.path], timeout=_SERIES_SECONDS)
-        _program(results, "campaign_hosts", [sys.executable, "-B", _SYSTEM / "campaign_hosts.py"])
+        _program(results, "campaign_hosts", [sys.executable, "-B", _SYSTEM / "campaign_hosts.py",
+                                             "--full"])
         _program(results, "a CI's job in QEMU", [sys.executable, "-B", _SYSTEM / "ci.py",
                                                  "--qemu"])
         _program(results, "run_tests", [sys.executable, "-B", _SYSTEM / "run_tests.py",
@@ -365,6 +369,9 @@ def check():
     start = time.monotonic()
     values = Values()
     packages.need(qemu=values.qemu, mutants=True, binary=True)
+    if values.full:
+        # not in one of several tests at a time: the other's apt would have the lock
+        packages.have({"chromium": "chromium"})
     say("tdp_stress: check%s, SEED=%d" % (" FULL=1" if values.full else "", values.seed))
     results = tap.Results()
     kernel, built = front.prepare(values)

@@ -2,12 +2,18 @@
 """Campaigns over ssh and by Slurm, while hosts and daemons are killed.
 
 An sshd and a Slurm of this test's own (farm.py), and jobs that boot nothing
-(fake_jobs.py). Prints TAP. Knows the promises of Documentation/campaign.rst.
+(fake_jobs.py). Knows the promises of Documentation/campaign.rst.
+
+  campaign_hosts.py           with what is installed; the rest is skipped
+  campaign_hosts.py --full    what is missing is got and unpacked; what cannot be is a failure
+
+Prints TAP.
 """
 
 import os
 import re
 import signal
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -15,9 +21,20 @@ from pathlib import Path
 import farm
 from fake_jobs import Place, tail
 from said import plan, result, skip
+from common.say import Problem
 
+#: nothing is skipped
+_FULL = "--full" in sys.argv[1:]
 #: of the array that has to survive
 _JOBS = 50
+
+
+def _cannot(what, *why):
+    """@what is not tested here."""
+    if _FULL:
+        result(False, what, *why)
+    else:
+        skip(what, why[0])
 
 
 def _sessions(sshd):
@@ -57,8 +74,8 @@ def over_ssh(folder):
     before = _left_at_home()
     try:
         if not sshd.start():
-            skip("campaigns over ssh", "no sshd of one's own can be started here: %s" %
-                 (tail((folder / "sshd/log").read_text(), 1) or ["it says nothing"])[0])
+            _cannot("campaigns over ssh", "no sshd of one's own can be started here: %s" %
+                    (tail((folder / "sshd/log").read_text(), 1) or ["it says nothing"])[0])
             return
         os.environ.update(sshd.environment())
         place = Place(folder / "two", {"UML73-2": ["killed", "ok"]}, SEEDS="6",
@@ -116,9 +133,9 @@ def by_slurm(folder):
     slurm = farm.Slurm(folder / "slurm", 4, 4000)
     try:
         if not slurm.start():
-            skip("campaigns by Slurm", "no Slurm of one's own can be started here: node %s, %s" %
-                 (slurm.node_state(), (tail((folder / "slurm/slurmctld.out").read_text(), 1) or
-                                       ["slurmctld says nothing"])[0]))
+            _cannot("campaigns by Slurm", "no Slurm of one's own can be started here: node %s, %s" %
+                    (slurm.node_state(), (tail((folder / "slurm/slurmctld.out").read_text(), 1) or
+                                          ["slurmctld says nothing"])[0]))
             return
         os.environ.update(slurm.environment())
         _node_killed(folder, slurm)
@@ -177,20 +194,36 @@ def _all_killed(folder, slurm):
            "Ctrl-C takes the array from Slurm", slurm.ask("squeue"))
 
 
+def _missing(what, packages):
+    """Whether packages are missing, which is said."""
+    try:
+        if _FULL:
+            farm.have(packages)
+    except Problem as problem:
+        _cannot(what, problem.line, *problem.more)
+        return True
+    missing = farm.missing(packages)
+    if missing:
+        _cannot(what, "missing packages: %s (not installed here: that would start their daemons; "
+                "--full unpacks them)" % " ".join(missing))
+    return bool(missing)
+
+
 def main():
+    if sys.argv[1:] not in ([], ["--full"]):
+        print("usage: campaign_hosts.py [--full]")
+        return 2
     for what, function, packages in (("campaigns over ssh", over_ssh, farm.SSH),
                                      ("campaigns by Slurm", by_slurm, farm.SLURM)):
-        missing = farm.missing(packages)
-        if missing:
-            skip(what, "missing packages: %s (not installed here: that would start their "
-                 "daemons)" % " ".join(missing))
+        if _missing(what, packages):
             continue
         # ssh and munge look at who may write to the folders above
         with tempfile.TemporaryDirectory(prefix="tdp_stress-") as folder:
             os.chmod(folder, 0o755)
             function(Path(folder))
     plan()
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

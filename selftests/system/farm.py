@@ -3,20 +3,27 @@
 
 Each is of the test's own: keys, configuration, ports and files are in a folder that it
 gives, and its daemons end with it, by their process ids. Nothing of the machine's own
-sshd or Slurm is used or changed. Knows the daemons; must not know what is tested.
+sshd or Slurm is used or changed; where they are not installed, have() gets them without that.
+Knows the daemons; must not know what is tested.
 """
 
 import os
 import pwd
+import re
 import secrets
 import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
-_PATH = os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/sbin:/sbin"
+REPO = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(REPO / "scripts"))
+
+import unpacked                                             # noqa: E402
+
 #: package: its programs
 SSH = {"openssh-server": ("sshd", "ssh-keygen"), "openssh-client": ("ssh",), "rsync": ("rsync",),
        "parallel": ("parallel",)}
@@ -24,12 +31,39 @@ SLURM = {"slurmctld": ("slurmctld",), "slurmd": ("slurmd",), "munge": ("munged",
          "slurm-client": ("sbatch", "squeue", "scancel", "scontrol")}
 
 
+#: Debian has more than one Slurm, and alternatives between them
+_SUFFIX = "-wlm"
+#: what have() has got
+_got = []
+
+
+def _path():
+    return os.environ.get("PATH", "/usr/bin:/bin") + ":/usr/sbin:/sbin"
+
+
 def missing(wanted):
     """Packages of @wanted that are not here. They are not installed: that would start
     daemons which this machine's owner has not asked for.
     """
     return [package for package, programs in wanted.items()
-            if not all(shutil.which(p, path=_PATH) for p in programs)]
+            if not all(shutil.which(p, path=_path()) for p in programs)]
+
+
+def have(wanted):
+    """Have the packages @wanted for this process and what it starts; a Problem if that cannot be.
+    Those that are not installed are only unpacked, in the cache.
+    """
+    names = missing(wanted)
+    if not names:
+        return
+    packages = unpacked.Packages(names, _SUFFIX).get()
+    _got.append(packages)
+    os.environ["PATH"] = "%s:%s" % (packages.programs, _path())
+
+
+def _find(name):
+    """What have() has got of that name, or None: it is where the package has it."""
+    return next((path for p in _got for path in [p.find(name)] if path), None)
 
 
 def free_port():
@@ -53,9 +87,9 @@ class Daemon:
 
     def __init__(self, argv, log, env=None):
         self.argv = [str(a) for a in argv]
-        self.argv[0] = shutil.which(self.argv[0], path=_PATH)
+        self.argv[0] = shutil.which(self.argv[0], path=_path())
         self.log = log
-        self.env = dict(os.environ, PATH=_PATH, **(env or {}))
+        self.env = dict(os.environ, PATH=_path(), **(env or {}))
         self.process = None
 
     def start(self):
@@ -99,7 +133,9 @@ class Sshd:
             "AuthorizedKeysFile %s" % (folder / "authorized_keys"), "PidFile none",
             # the folder is below one that others may write to
             "StrictModes no", "UsePAM no", "PasswordAuthentication no", "MaxStartups 100",
-            "PermitRootLogin prohibit-password", "Subsystem sftp internal-sftp", "")))
+            "PermitRootLogin prohibit-password", "Subsystem sftp internal-sftp",
+            # its hosts have what this one has
+            "SetEnv PATH=%s" % _path(), *self._helpers(), "")))
         host_key = (folder / "host_key.pub").read_text().rpartition(" ")[0]
         (folder / "known_hosts").write_text("[127.0.0.1]:%d %s\n" % (self.port, host_key))
         self.config.write_text("\n".join((
@@ -110,8 +146,27 @@ class Sshd:
         if os.geteuid() == 0:
             # where it puts processes that have no rights
             Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
-        self.daemon = Daemon(["sshd", "-D", "-e", "-f", folder / "sshd_config"],
-                             folder / "log")
+        # it starts itself anew, for which it has to know where it is
+        self.daemon = Daemon([*self._as_user(folder), shutil.which("sshd", path=_path()), "-D",
+                              "-e", "-f", folder / "sshd_config"], folder / "log")
+
+    @staticmethod
+    def _helpers():
+        """Where its own programs are, if it is not installed."""
+        return ["%s %s" % (option, path) for option, path in (
+            ("SshdSessionPath", _find("sshd-session")), ("SshdAuthPath", _find("sshd-auth")))
+                if path]
+
+    @staticmethod
+    def _as_user(folder):
+        """As root it wants a user "sshd", whom the package makes; here only it sees that user."""
+        users = Path("/etc/passwd").read_text()
+        if os.geteuid() or re.search("^sshd:", users, re.M):
+            return []
+        own = folder / "passwd"
+        own.write_text(users.rstrip("\n") + "\nsshd:x:65533:65534::/run/sshd:/usr/sbin/nologin\n")
+        own.chmod(0o644)
+        return ["unshare", "--mount", "sh", "-c", 'mount --bind "$0" /etc/passwd && exec "$@"', own]
 
     def start(self):
         """Whether it answers."""
@@ -181,6 +236,10 @@ class Slurm:
         self.conf.write_text(_SLURM_CONF.format(
             host=self.host, user=pwd.getpwuid(os.getuid()).pw_name, folder=folder,
             controller=free_port(), node=free_port(), cpus=cpus, mib=mib))
+        plugins, step = _find("slurm-wlm"), _find("slurmstepd" + _SUFFIX)
+        if plugins:
+            with open(self.conf, "a", encoding="utf-8") as conf:
+                conf.write("PluginDir=%s\n" % plugins)
         env = self.environment()
         socket_ = folder / "munge.socket"
         self.munge = Daemon(
@@ -189,8 +248,8 @@ class Slurm:
              "--log-file", folder / "munge/log"], folder / "munge.out", env)
         self.controller = Daemon(["slurmctld", "-D", "-f", self.conf], folder / "slurmctld.out",
                                  env)
-        self.node = Daemon(["slurmd", "-D", "-f", self.conf, "-N", self.host],
-                           folder / "slurmd.out", env)
+        self.node = Daemon(["slurmd", "-D", "-f", self.conf, "-N", self.host,
+                            *(["-d", step] if step else [])], folder / "slurmd.out", env)
 
     def environment(self):
         """For Slurm's commands."""
@@ -198,7 +257,7 @@ class Slurm:
 
     def ask(self, *argv):
         """What one of its commands prints."""
-        return subprocess.run(argv, env=dict(os.environ, PATH=_PATH, **self.environment()),
+        return subprocess.run(argv, env=dict(os.environ, PATH=_path(), **self.environment()),
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                               stderr=subprocess.STDOUT, text=True, check=False).stdout
 

@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-"""make report: the page and the trace of small run folders made here. Prints TAP.
+"""make report: the page and the trace of small run folders made here.
 
-Knows what make run leaves in its folder and the promises of report.py: one page that is
+  report.py           a browser draws the page if there is one
+  report.py --full    chromium is installed if need be, and draws the campaign's page, too
+
+Prints TAP. Knows what make run leaves in its folder and the promises of report.py: one page that is
 well-formed, needs nothing from elsewhere and shows nothing of a run as markup; a trace
 that keeps the rules of Chrome's format; one line and exit code 2 for what is no run.
 """
@@ -11,9 +14,11 @@ import json
 import os
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import tempfile
+import zlib
 from contextlib import redirect_stdout
 from html.parser import HTMLParser
 from pathlib import Path
@@ -23,9 +28,11 @@ from unittest import mock
 REPO = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPO / "scripts"))
 
+from fake_jobs import Place, tail                           # noqa: E402
 from said import plan, result, skip                         # noqa: E402
-from common import command                                  # noqa: E402
-from common.say import lacking                              # noqa: E402
+import png                                                  # noqa: E402
+from common import command, packages                        # noqa: E402
+from common.say import Problem, lacking                     # noqa: E402
 from kernel import lines                                    # noqa: E402
 from mutants import mutant                                  # noqa: E402
 from picture import code, events, folder, lanes, tables     # noqa: E402
@@ -660,26 +667,100 @@ def refusals(tmp):
            "%d: %s" % (code, said))
 
 
-def in_browser(tmp):
-    """The charts are drawn, and nothing of a run is run."""
-    title = "a browser draws all charts"
-    browser = shutil.which("chromium")
-    if not browser:
-        skip(title, "the package chromium is not installed")
-        return
-    page = tmp / "tdx" / "report.html"
-    done = subprocess.run(
-        [browser, "--headless=new", "--no-sandbox", "--disable-gpu",
-         "--user-data-dir=%s" % (tmp / "profile"), "--virtual-time-budget=4000", "--dump-dom",
+def _picture(number, above, line, step=3):
+    """@line of a PNG, by filter @number: what png.py has to undo."""
+    before = lambda row, i: row[i - step] if i >= step else 0
+    guess = (lambda i: 0, lambda i: before(line, i), lambda i: above[i],
+             lambda i: (before(line, i) + above[i]) // 2,
+             lambda i: png._paeth(before(line, i), above[i], before(above, i)))[number]
+    return bytes([number] + [(value - guess(i)) & 255 for i, value in enumerate(line)])
+
+
+def pictures():
+    """What png.py says of a picture of known colours, whatever its filters."""
+    wanted = {(9, 8, 7): 2, (255, 0, 130): 1, (1, 254, 3): 3}
+    top, low = ([c for p in row for c in p] for row in (
+        [(9, 8, 7), (255, 0, 130), (1, 254, 3)], [(1, 254, 3), (9, 8, 7), (1, 254, 3)]))
+    wrong = []
+    for first in range(3):
+        for second in range(5):
+            raw = zlib.compress(_picture(first, [0] * 9, top) + _picture(second, top, low))
+            data = png._SIGNATURE + b"".join(
+                struct.pack(">I4s", len(body), kind) + body + bytes(4) for kind, body in (
+                    (b"IHDR", struct.pack(">IIBBBBB", 3, 2, 8, 2, 0, 0, 0)), (b"IDAT", raw[:9]),
+                    (b"IDAT", raw[9:]), (b"IEND", b"")))
+            if png.colours(data) != wanted:
+                wrong.append("filters %d, %d: %s" % (first, second, png.colours(data)))
+    result(not wrong, "the colours of a picture, by each filter", *wrong)
+
+
+def _chromium(tmp, page, *more):
+    return subprocess.run(
+        ["chromium", "--headless=new", "--no-sandbox", "--disable-gpu",
+         "--user-data-dir=%s" % (tmp / "profile"), "--virtual-time-budget=4000", *more,
          page.as_uri()], text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=300,
         check=False)
+
+
+def _shot(tmp, page):
+    """The colours of @page as it is drawn; none if it is not."""
+    to = tmp / "page.png"
+    to.unlink(missing_ok=True)
+    done = _chromium(tmp, page, "--window-size=900,1000", "--force-device-scale-factor=1",
+                     "--screenshot=%s" % to)
+    try:
+        return png.colours(to.read_bytes()), done.stderr.splitlines()[-3:]
+    except (OSError, ValueError) as e:
+        return {}, [str(e)] + done.stderr.splitlines()[-3:]
+
+
+def _is_drawn(tmp, title, page):
+    """Not blank: text and lines make many colours, and none of them is all there is."""
+    found, said = _shot(tmp, page)
+    result(len(found) > 16 and max(found.values()) < 0.98 * sum(found.values()),
+           "a browser draws %s" % title, "%d colours, %s" % (
+               len(found), sorted(found.items(), key=lambda c: -c[1])[:3]), *said)
+
+
+def _campaign(tmp):
+    """The page of a campaign, of which one job has failed."""
+    place = Place(tmp / "of a campaign", {"UML73-1": ["fails 1 " + _LINE]}, SEEDS="3",
+                  ONLY="UML73")
+    code, said = place.run()
+    result(code == 1, "a campaign with a failure", str(code), *tail(said))
+    return place.campaign / "campaign.html"
+
+
+def in_browser(tmp, full):
+    """The charts are drawn, and nothing of a run is run."""
+    title = "a browser draws all charts"
+    try:
+        if full:
+            packages.have({"chromium": "chromium"})
+    except Problem as problem:
+        result(False, title, problem.line, *problem.more)
+        return
+    if not shutil.which("chromium"):
+        skip(title, "the package chromium is not installed (--full installs it)")
+        return
+    page = tmp / "tdx" / "report.html"
+    done = _chromium(tmp, page, "--dump-dom")
     m = re.search(r'data-drawn="(\d+)"', done.stdout)
     wanted = page.read_text(encoding="utf-8").count("<canvas ")
     result(m and int(m.group(1)) == wanted, title, "%s of %d" % (m and m.group(1), wanted),
            *done.stderr.splitlines()[-3:])
+    _is_drawn(tmp, "the page of a run", page)
+    (tmp / "blank.html").write_text("<!doctype html><body></body>")
+    found, said = _shot(tmp, tmp / "blank.html")
+    result(len(found) == 1, "a blank page is seen to be one", repr(found)[:200], *said)
+    if full:
+        _is_drawn(tmp, "the page of a campaign", _campaign(tmp))
 
 
 def main():
+    if sys.argv[1:] not in ([], ["--full"]):
+        print("usage: report.py [--full]")
+        return 2
     tmp = Path(tempfile.mkdtemp(prefix="tdp_stress-report-"))
     try:
         records()
@@ -693,11 +774,13 @@ def main():
         where(tmp)
         sources(tmp)
         refusals(tmp)
-        in_browser(tmp)
+        pictures()
+        in_browser(tmp, bool(sys.argv[1:]))
     finally:
         shutil.rmtree(tmp, ignore_errors=True)
     plan()
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
