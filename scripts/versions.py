@@ -2,24 +2,61 @@
 """make versions: what a kernel that tdp_stress was not written for has changed.
 
 Of everything in KVM and in the TDX host support that tdp_stress names: what is gone, what
-has another shape, who uses it; which planted bugs and variants no longer fit. Then it is
-built. Knows the order of things and the report; what a tree defines is kernel/shapes.py's.
+has another shape, who uses it; which planted bugs and variants no longer fit. Then all that
+depends on the tree is built. A screen of it is shown, all of it is in a file. Knows the order
+of things and the report; what a tree defines is kernel/shapes.py's.
 """
 
+import re
 import tempfile
 from pathlib import Path
 
 from common import cache, packages
-from common.say import EXIT_FAILURE, EXIT_PASS, Problem, Step, main, say, usage
+from common.say import (EXIT_BUILD, EXIT_CONFIG, EXIT_FAILURE, EXIT_PASS, Problem, Step, main,
+                        say, usage)
 from common.settings import Values
 from kernel import build, debian, ours, shapes, source
+from kunit import qemu, uml
 from mutants import mutant
 import backend
 
 #: who is affected: folder, what is made of it
 _USERS = (("tdp_stress/kvm", "tdp_stress.ko"), ("tdp_stress/stub", "tdx_stub.ko"),
-          ("kunit/um", "KUnit in UML"), ("kunit/qemu", "KUnit in QEMU"), ("kunit", "KUnit"))
-_SHOWN = 12
+          ("kunit/um/stress", "tdp_stress in UML"), ("kunit/um", "KUnit in UML"),
+          ("kunit/qemu", "KUnit in QEMU"), ("kunit", "KUnit"))
+#: lines of each list on the screen; the longest, and where there are few
+_SHOWN, _WIDTH, _FEW_WIDTH = 8, 100, 160
+
+
+class Report:
+    """All that there is to say goes to a file, what fits a screen is shown."""
+
+    def __init__(self, path):
+        self.path = path
+        path.write_text("", encoding="utf-8")
+
+    def note(self, *lines):
+        with self.path.open("a", encoding="utf-8") as f:
+            f.write("".join(line + "\n" for line in lines))
+
+    def say(self, line):
+        self.note(line)
+        say(line)
+
+    def each(self, entries):
+        """@entries: (brief, [line]) of each thing: with its lines, or brief if there are many."""
+        self.note(*(line for brief, more in entries for line in (brief, *more)))
+        lines = [_short(line, _FEW_WIDTH) for brief, more in entries for line in (brief, *more)]
+        if len(lines) > _SHOWN:
+            lines = [_short(brief) for brief, _ in entries]
+        for line in lines[:_SHOWN]:
+            say(line)
+        if len(lines) > _SHOWN:
+            say("  and %d more" % (len(lines) - _SHOWN))
+
+
+def _short(text, width=_WIDTH):
+    return text if len(text) <= width else text[:width - 3] + "..."
 
 
 def _users(paths):
@@ -29,7 +66,7 @@ def _users(paths):
         user = next(what for folder, what in _USERS if path.startswith(folder + "/"))
         found.append((user, Path(path).name))
     return "; ".join("%s: %s" % (user, ", ".join(n for u, n in found if u == user))
-                     for user in dict.fromkeys(u for u, _ in found))
+                     for _, user in _USERS if any(u == user for u, _ in found))
 
 
 def compare(old, new, used):
@@ -50,26 +87,23 @@ def compare(old, new, used):
     return found
 
 
-def _short(text):
-    return text if len(text) <= 160 else text[:157] + "..."
-
-
-def say_shapes(known, tree, used):
-    """What has changed, line by line; how much."""
+def say_shapes(known, tree, used, report):
+    """What has changed, what is gone first; how much."""
     old, new = shapes.of_tree(known), shapes.of_tree(tree)
     changed = compare(old, new, used)
-    say("%d things of KVM and of TDX host support are used; %d differ from Linux %s" % (
+    report.say("%d things of KVM and of TDX host support are used; %d differ from Linux %s" % (
         sum(name in used for name in old), len(changed), known.release))
-    for name, was, now in changed:
-        say("  %s %s" % (name, "is gone" if now is None else "is another"))
-        say("      was  %s" % _short(was))
-        if now is not None:
-            say("      is   %s" % _short(now))
-        say("      used by  %s" % _users(used[name.partition(".")[2] or name]))
+    entries = []
+    for name, was, now in sorted(changed, key=lambda c: c[2] is not None):
+        users = _users(used[name.partition(".")[2] or name])
+        entries.append(("  %s is %s; used by %s" % (name, "gone" if now is None else "another",
+                                                    users),
+                        ["      was  %s" % was] + ([] if now is None else ["      is   %s" % now])))
+    report.each(entries)
     return len(changed)
 
 
-def _say_changes(tree):
+def _say_changes(tree, report):
     """Planted bugs, harmless edits and variants that no longer fit; how many."""
     step = Step("try planted bugs and variants on it")
     bad, every = [], mutant.every() + mutant.variants()
@@ -80,21 +114,57 @@ def _say_changes(tree):
             step.progress("%d of %d" % (number, len(every)))
             try:
                 mutant.fits(change, tree.path, folder)
-            except (Problem, OSError):
-                bad.append(change.id)
+            except (Problem, OSError) as why:
+                bad.append(("  does not fit: %s" % change.id,
+                            # (the log goes with the folder)
+                            ["      %s" % str(why).partition("; log: ")[0]]))
     step.done("%d of %d fit" % (len(every) - len(bad), len(every)))
-    for ident in bad[:_SHOWN]:
-        say("  does not fit: %s" % ident)
-    if len(bad) > _SHOWN:
-        say("  and %d more" % (len(bad) - _SHOWN))
+    report.each(bad)
     return len(bad)
 
 
-def _build(values, tree):
-    """The kernel, the modules, the driver; what does not build says why and ends it."""
-    kernel = build.build(build.Kernel(tree, values.config_name()), values.jobs)
-    for one in backend.ALL.values():
-        ours.build(kernel, values.jobs, one.modules, one.programs)
+class _Builds:
+    """What is built, one after the other; what does not build does not end it."""
+
+    def __init__(self, report):
+        self.report = report
+        self.good, self.bad = [], []
+        self.code = EXIT_PASS
+
+    def make(self, what, function, *args):
+        """Whether @what is there now; else it is said why not."""
+        try:
+            function(*args)
+        except Problem as problem:
+            # a full disk is not the tree's fault
+            if problem.code not in (EXIT_BUILD, EXIT_CONFIG):
+                raise
+            self.bad.append(what)
+            self.code = self.code or problem.code
+            self.report.say("  %s: %s" % (what, problem.line))
+            self.report.note(*("      " + line for line in problem.more))
+            for line in [l for l in problem.more if re.search(r"\berror\b", l, re.I)][:1]:
+                say("      " + _short(line))
+            return False
+        self.good.append(what)
+        return True
+
+
+def _build(values, tree, report):
+    """All that takes the tree's KVM: for a guest, and for User Mode Linux."""
+    builds = _Builds(report)
+    kernel = build.Kernel(tree, values.config_name())
+    if builds.make("kernel", build.build, kernel, values.jobs):
+        names = list(dict.fromkeys(n for b in backend.ALL.values() for n in b.modules))
+        builds.make("modules and driver", ours.build, kernel, values.jobs, names, True)
+        # the suites take a kernel with KUnit
+        if values.flavour == "lockdep":
+            builds.make("KUnit in QEMU", qemu.build, kernel, values.jobs)
+        else:
+            report.say("  KUnit in QEMU: not built: FLAVOUR=%s is without KUnit" % values.flavour)
+    builds.make("KUnit in UML", uml.build, uml.Uml(tree, "lockdep"), values.jobs)
+    builds.make("tdp_stress in UML", uml.build, uml.Uml(tree, "stress"), values.jobs)
+    return builds
 
 
 def versions():
@@ -104,13 +174,21 @@ def versions():
     tree = source.check(values.ksrc, force=True)
     packages.need(boot=False, mutants=True)
     known = source.check(debian.get(None))
-    say("tdp_stress: Linux %s in %s, against %s" % (tree.release, tree.path, known.release))
+    report = Report(cache.results(values, "versions") / "changes")
+    report.say("tdp_stress: Linux %s in %s, against %s" % (tree.release, tree.path,
+                                                           known.release))
+    say("  all of it: %s" % report.path)
     used = shapes.names_in(cache.REPO / folder for folder in ("tdp_stress/kvm",
                                                               "tdp_stress/stub", "kunit"))
-    count = say_shapes(known, tree, used)
-    count += _say_changes(tree)
-    _build(values, tree)
-    say("it builds%s" % ("" if count else ", and nothing that is used has changed"))
+    count = say_shapes(known, tree, used, report)
+    count += _say_changes(tree, report)
+    builds = _build(values, tree, report)
+    if builds.good:
+        report.say("it builds: %s%s" % (", ".join(builds.good), "" if count or builds.bad else
+                                        "; nothing that is used has changed"))
+    if builds.bad:
+        raise Problem(builds.code, "%s: does not build: %s; all of it: %s" % (
+            tree.path, ", ".join(builds.bad), report.path))
     return EXIT_FAILURE if count else EXIT_PASS
 
 

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0
-"""make versions: what is seen of what has changed between two kernels.
+"""make versions: what is seen of what has changed between two kernels, and how it is shown.
 
-Two trees of a few files. Prints TAP. Knows the promises of scripts/versions.py and
-kernel/shapes.py, not their ways.
+Two trees of a few files; nothing is built, but it is seen what would be. Prints TAP. Knows
+the promises of scripts/versions.py and kernel/shapes.py, not their ways.
 """
 
 import contextlib
 import io
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -15,6 +16,8 @@ from types import SimpleNamespace
 REPO = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPO / "scripts"))
 
+from common import settings                             # noqa: E402
+from common.say import EXIT_BUILD, EXIT_ENVIRONMENT, Problem, build_failed, lacking  # noqa: E402
 from kernel import shapes                               # noqa: E402
 from said import plan, result                           # noqa: E402
 import versions                                         # noqa: E402
@@ -83,8 +86,24 @@ def _tree(folder, text):
     return SimpleNamespace(path=folder, release=folder.name)
 
 
-with tempfile.TemporaryDirectory() as name:
-    temporary = Path(name)
+#: a screen; lines of it that steps print as they go are no part of it
+_SCREEN = 24
+#: the columns of the widest line that is shown of a list
+_WIDE = 100
+
+
+def _shown(function, *args):
+    """(what it returns, or the Problem; what it printed)"""
+    with contextlib.redirect_stdout(io.StringIO()) as shown:
+        try:
+            returned = function(*args)
+        except Problem as problem:
+            returned = problem
+    return returned, shown.getvalue()
+
+
+def _seen(temporary):
+    """Each kind of change, by those who name it."""
     (temporary / "ours").mkdir()
     (temporary / "ours/user.c").write_text(_USER)
     used = shapes.names_in([temporary / "ours"])
@@ -97,10 +116,150 @@ with tempfile.TemporaryDirectory() as name:
                "%s: %s" % (title, "seen" if names else "no change for anybody"), found)
     users = shapes.names_in([REPO / "tdp_stress/kvm"])["kvm_tdp_mmu_zap_leafs"]
     new = _tree(temporary / "new", _OLD.replace("bool map", "int map"))
-    with contextlib.redirect_stdout(io.StringIO()) as shown:
-        count = versions.say_shapes(old, new, {"map": users})
-    text = shown.getvalue()
+    report = versions.Report(temporary / "few")
+    count, text = _shown(versions.say_shapes, old, new, {"map": users}, report)
     result(count == 1 and "bool map" in text and "int map" in text and
            "tdp_stress.ko" in text and "entry.c" in text,
            "shown: what it was, what it is, who uses it", text)
+    result(report.path.read_text() == text, "the file has the same", report.path.read_text())
+
+
+def _many(temporary):
+    """A great deal has changed: a screen of it is shown, the file has the rest."""
+    number = 300
+    users = shapes.names_in([REPO / "tdp_stress/kvm"])["kvm_tdp_mmu_zap_leafs"]
+    names = ["f%03d_%s" % (n, "x" * _WIDE) for n in range(number)]
+    used = {name: users for name in names}
+    wide = ", ".join("int argument_%d" % n for n in range(20))
+    was = "".join("int %s(%s)\n{\n}\n" % (name, wide) for name in names)
+    now = was[:was.index("int f200")].replace("argument_0", "another_0")
+    report = versions.Report(temporary / "many")
+    count, text = _shown(versions.say_shapes, _tree(temporary / "was", was),
+                         _tree(temporary / "now", now), used, report)
+    lines = text.splitlines()
+    result(count == number and "%d differ" % number in lines[0], "all of many changes count",
+           lines[0])
+    result(len(lines) <= 10, "of many changes few are shown: %d lines" % len(lines), *lines)
+    result(max(map(len, lines)) <= _WIDE, "none of them is too wide", *lines)
+    result("  f200" in text and "  f000" not in text, "what is gone comes first", *lines)
+    result("and %d more" % (number - len(lines) + 2) in lines[-1], "the others are counted",
+           lines[-1])
+    written = report.path.read_text()
+    lost = [name for name in names if "  %s is " % name not in written]
+    result(not lost and written.count("      was  ") == number and
+           written.count("      is   ") == 200 and "argument_19)" in written,
+           "the file has all of them, uncut", *lost)
+
+
+class _Door:
+    """versions() on two made-up trees, with builds that are only written down."""
+
+    def __init__(self, temporary):
+        self.folder = temporary
+        self.built = []
+        self.bad = {}           # what does not build: the Problem
+        self.mutants = []
+        functions = {
+            versions.packages: {"need": lambda **k: None},
+            versions.debian: {"get": lambda version: temporary / "known"},
+            versions.build: {"build": lambda kernel, jobs: self._make("kernel")},
+            versions.ours: {"build": lambda kernel, jobs, names, programs: self._make(
+                " ".join(names) + " driver" * programs)},
+            versions.qemu: {"build": lambda kernel, jobs: self._make("qemu")},
+            versions.uml: {"build": lambda uml, jobs: self._make("uml " + uml.config_name)},
+            versions.mutant: {"every": lambda: self.mutants, "variants": lambda: []},
+        }
+        for module, of_module in functions.items():
+            for name, function in of_module.items():
+                assert hasattr(module, name), name
+                setattr(module, name, function)
+
+    def _make(self, what):
+        self.built.append(what)
+        if what in self.bad:
+            raise self.bad[what]
+
+    def tree(self, name, text):
+        tree = _tree(self.folder / name, text).path
+        (tree / "Makefile").write_text("VERSION = 7\nPATCHLEVEL = 3\nSUBLEVEL = 4\n")
+        (tree / "Kbuild").touch()
+
+    def call(self, **variables):
+        """(exit code or Problem, what is on the screen, the file)"""
+        for name in settings.NAMES:
+            os.environ.pop(name, None)
+        os.environ.update({"KSRC": str(self.folder / "yours"), "RUNDIR": str(self.folder / "run"),
+                           "XDG_CACHE_HOME": str(self.folder / "cache"), **variables})
+        self.built.clear()
+        returned, text = _shown(versions.versions)
+        lines = [l for l in text.splitlines() if not l.endswith(" ...")]
+        path = self.folder / "run/changes"
+        return returned, lines, path.read_text() if path.exists() else ""
+
+
+_ALL = ["kernel", "tdx_stub tdp_stress driver", "qemu", "uml lockdep", "uml stress"]
+
+
+def _from_end_to_end(temporary):
+    bugs = versions.mutant.bugs()
+    door = _Door(temporary)
+    # of what there really is
+    names = [n for n in sorted(shapes.names_in([REPO / "tdp_stress/kvm", REPO / "kunit"]))
+             if n.startswith("kvm_tdp_mmu_")]
+    result(len(names) > 10 and len(bugs) > 50, "%d functions of the TDP MMU are named, %d bugs "
+           "can be planted" % (len(names), len(bugs)))
+    text = "".join("int %s(struct kvm *kvm)\n{\n}\n" % name for name in names)
+    door.tree("known", text)
+
+    door.tree("yours", text)
+    code, lines, written = door.call()
+    result(code == 0 and "nothing that is used has changed" in lines[-1] and
+           "%d things" % len(names) in written, "nothing has changed", code, *lines)
+    result(door.built == _ALL, "all that takes the tree is built", *door.built)
+    result(any(str(temporary / "run/changes") in l for l in lines), "the file is named", *lines)
+
+    door.tree("yours", text.replace("struct kvm *", "struct vm *"))
+    door.mutants = bugs
+    code, lines, written = door.call()
+    result(code == 1 and "nothing" not in lines[-1], "everything has changed", code, *lines)
+    result(len(lines) <= _SCREEN, "that is one screen: %d lines" % len(lines), *lines)
+    fit = [m for m in door.mutants if not m.kernel or m.kernel == "7.3"]
+    result(written.count("is another; used by") == len(names) and
+           written.count("  does not fit: ") == len(fit), "and all of it is in the file",
+           "%d of %d planted bugs" % (written.count("  does not fit: "), len(fit)))
+    result(door.built == _ALL, "it is built all the same", *door.built)
+
+    error = build_failed("it does not build; full log: LOG", "before", "a.c:1:2: error: Q",
+                         "after")
+    door.bad = {what: error for what in _ALL[1:]}
+    problem, lines, written = door.call()
+    result(isinstance(problem, Problem) and problem.code == EXIT_BUILD and
+           "modules and driver, KUnit in QEMU, KUnit in UML, tdp_stress in UML" in problem.line and
+           str(temporary / "run/changes") in problem.line,
+           "whatever does not build is named at the end", problem, *lines)
+    result(door.built == _ALL and "it builds: kernel" in lines,
+           "one that does not build keeps no other from being tried", *lines)
+    result(len(lines) + 1 <= _SCREEN + 2 * len(door.bad) and "before" not in "\n".join(lines) and
+           sum("error: Q" in l for l in lines) == len(door.bad) and "      after\n" in written,
+           "with its first error; the others are in the file", *lines)
+    door.bad = {"kernel": error}
+    problem, lines, _ = door.call()
+    result(door.built == ["kernel", "uml lockdep", "uml stress"] and problem.code == EXIT_BUILD,
+           "without a kernel there are no modules, but there is UML", *door.built)
+    door.bad = {"kernel": lacking("disk full")}
+    problem, lines, _ = door.call()
+    result(problem.code == EXIT_ENVIRONMENT and door.built == ["kernel"],
+           "a full disk is not the tree's fault", problem, *door.built)
+    door.bad = {}
+    code, lines, written = door.call(FLAVOUR="plain")
+    result("qemu" not in door.built and any("KUnit in QEMU: not built" in l for l in lines),
+           "what is not built is said", *lines)
+    problem, lines, _ = door.call(KSRC="")
+    result(isinstance(problem, Problem) and problem.code == 2 and not door.built,
+           "KSRC= has to be said", problem)
+
+
+for test in (_seen, _many, _from_end_to_end):
+    with tempfile.TemporaryDirectory() as name:
+        test(Path(name))
 plan()
