@@ -18,6 +18,7 @@
 #include <asm/processor-flags.h>
 #include <asm/ptrace.h>
 #include <asm/trapnr.h>
+#include <asm/vmx.h>
 
 #include "stub.h"
 
@@ -29,6 +30,7 @@
 #define INSN_OPSIZE		0x66
 #define INSN_REX_MASK		0xf0
 #define INSN_REX		0x40
+#define INSN_REX_R		0x04
 
 struct stub_trap_stats stub_trap_stats;
 
@@ -89,15 +91,36 @@ static unsigned int stub_modrm_len(const u8 *modrm)
 	return len;
 }
 
+/* The register that ModRM's reg field names. */
+static u64 stub_modrm_reg(const struct pt_regs *regs, u8 rex, u8 modrm)
+{
+	static const u8 offset[] = {
+		offsetof(struct pt_regs, ax), offsetof(struct pt_regs, cx),
+		offsetof(struct pt_regs, dx), offsetof(struct pt_regs, bx),
+		offsetof(struct pt_regs, sp), offsetof(struct pt_regs, bp),
+		offsetof(struct pt_regs, si), offsetof(struct pt_regs, di),
+		offsetof(struct pt_regs, r8), offsetof(struct pt_regs, r9),
+		offsetof(struct pt_regs, r10), offsetof(struct pt_regs, r11),
+		offsetof(struct pt_regs, r12), offsetof(struct pt_regs, r13),
+		offsetof(struct pt_regs, r14), offsetof(struct pt_regs, r15),
+	};
+
+	return regs_get_register((struct pt_regs *)regs,
+				 offset[(modrm >> 3 & 7) | (rex & INSN_REX_R ? 8 : 0)]);
+}
+
 /*
  * KVM flushes the TLB of shared memory by INVEPT. Without VMX that is #UD too.
  * 66 [REX] 0F 38 80 /r is INVEPT, 66 [REX] 0F 38 81 /r is INVVPID. Returns the
  * instruction's length, 0 if it is neither.
+ *
+ * Shared translations are tagged with the private EPTP, which KVM does not know (see
+ * tdx_flush_tlb_current() in tdx.c): INVEPT of a single context leaves them alone.
  */
 static unsigned int stub_vmx_inv(struct pt_regs *regs)
 {
 	const void *ip = (const void *)regs->ip;
-	u8 insn[INSN_MAX_LEN] = {}, *p = insn;
+	u8 insn[INSN_MAX_LEN] = {}, *p = insn, rex = 0;
 
 	/* The instruction may be the last one before an unmapped page. */
 	if (copy_from_kernel_nofault(insn, ip, sizeof(insn)) &&
@@ -107,14 +130,15 @@ static unsigned int stub_vmx_inv(struct pt_regs *regs)
 	if (*p++ != INSN_OPSIZE)
 		return 0;
 	if ((*p & INSN_REX_MASK) == INSN_REX)
-		p++;
+		rex = *p++;
 	if (p[0] != 0x0f || p[1] != 0x38)
 		return 0;
 
 	switch (p[2]) {
 	case 0x80:
 		atomic64_inc(&stub_trap_stats.invept);
-		tdxm_invept(stub_tdxm, smp_processor_id());
+		if (stub_modrm_reg(regs, rex, p[3]) == VMX_EPT_EXTENT_GLOBAL)
+			tdxm_invept(stub_tdxm, smp_processor_id());
 		stub_trace_invept();
 		break;
 	case 0x81:
