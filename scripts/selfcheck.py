@@ -17,7 +17,7 @@ from qemu import judge, session
 import run as front
 
 PLANTS = ("F1", "F2", "F4", "X1", "X2", "X3", "X4", "Z1", "Z2", "T1", "R1", "L1", "A1", "H1",
-          "P1", "SPLAT")
+          "H2", "P1", "SPLAT")
 #: what follows when KVM gives up a VM: it leaks what it can no longer take back
 _GIVEN_UP = ("SPLAT", "Z1", "A1")
 #: the stub's own, {name: (the ids it has to be caught as, ids that may follow)};

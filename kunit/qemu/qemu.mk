@@ -9,7 +9,7 @@ include $(qemu-tdps)/oracle/oracle.mk
 qemu-module := $(if $(KBUILD_EXTMOD),m)
 qemu-live-$(CONFIG_TDP_STRESS_KUNIT_LIVE) := suites/live.o qemu/live.o
 qemu-objs := home.o vcpu.o files.o frames.o hooks.o points.o pause.o $(if $(qemu-module),names.o)
-qemu-kvm-objs := symbols.o names.o chain.o external.o td.o sept.o walk.o vm.o lock.o
+qemu-kvm-objs := symbols.o names.o chain.o external.o td.o sept.o walk.o vm.o host.o lock.o
 
 obj-$(or $(qemu-module),$(CONFIG_TDP_STRESS_KUNIT)) += tdp_stress_kunit.o
 tdp_stress_kunit-y := $(addprefix qemu/,$(qemu-objs)) $(kunit-objs) \

@@ -595,6 +595,25 @@ static void z1_shared_zapped(bool bad)
 	END(ctx, TDPS_OP_UNMAP, .flush = true);
 }
 
+/* Shared memory becomes private; what its zap says of itself is not asked. */
+static void z1_converts_the_wrong_kind(bool bad)
+{
+	struct tdps_ctx *outer = begin(TDPS_OP_CONVERT, bad ? DIRECT : MIRROR, WLOCK);
+	struct tdps_ctx *ctx = begin(TDPS_OP_UNMAP, MIRROR, WLOCK);
+
+	play_ext(ext(TDPS_EXT_REMOVE, WLOCK), 0);
+	change(at(GFN, 1, WLOCK), leaf(PFN), none());
+	END(ctx, TDPS_OP_UNMAP);
+	END(outer, TDPS_OP_CONVERT);
+}
+
+static void z1_memslot_goes(bool bad)
+{
+	struct tdps_ctx *ctx = begin(TDPS_OP_MEMSLOT, MIRROR | DIRECT, TDPS_LOCK_NONE);
+
+	END(ctx, TDPS_OP_MEMSLOT, .leafs_left = bad, .left_gfn = GFN + 3);
+}
+
 static void z1_zapped_by_aging(bool bad)
 {
 	struct tdps_ctx *ctx = begin(TDPS_OP_AGE, DIRECT, RLOCK);
@@ -719,6 +738,19 @@ static void l1_given_back_without_flush(bool bad)
 	if (!bad)
 		tdps_flush(vm, false);
 	END(outer, TDPS_OP_NOTIFIER, .tdr = PAGE_A);
+}
+
+/* No outer operation: a conversion's caller has to flush before faults go on. */
+static void l1_flush_never_came(bool bad)
+{
+	struct tdps_ctx *ctx = begin(TDPS_OP_UNMAP, DIRECT, WLOCK);
+
+	change(at(GFN, 1, WLOCK), leaf(PFN), none());
+	END(ctx, TDPS_OP_UNMAP, .flush = true);
+	tdps_invalidate_end(vm + 1);
+	if (!bad)
+		tdps_flush(vm, false);
+	tdps_invalidate_end(vm);
 }
 
 /* NX recovery unlinks a table and leaves the flush to its caller. */
@@ -895,6 +927,32 @@ static void h1_private_in_direct(bool bad)
 static void h1_attribute(bool bad)
 {
 	AUDIT(.settled = true, .misplaced = bad, .misplaced_gfn = GFN, .spte = leaf(PFN));
+}
+
+/* --- H2 --- */
+
+#define HOST(...)	((struct tdps_host_page) { TDPS_HOST_PRESENT, __VA_ARGS__ })
+
+static void h2_other_page(bool bad)
+{
+	AUDIT(.spte = leaf(PFN), .host = HOST(.pfn = PFN + bad, .level = 1, .writable = true));
+}
+
+static void h2_no_page(bool bad)
+{
+	AUDIT(.spte = leaf(PFN), .host = { bad ? TDPS_HOST_ABSENT : TDPS_HOST_UNKNOWN });
+	AUDIT(.spte = leaf(PFN), .host = HOST(.pfn = PFN, .level = 1));
+}
+
+static void h2_smaller_page(bool bad)
+{
+	AUDIT(.level = 2, .spte = leaf(PFN), .host = HOST(.pfn = PFN, .level = bad ? 1 : 2));
+}
+
+static void h2_read_only_page(bool bad)
+{
+	AUDIT(.writable = true, .spte = leaf(PFN),
+	      .host = HOST(.pfn = PFN, .level = 2, .writable = !bad));
 }
 
 /* --- P1 --- */
@@ -1092,6 +1150,8 @@ static const struct scenario scenarios[] = {
 	S_PLANT(Z1, z1_left_behind, "1 leaves left behind by zap_leafs"),
 	S(Z1, z1_private_zapped, "1 private leaves zapped by an operation on shared memory"),
 	S(Z1, z1_shared_zapped, "1 shared leaves zapped by an operation on private memory"),
+	S(Z1, z1_converts_the_wrong_kind, "1 private leaves zapped by an operation on shared"),
+	S(Z1, z1_memslot_goes, "1 leaves left behind by flush_memslot"),
 	S_SILENT(Z1, z1_zapped_by_aging, "1 leaves zapped by age"),
 	S_ALSO(Z1, z1_at_the_end, "3 leaves left at the end of the VM", A1),
 	S(Z2, z2_at_the_end, "1 roots left at the end of the VM"),
@@ -1106,6 +1166,7 @@ static const struct scenario scenarios[] = {
 	S_PLANT(L1, l1_no_flush_asked_for, "1 shared leaves zapped, and no TLB flush asked for"),
 	S(L1, l1_recovered_without_flush, "replaced, and the TLBs were not flushed"),
 	S_PLANT(L1, l1_given_back_without_flush, "memory given back without a TLB flush"),
+	S(L1, l1_flush_never_came, "and the TLB flush that was asked for never came"),
 	S(L1, l1_nx_recovery_without_flush, "has not flushed the TLBs"),
 	S(L1, l1_nx_recovery_yields, "lets go of mmu_lock without a TLB flush"),
 	S(L1, l1_yields_before_flush, "zapped by unmap, and mmu_lock let go without"),
@@ -1121,6 +1182,10 @@ static const struct scenario scenarios[] = {
 	S_PLANT(H1, h1_attribute, "private GFN mapped in a direct root"),
 	S(H1, h1_shared_in_mirror, "shared alias mapped in a mirror root"),
 	S(H1, h1_private_in_direct, "private alias mapped in a direct root"),
+	S_PLANT(H2, h2_other_page, "where the host has 0x"),
+	S(H2, h2_no_page, "where the host has none"),
+	S(H2, h2_smaller_page, "leaf of level 2 where the host maps pages of level 1"),
+	S(H2, h2_read_only_page, "which the host only reads"),
 	S(P1, p1_same_external_operation, "external operation tried 4 times without progress"),
 	S(P1, p1_same_fault, "4 times"),
 	S_PLANT(P1, p1_no_progress, "age made no progress for"),

@@ -359,6 +359,12 @@ static const char *flush(struct thread *t)
 	return "";
 }
 
+static const char *invalidate_end(struct thread *t)
+{
+	tdps_invalidate_end(number("vm"));
+	return "";
+}
+
 static const char *kick(struct thread *t)
 {
 	tdps_kick(number("vm"));
@@ -532,6 +538,7 @@ static const struct {
 	{ "tdps_table_zap", table_zap },
 	{ "tdps_table_free", table_free },
 	{ "tdps_flush", flush },
+	{ "tdps_invalidate_end", invalidate_end },
 	{ "tdps_kick", kick },
 	{ "tdps_yield", yield },
 	{ "tdps_bugged", bugged },
@@ -549,6 +556,7 @@ static const struct {
 } impossible[] = {
 	{ TDPS_X1, "needs a walk of both tables" },
 	{ TDPS_H1, "needs a walk of the tables" },
+	{ TDPS_H2, "needs a walk of the tables" },
 	{ TDPS_D1, "needs the guest, which tells what it writes" },
 }, partly[] = {
 	{ TDPS_F1, "how long an SPTE was FROZEN; not whether one is at rest" },

@@ -221,6 +221,7 @@ struct op_data {
 	u8 roots;
 	u8 lock;	/* that it is going to take itself, else unknown */
 	bool closed;	/* nobody can map in the range meanwhile */
+	bool untold;	/* and those who may were not told that they must not */
 };
 
 static_assert(sizeof(struct op_data) <= TDPS_PROBE_DATA_MAX);
@@ -268,7 +269,16 @@ static void use_slot(struct op_data *d, const struct kvm_memory_slot *slot)
 	d->as_id = slot->as_id;
 }
 
-static void args_unmap(struct tdps_regs *regs, struct op_data *d)
+/* Faults are told of each zap of a range, but for that of a memslot that goes. */
+static void ask_told(struct op_data *d)
+{
+	bool told = announced(d->kvm, d->start, d->end);
+
+	d->closed |= told;
+	d->untold = !told && !tdps_in_op(tdps_ctx_current(), TDPS_OP_MEMSLOT, tdps_vm_id(d->kvm));
+}
+
+static void args_range(struct tdps_regs *regs, struct op_data *d)
 {
 	struct kvm_gfn_range *range = (struct kvm_gfn_range *)ARG(regs, 1);
 
@@ -276,7 +286,7 @@ static void args_unmap(struct tdps_regs *regs, struct op_data *d)
 	d->start = range->start;
 	d->end = range->end;
 	d->as_id = range->slot->as_id;
-	d->closed = !range->may_block || announced(d->kvm, d->start, d->end);
+	d->closed = !range->may_block;
 	if (!TDPS_MIRROR_ROOTS)
 		d->roots = TDPS_ROOTS_DIRECT;
 	else
@@ -284,10 +294,30 @@ static void args_unmap(struct tdps_regs *regs, struct op_data *d)
 			   (range->attr_filter & KVM_FILTER_SHARED ? TDPS_ROOTS_DIRECT : 0);
 }
 
+static void args_unmap(struct tdps_regs *regs, struct op_data *d)
+{
+	args_range(regs, d);
+	ask_told(d);
+}
+
+/*
+ * What is private becomes shared, or the other way round: which, the attributes say;
+ * the filter of the zap is made of them by what is looked at.
+ */
+static void args_convert(struct tdps_regs *regs, struct op_data *d)
+{
+	const struct kvm_gfn_range *range = (struct kvm_gfn_range *)ARG(regs, 1);
+
+	args_range(regs, d);
+	d->roots = TDPS_ROOTS_DIRECT;
+	if (TDPS_MIRROR_ROOTS && !(range->arg.attributes & KVM_MEMORY_ATTRIBUTE_PRIVATE))
+		d->roots = TDPS_ROOTS_MIRROR;
+}
+
 /* mmu_lock may be held, but by somebody else. */
 static void args_age(struct tdps_regs *regs, struct op_data *d)
 {
-	args_unmap(regs, d);
+	args_range(regs, d);
 	if (TDPS_AGE_LOCKLESS)
 		d->lock = TDPS_LOCK_NONE;
 }
@@ -297,7 +327,7 @@ static void args_zap_leafs(struct tdps_regs *regs, struct op_data *d)
 	d->kvm = (struct kvm *)ARG(regs, 0);
 	d->start = ARG(regs, 1);
 	d->end = ARG(regs, 2);
-	d->closed = announced(d->kvm, d->start, d->end);
+	ask_told(d);
 }
 
 static void args_zap_invalid(struct tdps_regs *regs, struct op_data *d)
@@ -413,6 +443,7 @@ static struct op_hook op_hooks[] = {
 	{ "kvm_tdp_mmu_alloc_root", TDPS_OP_ALLOC_ROOT, args_alloc_root, 0 },
 	{ "kvm_mmu_notifier_invalidate_range_start", TDPS_OP_NOTIFIER, args_notifier, 0 },
 	{ "kvm_arch_flush_shadow_memslot", TDPS_OP_MEMSLOT, args_memslot, 0 },
+	{ "kvm_arch_pre_set_memory_attributes", TDPS_OP_CONVERT, args_convert, 0 },
 	{ "kvm_mmu_uninit_tdp_mmu", TDPS_OP_UNINIT, args_kvm, 0 },
 	{ "kvm_arch_destroy_vm", TDPS_OP_DESTROY, args_kvm, 0 },
 };
@@ -457,6 +488,10 @@ static void facts_zap(struct op_data *d, enum tdps_op op, struct tdps_op_end *e)
 {
 	bool all = op == TDPS_OP_ZAP_ALL;
 
+	if (d->untold && tdps_wants(TDPS_Z1))
+		tdps_violation(TDPS_Z1, &e->where,
+			       "%s of gfn 0x%llx to 0x%llx, of which faults are not told",
+			       tdps_op_name(op), d->start, d->end);
 	/* else others may map behind the zap's back */
 	if (tdps_wants(TDPS_Z1) && d->closed && e->where.lock != TDPS_LOCK_READ &&
 	    e->where.lock != TDPS_LOCK_NONE)
@@ -577,6 +612,16 @@ static int kick_entry(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
 	return 0;
 }
 
+static int invalidate_end_entry(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
+				struct tdps_regs *regs, void *data)
+{
+	struct kvm *kvm = (struct kvm *)ARG(regs, 0);
+
+	if (tdps_watched(kvm))
+		tdps_invalidate_end(tdps_vm_id(kvm));
+	return 0;
+}
+
 static int yield_entry(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
 		       struct tdps_regs *regs, void *data)
 {
@@ -626,6 +671,7 @@ static struct entry_hook {
 	{ "kvm_make_all_cpus_request", kick_entry, 0 },
 	{ "mark_page_dirty_in_slot", mark_entry, BIT(TDPS_D1),
 	  mark_exit, sizeof(struct mark_data) },
+	{ "kvm_mmu_invalidate_end", invalidate_end_entry, 0 },
 	{ "__cond_resched_rwlock_read", yield_entry, 0 },
 	{ "__cond_resched_rwlock_write", yield_entry, 0 },
 };
@@ -890,6 +936,8 @@ int tdps_kvm_hook(void)
 {
 	int err = 0;
 
+	if (!tdps_host_visible())
+		tdps_not_possible(TDPS_H2, "no memory of a host's here");
 	tdps_walk_open();
 	tdps_tables = tdps_tell_tables;
 	tdps_calls = &calls;

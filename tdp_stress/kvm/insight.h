@@ -105,6 +105,11 @@ struct tdps_place {
 	enum tdps_seen parent;
 };
 
+/* host.c */
+bool tdps_host_visible(void);
+void tdps_host_look(struct kvm *kvm, int as_id, gfn_t gfn, bool private,
+		    struct tdps_host_page *page);
+
 void tdps_walk_open(void);
 void tdps_tell_tables(const struct tdps_where *w);
 u16 tdps_calls_here(void);

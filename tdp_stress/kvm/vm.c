@@ -98,10 +98,11 @@ static gfn_t find_kind(struct kvm *kvm, gfn_t start, gfn_t end, bool private)
 }
 #endif
 
-/* H1: does a leaf map a GFN that is not of its root's kind? */
-static void ask_attributes(struct kvm *kvm, struct tdps_audit_spte *s)
+/* H1, H2: does a leaf map what the attributes, and the host, say? */
+static void ask_host(const struct audit *au, struct tdps_audit_spte *s)
 {
 	gfn_t end = s->gfn + KVM_PAGES_PER_HPAGE(s->level);
+	struct kvm *kvm = au->kvm;
 
 	s->settled = !kvm->mmu_invalidate_in_progress ||
 		     end <= kvm->mmu_invalidate_range_start ||
@@ -110,8 +111,14 @@ static void ask_attributes(struct kvm *kvm, struct tdps_audit_spte *s)
 		     tdps_external_is_crafted(kvm, s->gfn);
 	if (!s->settled || s->crafted)
 		return;
-	s->misplaced_gfn = find_kind(kvm, s->gfn, end, !s->mirror);
-	s->misplaced = s->misplaced_gfn < end;
+	if (tdps_wants(TDPS_H1)) {
+		s->misplaced_gfn = find_kind(kvm, s->gfn, end, !s->mirror);
+		s->misplaced = s->misplaced_gfn < end;
+	}
+	if (tdps_wants(TDPS_H2)) {
+		s->writable = s->spte.raw & PT_WRITABLE_MASK;
+		tdps_host_look(kvm, kvm_mmu_page_as_id(au->root), s->gfn, s->mirror, &s->host);
+	}
 }
 
 static void fill(const struct audit *au, struct tdps_audit_spte *s, u64 raw, gfn_t gfn, int level)
@@ -133,7 +140,6 @@ static void fill(const struct audit *au, struct tdps_audit_spte *s, u64 raw, gfn
 static bool audit_entry(struct tdps_walk *w, u64 *sptep, u64 raw, gfn_t gfn, int level)
 {
 	struct audit *au = w->arg;
-	struct kvm *kvm = au->kvm;
 	struct tdps_audit_spte s;
 
 	if (is_given_back(au, raw, gfn, level))
@@ -143,8 +149,7 @@ static bool audit_entry(struct tdps_walk *w, u64 *sptep, u64 raw, gfn_t gfn, int
 	if (s.spte.leaf) {
 		if (level <= ARRAY_SIZE(au->a.leafs))
 			au->a.leafs[level - 1]++;
-		if (tdps_wants(TDPS_H1))
-			ask_attributes(kvm, &s);
+		ask_host(au, &s);
 	} else if (s.spte.present) {
 		au->a.tables++;
 	}
@@ -324,6 +329,7 @@ static void audit_vm(struct kvm *kvm, bool now)
 	};
 	u64 start;
 
+	guard(srcu)(&kvm->srcu);
 	if (!lock_for_audit(kvm, now))
 		return;
 	start = ktime_get_mono_fast_ns();

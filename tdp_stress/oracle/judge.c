@@ -506,6 +506,14 @@ void tdps_kick(u64 vm)
 		ctx->kicked = true;
 }
 
+void tdps_invalidate_end(u64 vm)
+{
+	if (!READ_ONCE(tdps_live))
+		return;
+	tdps_trace(invalidate_end, vm);
+	tlb_invalidate_end(vm);
+}
+
 void tdps_yield(u64 vm)
 {
 	if (!READ_ONCE(tdps_live))

@@ -28,6 +28,7 @@
 	EM(TDPS_OP_ALLOC_ROOT, "alloc_root") \
 	EM(TDPS_OP_NOTIFIER, "mmu_notifier") \
 	EM(TDPS_OP_MEMSLOT, "flush_memslot") \
+	EM(TDPS_OP_CONVERT, "convert") \
 	EM(TDPS_OP_UNINIT, "uninit") \
 	E_(TDPS_OP_DESTROY, "destroy_vm")
 
@@ -108,6 +109,7 @@
 	EM(TDPS_A1, "A1") \
 	EM(TDPS_D1, "D1") \
 	EM(TDPS_H1, "H1") \
+	EM(TDPS_H2, "H2") \
 	EM(TDPS_P1, "P1") \
 	E_(TDPS_SPLAT, "SPLAT")
 

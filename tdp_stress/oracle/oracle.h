@@ -35,6 +35,7 @@ enum tdps_check {
 	TDPS_A1,
 	TDPS_D1,
 	TDPS_H1,
+	TDPS_H2,
 	TDPS_P1,
 	TDPS_SPLAT,
 	TDPS_NR_CHECKS,
@@ -133,6 +134,7 @@ enum tdps_op {
 	TDPS_OP_ALLOC_ROOT,	/* find or make a root */
 	TDPS_OP_NOTIFIER,	/* host memory goes away */
 	TDPS_OP_MEMSLOT,	/* a memslot goes away */
+	TDPS_OP_CONVERT,	/* memory becomes private, or shared */
 	TDPS_OP_UNINIT,		/* the last of a VM's tables */
 	TDPS_OP_DESTROY,	/* VM destruction */
 	TDPS_NR_OPS
@@ -589,6 +591,17 @@ static inline struct tdps_frame *tdps_ctx_frame(struct tdps_ctx *ctx)
 	return &ctx->frame[ctx->depth - 1];
 }
 
+/* Is the thread in such an operation, be it in an inner one? */
+static inline bool tdps_in_op(const struct tdps_ctx *ctx, u8 op, u64 vm)
+{
+	u32 i;
+
+	for (i = 0; ctx && i < min(ctx->depth, TDPS_DEPTH); i++)
+		if (ctx->frame[i].op == op && ctx->frame[i].vm == vm)
+			return true;
+	return false;
+}
+
 const char *tdps_op_name(u8 op);
 
 /* --- facts come in here; any of them may be called with mmu_lock held --- */
@@ -617,6 +630,8 @@ void tdps_table_zap(const struct tdps_where *w, u64 table, bool mirror);
 void tdps_table_free(u64 table);
 void tdps_flush(u64 vm, bool request);
 void tdps_kick(u64 vm);
+/* What was announced is done: the current thread lets faults of the VM in again. */
+void tdps_invalidate_end(u64 vm);
 /* The current thread is about to let go of the VM's mmu_lock, and to take it again. */
 void tdps_yield(u64 vm);
 void tdps_bugged(u64 vm);
@@ -644,6 +659,26 @@ struct tdps_audit {
 	u64 tables;
 };
 
+enum tdps_host_seen {
+	TDPS_HOST_UNKNOWN,
+	TDPS_HOST_ABSENT,
+	TDPS_HOST_PRESENT,
+};
+
+/**
+ * struct tdps_host_page - what the host has behind a GFN
+ * @seen: is there a page?
+ * @pfn: which
+ * @level: size of what the host maps there, 1 is 4K
+ * @writable: the host may write to it
+ */
+struct tdps_host_page {
+	enum tdps_host_seen seen;
+	u64 pfn;
+	int level;
+	bool writable;
+};
+
 /**
  * struct tdps_audit_spte - one entry
  * @gfn: GFN without the bits that make it a shared one
@@ -656,6 +691,8 @@ struct tdps_audit {
  * @crafted: a leaf that KVM never faulted in: attributes do not say
  * @misplaced: a leaf, settled, and attributes say that a GFN is not of its root's kind
  * @misplaced_gfn: the first such GFN
+ * @writable: a leaf that the guest may write by
+ * @host: of a leaf, settled: what the host has behind its first GFN
  * @child_page: for a table in a mirror root: its external page
  */
 struct tdps_audit_spte {
@@ -669,6 +706,8 @@ struct tdps_audit_spte {
 	bool crafted;
 	bool misplaced;
 	u64 misplaced_gfn;
+	bool writable;
+	struct tdps_host_page host;
 	u64 child_page;
 };
 
@@ -812,6 +851,7 @@ struct tlb_debt {
 struct tlb_debt tlb_table_zap(struct tdps_ctx *ctx, const struct tdps_where *w);
 void tlb_table_free(const struct tlb_debt *debt);
 void tlb_flush(void);
+void tlb_invalidate_end(u64 vm);
 void tlb_yield(struct tdps_ctx *ctx, u64 vm);
 
 int rcu_init_table(void);

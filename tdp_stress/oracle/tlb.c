@@ -137,6 +137,40 @@ static void give_back(struct tdps_ctx *ctx, const struct tdps_op_end *e)
 	}
 }
 
+/*
+ * A zap tells its caller to flush, who has to before it lets faults in again. By thread;
+ * threads that share an entry hide each other's debts, and invent none.
+ */
+#define DEBTOR_BITS	6
+
+static struct {
+	pid_t owes;	/* thread that was told to flush, and has not since */
+	u32 leafs;
+	struct tdps_where where;
+} told[1 << DEBTOR_BITS];
+
+static void told_to_flush(const struct tdps_frame *f, const struct tdps_op_end *e)
+{
+	u32 i = hash_64(current->pid, DEBTOR_BITS);
+
+	told[i].where = e->where;
+	told[i].leafs = f->unflushed;
+	WRITE_ONCE(told[i].owes, current->pid);
+}
+
+void tlb_invalidate_end(u64 vm)
+{
+	u32 i = hash_64(current->pid, DEBTOR_BITS);
+
+	if (READ_ONCE(told[i].owes) != current->pid || told[i].where.vm != vm)
+		return;
+	WRITE_ONCE(told[i].owes, 0);
+	if (tdps_checking(TDPS_L1))
+		tdps_violation(TDPS_L1, &told[i].where,
+			       "%u shared leaves zapped, and the TLB flush that was asked for never came",
+			       told[i].leafs);
+}
+
 void tlb_op_end(struct tdps_ctx *ctx, struct tdps_frame *f, enum tdps_op op,
 		const struct tdps_op_end *e)
 {
@@ -151,8 +185,11 @@ void tlb_op_end(struct tdps_ctx *ctx, struct tdps_frame *f, enum tdps_op op,
 		/* the caller flushes if it is told to */
 		if (!tdps_checking(TDPS_L1))
 			return;
-		if (e->flush)
+		if (e->flush) {
+			if (unflushed && !e->bugged)
+				told_to_flush(f, e);
 			unflushed = 0;
+		}
 		unflushed += tdps_planted(TDPS_L1);
 		if (unflushed)
 			tdps_violation(TDPS_L1, &e->where,
@@ -185,8 +222,6 @@ void tlb_op_end(struct tdps_ctx *ctx, struct tdps_frame *f, enum tdps_op op,
  * keeps the tables, or of mmu_lock. By thread; threads that share an entry hide each
  * other's debts, and invent none.
  */
-#define DEBTOR_BITS	6
-
 static struct {
 	atomic64_t flushes;
 	pid_t owes;	/* thread that has unlinked a table since its last flush */
@@ -228,6 +263,8 @@ void tlb_flush(void)
 	atomic64_inc(&debtor[i].flushes);
 	if (READ_ONCE(debtor[i].owes) == current->pid)
 		WRITE_ONCE(debtor[i].owes, 0);
+	if (READ_ONCE(told[i].owes) == current->pid)
+		WRITE_ONCE(told[i].owes, 0);
 }
 
 /* What a walk has zapped is flushed before others may have mmu_lock. */

@@ -414,6 +414,11 @@ DEFINE_EVENT(tdps_vm, tdps_kick,
 	TP_ARGS(vm)
 );
 
+DEFINE_EVENT(tdps_vm, tdps_invalidate_end,
+	TP_PROTO(u64 vm),
+	TP_ARGS(vm)
+);
+
 DEFINE_EVENT(tdps_vm, tdps_yield,
 	TP_PROTO(u64 vm),
 	TP_ARGS(vm)

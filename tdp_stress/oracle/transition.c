@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * T1, H1: which values an SPTE may take after which, and which GFNs may be
- * mapped where. See Documentation/invariants.rst.
+ * T1, H1, H2: which values an SPTE may take after which, which GFNs may be mapped
+ * where, and to which pages. See Documentation/invariants.rst.
  */
 #include "oracle.h"
 
@@ -35,14 +35,40 @@ void transition_spte(const struct tdps_change *c)
 			       old_spte->raw, new_spte->raw);
 }
 
-/* H1 */
+/* H2: KVM has faulted it in from there, and was told before that was to change. */
+static void check_host(struct tdps_where *w, const struct tdps_audit_spte *s)
+{
+	const struct tdps_host_page *host = &s->host;
+	u64 pfn = s->spte.pfn;
+
+	if (host->seen == TDPS_HOST_UNKNOWN || !tdps_checking(TDPS_H2))
+		return;
+	if (tdps_planted(TDPS_H2))
+		pfn ^= 1;
+	if (host->seen == TDPS_HOST_ABSENT)
+		tdps_violation(TDPS_H2, w, "leaf of page 0x%llx where the host has none", pfn);
+	else if (pfn != host->pfn)
+		tdps_violation(TDPS_H2, w, "leaf of page 0x%llx where the host has 0x%llx", pfn,
+			       host->pfn);
+	else if (s->level > host->level)
+		tdps_violation(TDPS_H2, w, "leaf of level %d where the host maps pages of level %d",
+			       s->level, host->level);
+	else if (s->writable && !host->writable)
+		tdps_violation(TDPS_H2, w, "writable leaf of page 0x%llx, which the host only reads",
+			       pfn);
+}
+
+/* H1, H2 */
 void transition_audit_spte(struct tdps_audit *a, const struct tdps_audit_spte *s)
 {
 	struct tdps_where w = {
 		.vm = a->vm, .gfn = s->gfn, .level = s->level, .lock = TDPS_LOCK_WRITE,
 	};
 
-	if (!s->spte.leaf || s->invalid || !tdps_checking(TDPS_H1))
+	if (!s->spte.leaf)
+		return;
+	check_host(&w, s);
+	if (s->invalid || !tdps_checking(TDPS_H1))
 		return;
 	if (s->mirror && s->shared_alias)
 		tdps_violation(TDPS_H1, &w, "shared alias mapped in a mirror root");

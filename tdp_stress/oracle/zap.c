@@ -140,10 +140,9 @@ void zap_op_end(struct tdps_frame *f, enum tdps_op op, const struct tdps_op_end 
 	case TDPS_OP_RECOVER:
 	case TDPS_OP_ZAP_NX:
 	case TDPS_OP_ZAP_INVALID:
-		if (f->mirror_zapped || f->direct_zapped) {
-			tdps_checking(TDPS_Z1);
+	case TDPS_OP_CONVERT:
+		if ((f->mirror_zapped || f->direct_zapped) && tdps_checking(TDPS_Z1))
 			check_kind(f, &w);
-		}
 		return;
 	case TDPS_OP_UNINIT:
 		if (tdps_checking(TDPS_Z1) && e->pages_left > 0)

@@ -4,7 +4,8 @@
 # public ones.
 obj-m += tdp_stress.o
 
-stress-kvm-objs := kvm/symbols.o kvm/names.o kvm/hooks.o kvm/walk.o kvm/vm.o kvm/lock.o \
+stress-kvm-objs := kvm/symbols.o kvm/names.o kvm/hooks.o kvm/walk.o kvm/vm.o kvm/host.o \
+		   kvm/lock.o \
 		   kvm/external.o kvm/td.o kvm/adopt.o kvm/own.o kvm/own_base.o kvm/life.o \
 		   kvm/entry.o kvm/own_entry.o kvm/run.o \
 		   kvm/user.o kvm/op.o kvm/look.o kvm/hold.o kvm/fail.o kvm/flight.o kvm/paths.o \

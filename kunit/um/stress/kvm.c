@@ -532,7 +532,7 @@ int kvm_mmu_notifier_invalidate_range_start(struct mmu_notifier *mn,
 static void invalidate_end(struct kvm *kvm)
 {
 	write_lock(&kvm->mmu_lock);
-	kvm_mmu_invalidate_end(kvm);
+	stress_kvm_mmu_invalidate_end(kvm);
 	write_unlock(&kvm->mmu_lock);
 }
 
@@ -582,19 +582,28 @@ int stress_discard(struct kvm *kvm, u32 id, gfn_t gfn, u64 nr)
 	return 0;
 }
 
-/* One kind of mapping of a range goes; nothing is mapped there until invalidate_end(). */
-static void invalidate(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t gfn, u64 nr,
-		       enum kvm_gfn_range_filter filter)
+static bool unmap(struct kvm *kvm, struct kvm_gfn_range *range)
 {
-	struct kvm_gfn_range range = {
-		.slot = slot, .start = gfn, .end = gfn + nr, .may_block = true,
-		.attr_filter = filter,
-	};
+	return stress_kvm_tdp_mmu_unmap_gfn_range(kvm, range, false);
+}
 
+/* As the real one; no huge page is mapped of memory that can be private. */
+bool kvm_arch_pre_set_memory_attributes(struct kvm *kvm, struct kvm_gfn_range *range)
+{
+	range->attr_filter = range->arg.attributes & KVM_MEMORY_ATTRIBUTE_PRIVATE ?
+			     KVM_FILTER_SHARED : KVM_FILTER_PRIVATE;
+	return unmap(kvm, range);
+}
+
+/* @zap: mappings of a range; nothing is mapped there until invalidate_end(). */
+static void invalidate(struct kvm *kvm, struct kvm_gfn_range *range,
+		       bool (*zap)(struct kvm *kvm, struct kvm_gfn_range *range))
+{
+	range->may_block = true;
 	write_lock(&kvm->mmu_lock);
 	kvm_mmu_invalidate_start(kvm);
-	kvm_mmu_invalidate_range_add(kvm, range.start, range.end);
-	if (stress_kvm_tdp_mmu_unmap_gfn_range(kvm, &range, false))
+	kvm_mmu_invalidate_range_add(kvm, range->start, range->end);
+	if (zap(kvm, range))
 		kvm_flush_remote_tlbs(kvm);
 	write_unlock(&kvm->mmu_lock);
 }
@@ -614,6 +623,10 @@ static void invalidate(struct kvm *kvm, struct kvm_memory_slot *slot, gfn_t gfn,
  */
 int stress_convert(struct kvm *kvm, gfn_t gfn, u64 nr, bool private)
 {
+	struct kvm_gfn_range range = {
+		.start = gfn, .end = gfn + nr,
+		.arg.attributes = private ? KVM_MEMORY_ATTRIBUTE_PRIVATE : 0,
+	};
 	struct kvm_memory_slot *slot;
 	u64 i;
 
@@ -621,8 +634,8 @@ int stress_convert(struct kvm *kvm, gfn_t gfn, u64 nr, bool private)
 	slot = slot_at(kvm, gfn);
 	if (!slot || !memory_of(slot)->private)
 		return -ENOENT;
-	/* as kvm_arch_pre_set_memory_attributes() */
-	invalidate(kvm, slot, gfn, nr, private ? KVM_FILTER_SHARED : KVM_FILTER_PRIVATE);
+	range.slot = slot;
+	invalidate(kvm, &range, stress_kvm_arch_pre_set_memory_attributes);
 	for (i = gfn - slot->base_gfn; i < gfn - slot->base_gfn + nr; i++)
 		assign_bit(i, memory_of(slot)->private, private);
 	invalidate_end(kvm);
@@ -643,6 +656,9 @@ int stress_convert(struct kvm *kvm, gfn_t gfn, u64 nr, bool private)
  */
 int stress_punch(struct kvm *kvm, gfn_t gfn, u64 nr)
 {
+	struct kvm_gfn_range range = {
+		.start = gfn, .end = gfn + nr, .attr_filter = KVM_FILTER_PRIVATE,
+	};
 	const struct stress_memory *mem;
 	struct kvm_memory_slot *slot;
 
@@ -650,7 +666,8 @@ int stress_punch(struct kvm *kvm, gfn_t gfn, u64 nr)
 	slot = slot_at(kvm, gfn);
 	if (!slot || !memory_of(slot)->private)
 		return -ENOENT;
-	invalidate(kvm, slot, gfn, nr, KVM_FILTER_PRIVATE);
+	range.slot = slot;
+	invalidate(kvm, &range, unmap);
 	mem = memory_of(slot);
 	change_frames(mem, turn_of(mem, gfn - slot->base_gfn, true), nr);
 	invalidate_end(kvm);

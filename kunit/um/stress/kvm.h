@@ -39,8 +39,10 @@ enum {
 	STRESS_kvm_tdp_mmu_alloc_root,
 	STRESS_kvm_mmu_uninit_tdp_mmu,
 	STRESS_kvm_arch_flush_shadow_memslot,
+	STRESS_kvm_arch_pre_set_memory_attributes,
 	STRESS_kvm_arch_destroy_vm,
 	STRESS_kvm_mmu_notifier_invalidate_range_start,
+	STRESS_kvm_mmu_invalidate_end,
 	STRESS_kvm_flush_remote_tlbs,
 	STRESS_kvm_make_all_cpus_request,
 	STRESS_mark_page_dirty_in_slot,
@@ -70,12 +72,15 @@ u64 *stress_kvm_tdp_mmu_fast_pf_get_last_sptep(struct kvm_vcpu *vcpu, gfn_t gfn,
 void stress_kvm_tdp_mmu_alloc_root(struct kvm_vcpu *vcpu, bool mirror);
 void stress_kvm_mmu_uninit_tdp_mmu(struct kvm *kvm);
 void stress_kvm_arch_flush_shadow_memslot(struct kvm *kvm, struct kvm_memory_slot *slot);
+bool stress_kvm_arch_pre_set_memory_attributes(struct kvm *kvm, struct kvm_gfn_range *range);
 void stress_kvm_arch_destroy_vm(struct kvm *kvm);
 int stress_kvm_mmu_notifier_invalidate_range_start(struct mmu_notifier *mn,
 						   const struct mmu_notifier_range *range);
+void stress_kvm_mmu_invalidate_end(struct kvm *kvm);
 
 bool kvm_nx_huge_page_recovery_worker(void *data);
 void kvm_arch_flush_shadow_memslot(struct kvm *kvm, struct kvm_memory_slot *slot);
+bool kvm_arch_pre_set_memory_attributes(struct kvm *kvm, struct kvm_gfn_range *range);
 void kvm_arch_destroy_vm(struct kvm *kvm);
 int kvm_mmu_notifier_invalidate_range_start(struct mmu_notifier *mn,
 					    const struct mmu_notifier_range *range);

@@ -138,6 +138,11 @@ void stress_kvm_arch_flush_shadow_memslot(struct kvm *kvm, struct kvm_memory_slo
 	PROBED_VOID(kvm_arch_flush_shadow_memslot, (kvm, slot), ARG(kvm), ARG(slot));
 }
 
+bool stress_kvm_arch_pre_set_memory_attributes(struct kvm *kvm, struct kvm_gfn_range *range)
+{
+	return PROBED(bool, kvm_arch_pre_set_memory_attributes, (kvm, range), ARG(kvm), ARG(range));
+}
+
 void stress_kvm_arch_destroy_vm(struct kvm *kvm)
 {
 	PROBED_VOID(kvm_arch_destroy_vm, (kvm), ARG(kvm));
@@ -148,6 +153,11 @@ int stress_kvm_mmu_notifier_invalidate_range_start(struct mmu_notifier *mn,
 {
 	return PROBED(int, kvm_mmu_notifier_invalidate_range_start, (mn, range), ARG(mn),
 		      ARG(range));
+}
+
+void stress_kvm_mmu_invalidate_end(struct kvm *kvm)
+{
+	PROBED_VOID(kvm_mmu_invalidate_end, (kvm), ARG(kvm));
 }
 
 #define WRAPPED(_fn)	{ #_fn, stress_##_fn }
@@ -176,9 +186,11 @@ struct um_probed um_probed[] = {
 	[STRESS_kvm_tdp_mmu_alloc_root] = WRAPPED(kvm_tdp_mmu_alloc_root),
 	[STRESS_kvm_mmu_uninit_tdp_mmu] = WRAPPED(kvm_mmu_uninit_tdp_mmu),
 	[STRESS_kvm_arch_flush_shadow_memslot] = WRAPPED(kvm_arch_flush_shadow_memslot),
+	[STRESS_kvm_arch_pre_set_memory_attributes] = WRAPPED(kvm_arch_pre_set_memory_attributes),
 	[STRESS_kvm_arch_destroy_vm] = WRAPPED(kvm_arch_destroy_vm),
 	[STRESS_kvm_mmu_notifier_invalidate_range_start] =
 		WRAPPED(kvm_mmu_notifier_invalidate_range_start),
+	[STRESS_kvm_mmu_invalidate_end] = WRAPPED(kvm_mmu_invalidate_end),
 	[STRESS_kvm_flush_remote_tlbs] = TELLS(kvm_flush_remote_tlbs),
 	[STRESS_kvm_make_all_cpus_request] = TELLS(kvm_make_all_cpus_request),
 	[STRESS_mark_page_dirty_in_slot] = TELLS(mark_page_dirty_in_slot),
