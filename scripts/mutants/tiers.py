@@ -185,7 +185,9 @@ class Runner:
             said["by"] = _failed_cases(summary)
             said["seconds"] = summary["timings"]["run"]
         else:
-            said["by"] = sorted(summary["violations"])
+            # a guest that died has said what led to it
+            said["by"] = sorted(summary["violations"] or
+                                {l.partition(":")[0] for l in summary.get("violation_lines", ())})
             said["why"] = summary["reason"]
             said["seconds"] = summary["found_after_seconds"]
             if said["word"] == CAUGHT and not said["by"]:
