@@ -15,6 +15,7 @@
 #else
 #include "../qemu/qemu.h"
 #endif
+#include "../../tdp_stress/kvm/extsig.h"
 
 struct bed;
 
@@ -57,8 +58,7 @@ void home_invalidate_begin(struct bed *b, gfn_t start, gfn_t end);
 void home_invalidate_end(struct bed *b, gfn_t start, gfn_t end);
 
 /* Called by the home; see set_external_spte, free_external_spt of struct kvm_x86_ops. */
-int bed_set_external_spte(struct kvm *kvm, gfn_t gfn, u64 old_spte, u64 new_spte,
-			  enum pg_level level);
-void bed_free_external_spt(struct kvm *kvm, struct kvm_mmu_page *sp);
+int bed_set_external_spte(const struct tdps_set_args *a);
+void bed_free_external_spt(const struct tdps_free_args *a);
 
 #endif

@@ -202,42 +202,38 @@ static int answer(struct bed *b, const struct bed_op *op)
 
 /**
  * bed_set_external_spte() - what the home calls for set_external_spte
- * @kvm: VM
- * @gfn: first GFN of the entry
- * @old_spte: the entry before
- * @new_spte: the entry wanted
- * @level: level of the entry
+ * @a: what KVM says
  *
  * Context: mmu_lock held.
  *
  * Return: 0; or the error that the case wants, or that the external backend has.
  */
-int bed_set_external_spte(struct kvm *kvm, gfn_t gfn, u64 old_spte, u64 new_spte,
-			  enum pg_level level)
+int bed_set_external_spte(const struct tdps_set_args *a)
 {
 	struct bed_op spare, *op, what = {
-		.gfn = gfn, .level = level, .old_spte = old_spte, .new_spte = new_spte,
+		.gfn = a->gfn, .level = a->level,
+		.old_spte = a->old_spte, .new_spte = a->new_spte,
 	};
-	u64 *sptep = find_entry(kvm, gfn, level, new_spte);
+	u64 *sptep = find_entry(a->kvm, a->gfn, a->level, a->new_spte);
 	struct bed *b = READ_ONCE(bed_now);
 	struct kvm_mmu_page *sp = NULL;
 	int ret;
 
-	if (!b || b->kvm != kvm)
-		return tdps_external_set_spte(kvm, gfn, old_spte, new_spte, level);
-	if (bed_is_table(new_spte, level)) {
-		sp = spte_to_child_sp(new_spte);
+	if (!b || b->kvm != a->kvm)
+		return tdps_external_set_spte(a->kvm, a->gfn, a->old_spte, a->new_spte, a->level);
+	if (bed_is_table(a->new_spte, a->level)) {
+		sp = spte_to_child_sp(a->new_spte);
 		what.spt = sp->spt;
 		what.external_spt = sp->external_spt;
 	}
 	what.seen = sptep ? READ_ONCE(*sptep) : BED_UNSEEN;
 	op = begin(b, &spare, &what);
-	bed_point(BED_IN_EXTERNAL, gfn, level);
+	bed_point(BED_IN_EXTERNAL, a->gfn, a->level);
 	ret = answer(b, op);
 	op->ret = ret;
 	if (sp && !ret)
 		add_table(sp);
-	bed_point(BED_AFTER_EXTERNAL, gfn, level);
+	bed_point(BED_AFTER_EXTERNAL, a->gfn, a->level);
 	op->seen_end = sptep ? READ_ONCE(*sptep) : BED_UNSEEN;
 	op->nr_then = atomic_read(&b->nr_ops);
 	return ret;
@@ -245,13 +241,13 @@ int bed_set_external_spte(struct kvm *kvm, gfn_t gfn, u64 old_spte, u64 new_spte
 
 /**
  * bed_free_external_spt() - what the home calls for free_external_spt
- * @kvm: VM
- * @sp: the table; its entries are gone
+ * @a: what KVM says
  *
  * Context: mmu_lock held.
  */
-void bed_free_external_spt(struct kvm *kvm, struct kvm_mmu_page *sp)
+void bed_free_external_spt(const struct tdps_free_args *a)
 {
+	struct kvm_mmu_page *sp = a->sp;
 	u64 *parent = (__force u64 *)sp->ptep;
 	struct bed_op spare, *op, what = {
 		.free = true, .gfn = sp->gfn, .level = sp->role.level,
@@ -260,14 +256,14 @@ void bed_free_external_spt(struct kvm *kvm, struct kvm_mmu_page *sp)
 	};
 	struct bed *b = READ_ONCE(bed_now);
 
-	if (b && b->kvm == kvm) {
+	if (b && b->kvm == a->kvm) {
 		op = begin(b, &spare, &what);
 		bed_point(BED_IN_FREE, sp->gfn, sp->role.level);
 		del_table(sp);
-		tdps_external_free_spt(kvm, sp);
+		tdps_external_free_spt(a->kvm, sp);
 		op->nr_then = atomic_read(&b->nr_ops);
 	} else {
-		tdps_external_free_spt(kvm, sp);
+		tdps_external_free_spt(a->kvm, sp);
 	}
 }
 

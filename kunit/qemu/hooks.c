@@ -28,20 +28,23 @@ struct kvm *home_watched(void)
 	return READ_ONCE(watched.kvm);
 }
 
-static int hook_set_external_spte(struct kvm *kvm, gfn_t gfn, u64 old_spte, u64 new_spte,
-				  enum pg_level level)
+static int hook_set_external_spte(TDPS_SET_PARAMS)
 {
-	if (tdps_external_owns(kvm))
-		return bed_set_external_spte(kvm, gfn, old_spte, new_spte, level);
-	return tdps_chain_set_external_spte(kvm, gfn, old_spte, new_spte, level);
+	const struct tdps_set_args a = TDPS_SET_ARGS;
+
+	if (tdps_external_owns(a.kvm))
+		return bed_set_external_spte(&a);
+	return tdps_chain_set_external_spte(&a);
 }
 
-static void hook_free_external_spt(struct kvm *kvm, struct kvm_mmu_page *sp)
+static void hook_free_external_spt(TDPS_FREE_PARAMS)
 {
-	if (tdps_external_owns(kvm))
-		bed_free_external_spt(kvm, sp);
+	const struct tdps_free_args a = TDPS_FREE_ARGS;
+
+	if (tdps_external_owns(a.kvm))
+		bed_free_external_spt(&a);
 	else
-		tdps_chain_free_external_spt(kvm, sp);
+		tdps_chain_free_external_spt(&a);
 }
 
 static void hook_vm_pre_destroy(struct kvm *kvm)

@@ -5,6 +5,7 @@
 qemu-tdps := $(src)/../tdp_stress
 include $(qemu-tdps)/core/core.mk
 include $(qemu-tdps)/oracle/oracle.mk
+include $(qemu-tdps)/kvm/extsig.mk
 
 qemu-module := $(if $(KBUILD_EXTMOD),m)
 qemu-live-$(CONFIG_TDP_STRESS_KUNIT_LIVE) := suites/live.o qemu/live.o
@@ -24,6 +25,10 @@ $(obj)/qemu/oracle/%.o: $(qemu-tdps)/oracle/%.c FORCE
 $(obj)/qemu/kvm/%.o: $(qemu-tdps)/kvm/%.c FORCE
 	$(call if_changed_rule,cc_o_c)
 
-ccflags-y += -I$(srctree)/arch/x86/kvm -DTDPS_MIRROR_ROOTS=1
+# as in stress.mk
+qemu-kvm-src := $(or $(KVM_SRC),$(srctree))
+qemu-extsig := $(call extsig-flags,$(qemu-kvm-src)/arch/x86/include/asm/kvm_host.h)
+ccflags-y += -I$(qemu-kvm-src)/arch/x86/kvm -DTDPS_MIRROR_ROOTS=1 \
+	     $(or $(qemu-extsig),$(call extsig-unknown,$(qemu-kvm-src)))
 CFLAGS_qemu/oracle/rcu.o := $(oracle-rcu-flags)
 CFLAGS_qemu/oracle/tracepoints.o := $(oracle-tracepoints-flags)

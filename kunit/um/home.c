@@ -42,6 +42,20 @@ kvm_pfn_t home_first_pfn(struct bed *b)
 	return first_pfn();
 }
 
+static int set_external_spte(TDPS_SET_PARAMS)
+{
+	const struct tdps_set_args a = TDPS_SET_ARGS;
+
+	return bed_set_external_spte(&a);
+}
+
+static void free_external_spt(TDPS_FREE_PARAMS)
+{
+	const struct tdps_free_args a = TDPS_FREE_ARGS;
+
+	bed_free_external_spt(&a);
+}
+
 int home_open(void)
 {
 	const struct tdps_external_config cfg = {
@@ -63,8 +77,8 @@ int home_open(void)
 		um_kvm_close();
 		return err;
 	}
-	kvm_x86_ops.set_external_spte = bed_set_external_spte;
-	kvm_x86_ops.free_external_spt = bed_free_external_spt;
+	kvm_x86_ops.TDPS_SET_OP = set_external_spte;
+	kvm_x86_ops.TDPS_FREE_OP = free_external_spt;
 	return 0;
 }
 

@@ -4,6 +4,7 @@
 um-project := $(src)/../tdp_stress
 include $(um-project)/core/core.mk
 include $(um-project)/oracle/oracle.mk
+include $(um-project)/kvm/extsig.mk
 
 um-objs := $(addprefix um/,white.o tdp_iter.o spte.o glue.o nx.o home.o symbols.o stress/probe.o) \
 	   $(addprefix core/,$(core-objs) $(kunit-core-y)) $(addprefix oracle/,$(oracle-objs)) \
@@ -13,7 +14,9 @@ obj-$(CONFIG_TDP_STRESS_KUNIT) += $(um-objs) $(kunit-objs)
 
 # The shim comes before the tree's headers, which ccflags-y would not do.
 LINUXINCLUDE := -I$(src)/um/shim -I$(obj)/um/gen $(LINUXINCLUDE)
-ccflags-y += -I$(srctree)/arch/x86/kvm -DTDPS_MIRROR_ROOTS=1
+um-extsig := $(call extsig-flags,$(srctree)/arch/x86/include/asm/kvm_host.h)
+ccflags-y += -I$(srctree)/arch/x86/kvm -DTDPS_MIRROR_ROOTS=1 \
+	     $(or $(um-extsig),$(call extsig-unknown,$(srctree)))
 CFLAGS_oracle/rcu.o := $(oracle-rcu-flags)
 CFLAGS_oracle/tracepoints.o := $(oracle-tracepoints-flags)
 

@@ -8,27 +8,21 @@
 #include "chain.h"
 #include "insight.h"
 
-#define SAME_TYPE(_op)	__same_type(((struct kvm_x86_ops *)0)->_op, ((struct tdps_chain *)0)->_op)
-
-static_assert(SAME_TYPE(set_external_spte));
-static_assert(SAME_TYPE(free_external_spt));
-static_assert(SAME_TYPE(vm_pre_destroy));
-static_assert(SAME_TYPE(vm_destroy));
-
-DEFINE_STATIC_CALL_RET0(tdps_orig_set_external_spte, tdps_chain_set_external_spte);
-DEFINE_STATIC_CALL_NULL(tdps_orig_free_external_spt, tdps_chain_free_external_spt);
+DEFINE_STATIC_CALL_RET0(tdps_orig_set_external_spte,
+			*((struct tdps_chain *)0)->set_external_spte);
+DEFINE_STATIC_CALL_NULL(tdps_orig_free_external_spt,
+			*((struct tdps_chain *)0)->free_external_spt);
 DEFINE_STATIC_CALL_NULL(tdps_orig_vm_pre_destroy, tdps_chain_vm_pre_destroy);
 DEFINE_STATIC_CALL_NULL(tdps_orig_vm_destroy, tdps_chain_vm_destroy);
 
-int tdps_chain_set_external_spte(struct kvm *kvm, gfn_t gfn, u64 old_spte, u64 new_spte,
-				 enum pg_level level)
+int tdps_chain_set_external_spte(const struct tdps_set_args *a)
 {
-	return static_call(tdps_orig_set_external_spte)(kvm, gfn, old_spte, new_spte, level);
+	return TDPS_SET_CALL(static_call(tdps_orig_set_external_spte), a);
 }
 
-void tdps_chain_free_external_spt(struct kvm *kvm, struct kvm_mmu_page *sp)
+void tdps_chain_free_external_spt(const struct tdps_free_args *a)
 {
-	static_call_cond(tdps_orig_free_external_spt)(kvm, sp);
+	TDPS_FREE_CALL(static_call_cond(tdps_orig_free_external_spt), a);
 }
 
 void tdps_chain_vm_pre_destroy(struct kvm *kvm)

@@ -8,6 +8,8 @@
 
 #include <linux/kvm_host.h>
 
+#include "extsig.h"
+
 /**
  * struct tdps_chain - functions that KVM calls
  * @set_external_spte: an entry of a mirror root changes
@@ -16,20 +18,18 @@
  * @vm_destroy: both have gone
  */
 struct tdps_chain {
-	int (*set_external_spte)(struct kvm *kvm, gfn_t gfn, u64 old_spte, u64 new_spte,
-				 enum pg_level level);
-	void (*free_external_spt)(struct kvm *kvm, struct kvm_mmu_page *sp);
-	void (*vm_pre_destroy)(struct kvm *kvm);
-	void (*vm_destroy)(struct kvm *kvm);
+	typeof_member(struct kvm_x86_ops, TDPS_SET_OP) set_external_spte;
+	typeof_member(struct kvm_x86_ops, TDPS_FREE_OP) free_external_spt;
+	typeof_member(struct kvm_x86_ops, vm_pre_destroy) vm_pre_destroy;
+	typeof_member(struct kvm_x86_ops, vm_destroy) vm_destroy;
 };
 
 void tdps_chain_hook(const struct tdps_chain *hooks, bool ends);
 bool tdps_chain_unhook(void);
 
 /* What KVM would have called; on kvm_amd that is nothing, but for a VM's end. */
-int tdps_chain_set_external_spte(struct kvm *kvm, gfn_t gfn, u64 old_spte, u64 new_spte,
-				 enum pg_level level);
-void tdps_chain_free_external_spt(struct kvm *kvm, struct kvm_mmu_page *sp);
+int tdps_chain_set_external_spte(const struct tdps_set_args *a);
+void tdps_chain_free_external_spt(const struct tdps_free_args *a);
 void tdps_chain_vm_pre_destroy(struct kvm *kvm);
 void tdps_chain_vm_destroy(struct kvm *kvm);
 

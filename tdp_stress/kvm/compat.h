@@ -17,6 +17,8 @@
 #include "external.h"
 
 #if TDPS_MIRROR_ROOTS
+#include "extsig.h"
+
 /* Is this one of the VMs that are looked at? */
 static inline bool tdps_watched(const struct kvm *kvm)
 {

@@ -38,20 +38,19 @@ static enum tdps_extop_kind kind_of(u64 old_spte, u64 new_spte, int level)
 }
 
 /* VMs of ours are the backend's; all others are answered as without this module. */
-static int answer_set(struct kvm *kvm, gfn_t gfn, u64 old_spte, u64 new_spte,
-		      enum pg_level level)
+static int answer_set(const struct tdps_set_args *a)
 {
-	if (tdps_external_owns(kvm))
-		return tdps_external_set_spte(kvm, gfn, old_spte, new_spte, level);
-	return tdps_chain_set_external_spte(kvm, gfn, old_spte, new_spte, level);
+	if (tdps_external_owns(a->kvm))
+		return tdps_external_set_spte(a->kvm, a->gfn, a->old_spte, a->new_spte, a->level);
+	return tdps_chain_set_external_spte(a);
 }
 
-static void answer_free(struct kvm *kvm, struct kvm_mmu_page *sp)
+static void answer_free(const struct tdps_free_args *a)
 {
-	if (tdps_external_owns(kvm))
-		tdps_external_free_spt(kvm, sp);
+	if (tdps_external_owns(a->kvm))
+		tdps_external_free_spt(a->kvm, a->sp);
 	else
-		tdps_chain_free_external_spt(kvm, sp);
+		tdps_chain_free_external_spt(a);
 }
 
 static void look_at_extop(struct kvm *kvm, struct tdps_extop *x, struct tdps_place *at)
@@ -96,40 +95,40 @@ static bool can_take_back(const struct tdps_place *at, u64 old_spte, u64 new_spt
 }
 
 /* User space wants this one to fail; or what the backend says. */
-static int fail_or_answer(struct kvm *kvm, const struct tdps_extop *x,
+static int fail_or_answer(const struct tdps_set_args *a, const struct tdps_extop *x,
 			  const struct tdps_place *at)
 {
 	int err = tdps_fail(x->kind, x->where.vm);
 
 	if (!err)
-		return answer_set(kvm, x->where.gfn, x->old_spte, x->new_spte, x->where.level);
+		return answer_set(a);
 	tdps_say_injected("an external operation", err);
 	if (!can_take_back(at, x->old_spte, x->new_spte)) {
 		tdps_excuse(x->where.vm);
-		tdps_external_break(kvm);
+		tdps_external_break(a->kvm);
 	}
 	return err;
 }
 
-static int hook_set_external_spte(struct kvm *kvm, gfn_t gfn, u64 old_spte, u64 new_spte,
-				  enum pg_level level)
+static int follow_set(const struct tdps_set_args *a)
 {
 	struct tdps_extop x = {
 		.where = {
-			.vm = tdps_vm_id(kvm), .gfn = gfn, .level = level,
-			.lock = tdps_lock_of(kvm),
+			.vm = tdps_vm_id(a->kvm), .gfn = a->gfn, .level = a->level,
+			.lock = tdps_lock_of(a->kvm),
 		},
-		.kind = kind_of(old_spte, new_spte, level),
-		.old_spte = old_spte,
-		.new_spte = new_spte,
-		.detached = is_frozen_spte(new_spte),
-		.ours = tdps_external_owns(kvm),
-		.bugged = kvm->vm_bugged,
+		.kind = kind_of(a->old_spte, a->new_spte, a->level),
+		.old_spte = a->old_spte,
+		.new_spte = a->new_spte,
+		.detached = is_frozen_spte(a->new_spte),
+		.ours = tdps_external_owns(a->kvm),
+		.bugged = a->kvm->vm_bugged,
 	};
 	bool merge = x.kind == TDPS_EXT_PROMOTE, shape = merge || x.kind == TDPS_EXT_SPLIT;
 	struct tdps_split split = {
-		.where = x.where, .merge = merge, .huge = merge ? new_spte : old_spte,
+		.where = x.where, .merge = merge, .huge = merge ? a->new_spte : a->old_spte,
 	};
+	gfn_t end = a->gfn + KVM_PAGES_PER_HPAGE(a->level);
 	struct tdps_place at;
 	struct tdps_ctx *ctx;
 	int ret;
@@ -137,17 +136,17 @@ static int hook_set_external_spte(struct kvm *kvm, gfn_t gfn, u64 old_spte, u64 
 	this_cpu_inc(hooks_entered);
 	/* of KVM's own, as a rule: keeps the SPTE where it is */
 	rcu_read_lock();
-	look_at_extop(kvm, &x, &at);
+	look_at_extop(a->kvm, &x, &at);
 	if (shape)
-		tdps_examine_split(merge ? old_spte : new_spte, &split);
+		tdps_examine_split(merge ? a->old_spte : a->new_spte, &split);
 	ctx = tdps_extop_begin(&x);
 	wait_before(&x);
-	tdps_hold(TDP_STRESS_POINT_EXT_BEGIN, x.kind, &x.where, gfn + KVM_PAGES_PER_HPAGE(level));
-	ret = fail_or_answer(kvm, &x, &at);
-	tdps_hold(TDP_STRESS_POINT_EXT_END, x.kind, &x.where, gfn + KVM_PAGES_PER_HPAGE(level));
+	tdps_hold(TDP_STRESS_POINT_EXT_BEGIN, x.kind, &x.where, end);
+	ret = fail_or_answer(a, &x, &at);
+	tdps_hold(TDP_STRESS_POINT_EXT_END, x.kind, &x.where, end);
 	if (x.where.lock == TDPS_LOCK_READ)
 		tdps_point(TDPS_POINT_UNFREEZE);
-	x.after = tdps_look_again(&at, level);
+	x.after = tdps_look_again(&at, a->level);
 	tdps_extop_end(ctx, &x, ret);
 	if (shape && !x.bugged) {
 		split.ours = x.ours;
@@ -157,6 +156,13 @@ static int hook_set_external_spte(struct kvm *kvm, gfn_t gfn, u64 old_spte, u64 
 	rcu_read_unlock();
 	this_cpu_inc(hooks_left);
 	return ret;
+}
+
+static int hook_set_external_spte(TDPS_SET_PARAMS)
+{
+	const struct tdps_set_args a = TDPS_SET_ARGS;
+
+	return follow_set(&a);
 }
 
 #define KEPT	0x74647073	/* "tdps" */
@@ -183,18 +189,19 @@ static bool is_kept(struct page *page)
 	return true;
 }
 
-static void hook_free_external_spt(struct kvm *kvm, struct kvm_mmu_page *sp)
+static void follow_free(const struct tdps_free_args *a)
 {
+	struct kvm_mmu_page *sp = a->sp;
 	struct tdps_extop x = {
 		.where = {
-			.vm = tdps_vm_id(kvm), .gfn = sp->gfn, .level = sp->role.level,
-			.lock = tdps_lock_of(kvm),
+			.vm = tdps_vm_id(a->kvm), .gfn = sp->gfn, .level = sp->role.level,
+			.lock = tdps_lock_of(a->kvm),
 		},
 		.kind = TDPS_EXT_FREE,
 		.page = sp->external_spt ? __pa(sp->external_spt) : 0,
 		.table = (u64)(unsigned long)sp->spt,
-		.ours = tdps_external_owns(kvm),
-		.bugged = kvm->vm_bugged,
+		.ours = tdps_external_owns(a->kvm),
+		.bugged = a->kvm->vm_bugged,
 	};
 	/* the backend frees its pages later than that */
 	struct page *page = x.page && !x.ours ? virt_to_page(sp->external_spt) : NULL;
@@ -216,12 +223,19 @@ static void hook_free_external_spt(struct kvm *kvm, struct kvm_mmu_page *sp)
 	wait_before(&x);
 	tdps_hold(TDP_STRESS_POINT_EXT_BEGIN, x.kind, &x.where, end);
 	mark_kept(page);
-	answer_free(kvm, sp);
+	answer_free(a);
 	/* what could not be reclaimed is left to nobody, on purpose */
-	x.kept = is_kept(page) && !kvm->vm_bugged;
+	x.kept = is_kept(page) && !a->kvm->vm_bugged;
 	tdps_hold(TDP_STRESS_POINT_EXT_END, x.kind, &x.where, end);
 	tdps_extop_end(ctx, &x, 0);
 	this_cpu_inc(hooks_left);
+}
+
+static void hook_free_external_spt(TDPS_FREE_PARAMS)
+{
+	const struct tdps_free_args a = TDPS_FREE_ARGS;
+
+	follow_free(&a);
 }
 
 /*

@@ -2,6 +2,8 @@
 # tdp_stress.ko: oracle/, kvm/, torture/, stress/ and the core. KVM_SRC is the tree whose private KVM
 # headers fit the kernel; the tree that kbuild uses, unless that has only the
 # public ones.
+include $(src)/kvm/extsig.mk
+
 obj-m += tdp_stress.o
 
 stress-kvm-objs := kvm/symbols.o kvm/names.o kvm/hooks.o kvm/walk.o kvm/vm.o kvm/host.o \
@@ -14,14 +16,19 @@ stress-kvm-objs := kvm/symbols.o kvm/names.o kvm/hooks.o kvm/walk.o kvm/vm.o kvm
 stress-kvm-src := $(or $(KVM_SRC),$(srctree))
 stress-kvm-host := $(stress-kvm-src)/arch/x86/include/asm/kvm_host.h
 # What the tree's headers define decides, not the version: 1, mirror roots; 0, none
-# at all (6.12); else those of a kernel between, or no KVM.
-stress-set-spte := (*set_external_spte)(struct kvm *kvm, gfn_t gfn, u64 old_spte
+# at all (6.12); unknown, mirror roots whose ops have another signature; else those of a
+# kernel between, or no KVM.
+stress-extsig := $(call extsig-flags,$(stress-kvm-host))
 stress-has = $(filter-out 0,$(shell grep -cF '$(1)' $(stress-kvm-host) 2>/dev/null))
-stress-mirror := $(if $(call stress-has,$(stress-set-spte)),1,$(if \
-		   $(call stress-has,external_spt),other,$(if \
-		   $(call stress-has,pre_fault_allowed),0,other)))
+stress-mirror := $(if $(stress-extsig),1,$(if \
+		   $(call stress-has,link_external_spt),other,$(if \
+		   $(call stress-has,external_spt),unknown,$(if \
+		   $(call stress-has,pre_fault_allowed),0,other))))
 # (a clean, which knows no CONFIG_, needs no KVM)
 ifdef CONFIG_X86
+ifeq ($(stress-mirror),unknown)
+$(call extsig-unknown,$(stress-kvm-src))
+endif
 ifeq ($(stress-mirror),other)
 $(error tdp_stress: KVM of $(stress-kvm-src) does not fit: Linux 7.2 or newer is needed (set_external_spte), or 6.12, which has direct roots only)
 endif
@@ -38,7 +45,8 @@ tdp_stress-y := stress/main.o stress/params.o stress/debugfs.o stress/device.o \
 $(obj)/stress/core-%.o: $(src)/core/%.c FORCE
 	$(call if_changed_rule,cc_o_c)
 
-stress-kvm-flags := -I$(stress-kvm-src)/arch/x86/kvm -DTDPS_MIRROR_ROOTS=$(stress-mirror)
+stress-kvm-flags := -I$(stress-kvm-src)/arch/x86/kvm -DTDPS_MIRROR_ROOTS=$(stress-mirror) \
+		    $(stress-extsig)
 
 # Only these files may see KVM's private headers.
 $(foreach o,$(stress-kvm-objs),$(eval CFLAGS_$(o) := $$(stress-kvm-flags)))

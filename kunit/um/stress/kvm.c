@@ -677,27 +677,28 @@ int stress_punch(struct kvm *kvm, gfn_t gfn, u64 nr)
 /* --- VMs --- */
 
 /* KVM's static calls: through these, so that they can be updated. */
-struct static_call_key __SCK__kvm_x86_set_external_spte;
-struct static_call_key __SCK__kvm_x86_free_external_spt;
+#define SET_KEY		__PASTE(__SCK__kvm_x86_, TDPS_SET_OP)
+#define FREE_KEY	__PASTE(__SCK__kvm_x86_, TDPS_FREE_OP)
+struct static_call_key SET_KEY;
+struct static_call_key FREE_KEY;
 struct static_call_key __SCK__kvm_x86_vm_pre_destroy;
 struct static_call_key __SCK__kvm_x86_vm_destroy;
 
-static int set_external_spte(struct kvm *kvm, gfn_t gfn, u64 old_spte, u64 new_spte,
-			     enum pg_level level)
+static int set_external_spte(TDPS_SET_PARAMS)
 {
-	int (*fn)(struct kvm *kvm, gfn_t gfn, u64 old_spte, u64 new_spte, enum pg_level level) =
-		READ_ONCE(__SCK__kvm_x86_set_external_spte.func);
+	typeof(kvm_x86_ops.TDPS_SET_OP) fn = READ_ONCE(SET_KEY.func);
+	const struct tdps_set_args a = TDPS_SET_ARGS;
 
-	return fn ? fn(kvm, gfn, old_spte, new_spte, level) : 0;
+	return fn ? TDPS_SET_CALL(fn, &a) : 0;
 }
 
-static void free_external_spt(struct kvm *kvm, struct kvm_mmu_page *sp)
+static void free_external_spt(TDPS_FREE_PARAMS)
 {
-	void (*fn)(struct kvm *kvm, struct kvm_mmu_page *sp) =
-		READ_ONCE(__SCK__kvm_x86_free_external_spt.func);
+	typeof(kvm_x86_ops.TDPS_FREE_OP) fn = READ_ONCE(FREE_KEY.func);
+	const struct tdps_free_args a = TDPS_FREE_ARGS;
 
 	if (fn)
-		fn(kvm, sp);
+		TDPS_FREE_CALL(fn, &a);
 }
 
 static void vm_op(struct static_call_key *key, struct kvm *kvm)
@@ -805,8 +806,8 @@ static int __init stress_kvm_init(void)
 {
 	int err = um_kvm_open();
 
-	kvm_x86_ops.set_external_spte = set_external_spte;
-	kvm_x86_ops.free_external_spt = free_external_spt;
+	kvm_x86_ops.TDPS_SET_OP = set_external_spte;
+	kvm_x86_ops.TDPS_FREE_OP = free_external_spt;
 	return err;
 }
 subsys_initcall(stress_kvm_init);

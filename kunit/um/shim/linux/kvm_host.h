@@ -256,11 +256,13 @@ extern struct kvm_host_values kvm_host;
 /* in 7.2 <asm/kvm_host.h> declares it, since then mmu.h */
 extern bool tdp_enabled;
 
+/* Chosen by what the tree's own header declares, which tdp_mmu.c was written for. */
+#include "../../../../tdp_stress/kvm/extsig.h"
+
 /* The vendor module's: plain pointers instead of static calls. */
 struct kvm_x86_ops {
-	int (*set_external_spte)(struct kvm *kvm, gfn_t gfn, u64 old_spte,
-				 u64 new_spte, enum pg_level level);
-	void (*free_external_spt)(struct kvm *kvm, struct kvm_mmu_page *sp);
+	typeof(int (TDPS_SET_PARAMS)) *TDPS_SET_OP;
+	typeof(void (TDPS_FREE_PARAMS)) *TDPS_FREE_OP;
 	u8 (*get_mt_mask)(struct kvm_vcpu *vcpu, gfn_t gfn, bool is_mmio);
 	unsigned long (*get_rflags)(struct kvm_vcpu *vcpu);
 	void (*load_mmu_pgd)(struct kvm_vcpu *vcpu, hpa_t root, int level);
