@@ -13,6 +13,7 @@ from common import cache, packages
 from common.say import EXIT_ENVIRONMENT, Problem, Step, say, usage
 from kernel import ours
 from kunit import ktap, report
+from mutants import mutant
 from qemu import program, session
 
 _MODULE = "tdp_stress_kunit"
@@ -48,8 +49,12 @@ def prepare(values):
     if values.qemu:
         program.get(values.qemu)
     kernel = front.get_kernel(values)
-    replace = front.get_variant(values, kernel)
-    return kernel, {"kunit": kernel.module("kunit"), _MODULE: build(kernel, values.jobs)}, replace
+    change = front.get_change(values)
+    replace = mutant.build_modules(
+        kernel, change, values.jobs,
+        also=lambda theirs: {_MODULE: build(theirs, values.jobs)}) if change else {}
+    suites = replace.get(_MODULE) or build(kernel, values.jobs)
+    return kernel, {"kunit": kernel.module("kunit"), _MODULE: suites}, replace
 
 
 def boot(values, kernel, modules, replace, folder, wanted):

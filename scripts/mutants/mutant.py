@@ -7,7 +7,8 @@ coming kernel might do), a planted bug or a harmless edit (scripts/mutants). Onl
 arch/x86/kvm and virt/kvm are copied, and KVM is built from the copy as external
 modules against the kernel that is built already, so that a change costs a
 compilation of KVM once and of one file afterwards. tdp_stress.ko is built from the
-tree's own headers: it fits whatever was changed, for what it shares with KVM is not.
+tree's own headers: it fits whatever was changed, unless that is what it shares with
+KVM, a header of _HEADERS; then it is built from the copy, too.
 Knows patches and copies; must not know how a change is run or judged.
 """
 
@@ -16,17 +17,22 @@ import filecmp
 import os
 import re
 import shutil
+from copy import copy as copy_of
 from pathlib import Path
 
 from common import cache, command, versions
 from common.say import Step, build_failed, usage
+from kernel import ours
 from kernel.failure import failure
 from mutants import edit
 
 HERE = Path(__file__).resolve().parent
 VARIANTS = HERE.parent / "variants"
 _COPIED = ("arch/x86/kvm", "virt/kvm")
+#: of KVM and of its modules only: nothing else of a kernel has to be built again
+_HEADERS = ("arch/x86/include/asm/kvm_host.h", "arch/x86/include/asm/kvm-x86-ops.h")
 MODULES = ("kvm", "kvm-intel", "kvm-amd")
+_OURS = ("tdx_stub", "tdp_stress")
 _SUFFIXES = (".cocci", ".edit")
 _LISTS = ("file", "expect", "other", "case")
 _ROOTS = ("D", "M", "B")
@@ -91,7 +97,8 @@ class Mutant:
         if self.id != self.path.stem:
             raise usage("%s: its Id is '%s', which is not the file's name" % (self.path, self.id))
         for name in self.file:
-            if not name.startswith(_COPIED) or not name.endswith((".c", ".h")) or name == _SHARED:
+            if name not in _HEADERS and (not name.startswith(_COPIED) or
+                                         not name.endswith((".c", ".h")) or name == _SHARED):
                 raise usage("%s: File: '%s' is no file of KVM's own" % (self.path, name))
 
     @property
@@ -102,6 +109,11 @@ class Mutant:
     def in_tdx(self):
         """Only the real tdx.c shows it."""
         return all(name.startswith("arch/x86/kvm/vmx/") for name in self.file)
+
+    @property
+    def is_shared(self):
+        """What our modules share with KVM is not what it was."""
+        return any(name in _HEADERS for patch in self.chain() for name in patch.file)
 
     def applies(self, release):
         """Whether it is meant for a kernel of that release."""
@@ -192,6 +204,11 @@ def _refresh(tree, copy):
             for name in names:
                 if Path(folder) / name not in kept:
                     (Path(folder) / name).unlink()
+    for name in _HEADERS:
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        if not (copy / name).exists() or \
+                not filecmp.cmp(tree.path / name, copy / name, shallow=False):
+            shutil.copyfile(tree.path / name, copy / name)
 
 
 def home(kernel):
@@ -199,13 +216,31 @@ def home(kernel):
     return cache.folder("build", kernel.folder.name, "mutants")
 
 
-def build_modules(kernel, mutant, jobs, keep=None):
-    """Make the change @mutant (None: none); returns {name: path of the .ko}.
+def _first(source):
+    """What has make look into the copy's headers first."""
+    return "NOSTDINC_FLAGS=-nostdinc -I%s" % (source / "arch/x86/include")
+
+
+def _as_copied(kernel, change):
+    """@kernel as ours is built for it where @change is in the copy."""
+    source = home(kernel) / "source"
+    theirs = copy_of(kernel)
+    theirs.folder = home(kernel)
+    theirs.make_args = kernel.make_args + ["KVM_SRC=%s" % source, _first(source)]
+    theirs.interface = repr([kernel.interface] + [patch.path.read_text(encoding="utf-8")
+                                                  for patch in change.chain()])
+    return theirs
+
+
+def build_modules(kernel, mutant, jobs, keep=None, also=None):
+    """Make the change @mutant (None: none); returns {name: path of the .ko}: KVM's, and ours
+    if they have to be others for it.
 
     One copy and one build folder serve all changes of a kernel, one after the
     other: what the last one changed is put back first, and make sees only the
     files that differ. @keep: a folder for the modules, which the next change
-    would overwrite.
+    would overwrite. @also(kernel): builds what is wanted of ours, {name: path}; else it is
+    what a run takes.
     """
     room = home(kernel)
     copy, out = room / "source", room / "out"
@@ -220,13 +255,16 @@ def build_modules(kernel, mutant, jobs, keep=None):
         mo = out / "arch/x86/kvm"
         mo.mkdir(parents=True, exist_ok=True)
         argv = ["make", "-C", kernel.out, "M=%s" % (copy / "arch/x86/kvm"), "MO=%s" % mo,
-                "LOCALVERSION=", "-j%d" % jobs, "modules"]
+                "LOCALVERSION=", _first(copy), "-j%d" % jobs, "modules"]
         if command.logged(argv, log, tick=lambda: step.progress("building")):
             step.failed()
             raise failure(room, log, "%s does not build" % (mutant.id if mutant else "the copy"))
         step.done()
         built = {name: mo / (name + ".ko") for name in MODULES}
         built = {name: path for name, path in built.items() if path.exists()}
+        if mutant and mutant.is_shared:
+            theirs = _as_copied(kernel, mutant)
+            built.update(also(theirs) if also else ours.modules(theirs, jobs, _OURS))
         if not keep:
             return built
         keep.mkdir(parents=True, exist_ok=True)
@@ -253,7 +291,7 @@ def apply(mutant, copy, log):
         target = copy / name
         before = target.read_bytes()
         if mutant.path.suffix == ".edit":
-            edit.apply(mutant.path, target)
+            edit.apply(mutant.path, target, name)
             code = 0
         else:
             code = command.logged(["spatch", "--very-quiet", "--in-place", "--sp-file",

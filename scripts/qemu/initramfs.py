@@ -60,7 +60,7 @@ def _dependencies(kernel, path, seen=()):
 def kernel_modules(kernel, replace=None):
     """{name: path} of KVM's modules and what they depend on; @replace: as in write()."""
     kos = {name: kernel.module(name) for name in _KVM}
-    kos.update(replace or {})
+    kos.update({name: ko for name, ko in (replace or {}).items() if name in kos})
     needed = []
     for ko in list(kos.values()):
         for name in _dependencies(kernel, ko):
@@ -74,11 +74,11 @@ def kernel_modules(kernel, replace=None):
 def write(path, kernel, modules, programs, job, params, replace=None):
     """Write the initramfs at @path.
 
-    @modules, @programs: ours, {name: path}; @replace: kernel modules to take from
-    elsewhere (a mutant's), {name: path}; @params: the job's shell variables.
+    @modules, @programs: ours, {name: path}; @replace: modules of KVM, or of ours, to take
+    from elsewhere (a mutant's), {name: path}; @params: the job's shell variables.
     """
     kos = kernel_modules(kernel, replace)
-    kos.update(modules)
+    kos.update({name: (replace or {}).get(name, ko) for name, ko in modules.items()})
 
     archive = Archive()
     archive.console()
