@@ -49,7 +49,8 @@ class Repository:
         for name, text in files.items():
             (self.path / name).parent.mkdir(parents=True, exist_ok=True)
             (self.path / name).write_text(text)
-        self.git("add", "-A")
+        # the .gitignore of Debian's tree leaves nothing
+        self.git("add", "-A", "--force")
         self.git("commit", "-q", "-m", subject)
         return self.git("rev-parse", "HEAD")
 
