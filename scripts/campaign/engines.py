@@ -166,6 +166,11 @@ class Parallel:
             command.stop(self.process)
 
 
+#: Slurm's word for a job of a node that came back with rests of it: it waits for an administrator.
+#: The next round takes it, if it is not done
+_STUCK = "launch failed requeued held"
+
+
 class Slurm:
     """A job array; Slurm itself starts a job again whose node has failed."""
 
@@ -195,14 +200,16 @@ class Slurm:
     def _look(self):
         """How many jobs of ours Slurm still has; None if it does not answer."""
         code, said, error = command.output(
-            ["squeue", "--noheader", "--array", "--name", self.name, "--format", "%T %r"])
+            ["squeue", "--noheader", "--array", "--name", self.name, "--format", "%i %T %r"])
         if code:
             self.silent = (error.strip().splitlines() or ["slurmctld does not answer"])[-1]
             return None
         self.silent = ""
         self.states = Counter()
         for line in said.splitlines():
-            state, _, reason = line.strip().partition(" ")
+            number, state, reason = (line.split(None, 2) + ["", ""])[:3]
+            if reason.strip("()") == _STUCK:
+                command.output(["scancel", "--quiet", number])
             if reason.strip("()") in ("None", "Resources", "Priority", "JobArrayTaskLimit"):
                 reason = ""
             self.states[state.lower() + (" " + reason if reason else "")] += 1

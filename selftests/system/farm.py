@@ -97,7 +97,9 @@ class Daemon:
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(["setpriv", "--pdeathsig", "TERM", *self.argv],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            env=self.env, start_new_session=True)
+                                            env=self.env, start_new_session=True,
+                                            # for its core, should it die of something
+                                            cwd=self.log.parent)
 
     def kill(self):
         """As by kill -9."""
