@@ -29,6 +29,7 @@ FUNCTIONS = {
     "alloc_root": "kvm_tdp_mmu_alloc_root",
     "mmu_notifier": "kvm_mmu_notifier_invalidate_range_start",
     "flush_memslot": "kvm_arch_flush_shadow_memslot",
+    "convert": "kvm_arch_pre_set_memory_attributes",
     "uninit": "kvm_mmu_uninit_tdp_mmu",
     "destroy_vm": "kvm_arch_destroy_vm",
 }
