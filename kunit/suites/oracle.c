@@ -926,7 +926,7 @@ static void h1_private_in_direct(bool bad)
 
 static void h1_attribute(bool bad)
 {
-	AUDIT(.settled = true, .misplaced = bad, .misplaced_gfn = GFN, .spte = leaf(PFN));
+	AUDIT(.misplaced = bad, .misplaced_gfn = GFN, .spte = leaf(PFN));
 }
 
 /* --- H2 --- */

@@ -269,13 +269,23 @@ static void use_slot(struct op_data *d, const struct kvm_memory_slot *slot)
 	d->as_id = slot->as_id;
 }
 
+/* Is it about to go? Faults find it so. KVM hands it on as it was before. */
+static bool slot_goes(struct kvm *kvm, const struct kvm_memory_slot *slot)
+{
+	const struct kvm_memory_slot *active;
+
+	guard(srcu)(&kvm->srcu);
+	active = id_to_memslot(__kvm_memslots(kvm, slot->as_id), slot->id);
+	return active && active->flags & KVM_MEMSLOT_INVALID;
+}
+
 /* Faults are told of each zap of a range, but for that of a memslot that goes. */
-static void ask_told(struct op_data *d)
+static void ask_told(struct op_data *d, const struct kvm_memory_slot *slot)
 {
 	bool told = announced(d->kvm, d->start, d->end);
 
 	d->closed |= told;
-	d->untold = !told && !tdps_in_op(tdps_ctx_current(), TDPS_OP_MEMSLOT, tdps_vm_id(d->kvm));
+	d->untold = !told && !(slot && slot_goes(d->kvm, slot));
 }
 
 static void args_range(struct tdps_regs *regs, struct op_data *d)
@@ -297,7 +307,7 @@ static void args_range(struct tdps_regs *regs, struct op_data *d)
 static void args_unmap(struct tdps_regs *regs, struct op_data *d)
 {
 	args_range(regs, d);
-	ask_told(d);
+	ask_told(d, ((struct kvm_gfn_range *)ARG(regs, 1))->slot);
 }
 
 /*
@@ -327,7 +337,7 @@ static void args_zap_leafs(struct tdps_regs *regs, struct op_data *d)
 	d->kvm = (struct kvm *)ARG(regs, 0);
 	d->start = ARG(regs, 1);
 	d->end = ARG(regs, 2);
-	ask_told(d);
+	ask_told(d, NULL);
 }
 
 static void args_zap_invalid(struct tdps_regs *regs, struct op_data *d)
@@ -507,8 +517,6 @@ static void facts_zap(struct op_data *d, enum tdps_op op, struct tdps_op_end *e)
  */
 static void facts_memslot(struct op_data *d, struct tdps_op_end *e)
 {
-	e->tdr = tdps_tdr_of(d->kvm);
-	e->shared_bits = kvm_gfn_direct_bits(d->kvm);
 	if (tdps_wants(TDPS_Z1))
 		e->leafs_left = tdps_count_leafs(d->kvm, d->ctx, d->roots,
 						 d->roots & TDPS_ROOTS_MIRROR, d->as_id,
@@ -559,7 +567,7 @@ static void op_exit(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
 		break;
 	case TDPS_OP_MEMSLOT:
 		facts_memslot(d, &e);
-		break;
+		fallthrough;
 	case TDPS_OP_NOTIFIER:
 		e.tdr = tdps_tdr_of(d->kvm);
 		e.shared_bits = kvm_gfn_direct_bits(d->kvm);

@@ -104,12 +104,11 @@ static void ask_host(const struct audit *au, struct tdps_audit_spte *s)
 	gfn_t end = s->gfn + KVM_PAGES_PER_HPAGE(s->level);
 	struct kvm *kvm = au->kvm;
 
-	s->settled = !kvm->mmu_invalidate_in_progress ||
-		     end <= kvm->mmu_invalidate_range_start ||
-		     s->gfn >= kvm->mmu_invalidate_range_end;
-	s->crafted = s->mirror && tdps_external_owns(kvm) &&
-		     tdps_external_is_crafted(kvm, s->gfn);
-	if (!s->settled || s->crafted)
+	if (kvm->mmu_invalidate_in_progress && end > kvm->mmu_invalidate_range_start &&
+	    s->gfn < kvm->mmu_invalidate_range_end)
+		return;
+	/* what was crafted was never faulted in */
+	if (s->mirror && tdps_external_owns(kvm) && tdps_external_is_crafted(kvm, s->gfn))
 		return;
 	if (tdps_wants(TDPS_H1)) {
 		s->misplaced_gfn = find_kind(kvm, s->gfn, end, !s->mirror);
@@ -210,6 +209,8 @@ static void audit_tables(struct audit *au)
 	s64 pages[3];
 	int i;
 
+	/* H2 looks into memslots */
+	guard(srcu)(&kvm->srcu);
 	au->a.complete = true;
 	if (tdps_planted(TDPS_F1))
 		plant_frozen(au);
@@ -329,7 +330,6 @@ static void audit_vm(struct kvm *kvm, bool now)
 	};
 	u64 start;
 
-	guard(srcu)(&kvm->srcu);
 	if (!lock_for_audit(kvm, now))
 		return;
 	start = ktime_get_mono_fast_ns();

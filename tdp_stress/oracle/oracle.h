@@ -591,17 +591,6 @@ static inline struct tdps_frame *tdps_ctx_frame(struct tdps_ctx *ctx)
 	return &ctx->frame[ctx->depth - 1];
 }
 
-/* Is the thread in such an operation, be it in an inner one? */
-static inline bool tdps_in_op(const struct tdps_ctx *ctx, u8 op, u64 vm)
-{
-	u32 i;
-
-	for (i = 0; ctx && i < min(ctx->depth, TDPS_DEPTH); i++)
-		if (ctx->frame[i].op == op && ctx->frame[i].vm == vm)
-			return true;
-	return false;
-}
-
 const char *tdps_op_name(u8 op);
 
 /* --- facts come in here; any of them may be called with mmu_lock held --- */
@@ -687,12 +676,10 @@ struct tdps_host_page {
  * @mirror: in a mirror root
  * @invalid: in an invalid root
  * @shared_alias: the index path carries the shared bits
- * @settled: no invalidation of a GFN that it maps is in progress
- * @crafted: a leaf that KVM never faulted in: attributes do not say
- * @misplaced: a leaf, settled, and attributes say that a GFN is not of its root's kind
+ * @misplaced: a leaf, and attributes say that a GFN is not of its root's kind
  * @misplaced_gfn: the first such GFN
  * @writable: a leaf that the guest may write by
- * @host: of a leaf, settled: what the host has behind its first GFN
+ * @host: of a leaf: what the host has behind its first GFN, unless that may change
  * @child_page: for a table in a mirror root: its external page
  */
 struct tdps_audit_spte {
@@ -702,8 +689,6 @@ struct tdps_audit_spte {
 	bool mirror;
 	bool invalid;
 	bool shared_alias;
-	bool settled;
-	bool crafted;
 	bool misplaced;
 	u64 misplaced_gfn;
 	bool writable;

@@ -74,9 +74,6 @@ void transition_audit_spte(struct tdps_audit *a, const struct tdps_audit_spte *s
 		tdps_violation(TDPS_H1, &w, "shared alias mapped in a mirror root");
 	if (!s->mirror && !s->shared_alias)
 		tdps_violation(TDPS_H1, &w, "private alias mapped in a direct root");
-	/* what was crafted never asked for the attribute */
-	if (!s->settled || s->crafted)
-		return;
 	if (!s->misplaced && !tdps_planted(TDPS_H1))
 		return;
 	if (s->misplaced)
