@@ -138,37 +138,58 @@ static void give_back(struct tdps_ctx *ctx, const struct tdps_op_end *e)
 }
 
 /*
- * A zap tells its caller to flush, who has to before it lets faults in again. By thread;
- * threads that share an entry hide each other's debts, and invent none.
+ * What a thread has to flush for, and has not yet. By thread; threads that share an entry
+ * hide each other's debts, and invent none.
  */
 #define DEBTOR_BITS	6
 
-static struct {
-	pid_t owes;	/* thread that was told to flush, and has not since */
+struct debt {
+	pid_t owes;
 	u32 leafs;
 	struct tdps_where where;
-} told[1 << DEBTOR_BITS];
+};
 
-static void told_to_flush(const struct tdps_frame *f, const struct tdps_op_end *e)
+static struct debtor {
+	atomic64_t flushes;
+	struct debt told;	/* a zap has told its caller to flush */
+	struct debt unlinked;	/* a table, by NX recovery */
+} debtors[1 << DEBTOR_BITS];
+
+static struct debtor *debtor_of(pid_t pid)
 {
-	u32 i = hash_64(current->pid, DEBTOR_BITS);
-
-	told[i].where = e->where;
-	told[i].leafs = f->unflushed;
-	WRITE_ONCE(told[i].owes, current->pid);
+	return &debtors[hash_64(pid, DEBTOR_BITS)];
 }
 
+static void owe(struct debt *d, const struct tdps_where *w, u32 leafs)
+{
+	d->where = *w;
+	d->leafs = leafs;
+	WRITE_ONCE(d->owes, current->pid);
+}
+
+static bool settle(struct debt *d)
+{
+	if (READ_ONCE(d->owes) != current->pid)
+		return false;
+	WRITE_ONCE(d->owes, 0);
+	return true;
+}
+
+/* Does the current thread owe it to @vm, at the latest moment for that? */
+static bool is_overdue(struct debt *d, u64 vm)
+{
+	return READ_ONCE(d->owes) == current->pid && d->where.vm == vm && settle(d);
+}
+
+/* Whoever was told to flush does so before it lets faults in again. */
 void tlb_invalidate_end(u64 vm)
 {
-	u32 i = hash_64(current->pid, DEBTOR_BITS);
+	struct debt *d = &debtor_of(current->pid)->told;
 
-	if (READ_ONCE(told[i].owes) != current->pid || told[i].where.vm != vm)
-		return;
-	WRITE_ONCE(told[i].owes, 0);
-	if (tdps_checking(TDPS_L1))
-		tdps_violation(TDPS_L1, &told[i].where,
+	if (is_overdue(d, vm) && tdps_checking(TDPS_L1))
+		tdps_violation(TDPS_L1, &d->where,
 			       "%u shared leaves zapped, and the TLB flush that was asked for never came",
-			       told[i].leafs);
+			       d->leafs);
 }
 
 void tlb_op_end(struct tdps_ctx *ctx, struct tdps_frame *f, enum tdps_op op,
@@ -187,7 +208,7 @@ void tlb_op_end(struct tdps_ctx *ctx, struct tdps_frame *f, enum tdps_op op,
 			return;
 		if (e->flush) {
 			if (unflushed && !e->bugged)
-				told_to_flush(f, e);
+				owe(&debtor_of(current->pid)->told, &e->where, unflushed);
 			unflushed = 0;
 		}
 		unflushed += tdps_planted(TDPS_L1);
@@ -219,36 +240,27 @@ void tlb_op_end(struct tdps_ctx *ctx, struct tdps_frame *f, enum tdps_op op,
 /*
  * kvm_tdp_mmu_zap_possible_nx_huge_page() unlinks a table, and its caller flushes for
  * all of them. The caller has to do so itself before it lets go of RCU, which alone
- * keeps the tables, or of mmu_lock. By thread; threads that share an entry hide each
- * other's debts, and invent none.
+ * keeps the tables, or of mmu_lock.
  */
-static struct {
-	atomic64_t flushes;
-	pid_t owes;	/* thread that has unlinked a table since its last flush */
-	struct tdps_where where;
-} debtor[1 << DEBTOR_BITS];
-
 struct tlb_debt tlb_table_zap(struct tdps_ctx *ctx, const struct tdps_where *w)
 {
 	struct tdps_frame *f = tdps_ctx_frame(ctx);
+	struct debtor *me = debtor_of(current->pid);
 	struct tlb_debt debt = { .where = *w };
-	u32 i = hash_64(current->pid, DEBTOR_BITS);
 
 	if (!f || f->op != TDPS_OP_ZAP_NX || !tdps_wants(TDPS_L1))
 		return debt;
 	debt.pid = current->pid;
-	debt.flushes = atomic64_read(&debtor[i].flushes);
-	debtor[i].where = *w;
-	WRITE_ONCE(debtor[i].owes, debt.pid);
+	debt.flushes = atomic64_read(&me->flushes);
+	owe(&me->unlinked, w, 0);
 	return debt;
 }
 
 /* A grace period has passed, so the thread has let go of RCU. */
 void tlb_table_free(const struct tlb_debt *debt)
 {
-	u32 i = hash_64(debt->pid, DEBTOR_BITS);
-
-	if (!tdps_checking(TDPS_L1) || atomic64_read(&debtor[i].flushes) != debt->flushes)
+	if (!tdps_checking(TDPS_L1) ||
+	    atomic64_read(&debtor_of(debt->pid)->flushes) != debt->flushes)
 		return;
 	tdps_violation(TDPS_L1, &debt->where,
 		       "page table freed, and thread %d, whose NX recovery has unlinked it, has not flushed the TLBs",
@@ -258,13 +270,11 @@ void tlb_table_free(const struct tlb_debt *debt)
 /* The current thread flushes, of whatever VM: it works for one at a time. */
 void tlb_flush(void)
 {
-	u32 i = hash_64(current->pid, DEBTOR_BITS);
+	struct debtor *me = debtor_of(current->pid);
 
-	atomic64_inc(&debtor[i].flushes);
-	if (READ_ONCE(debtor[i].owes) == current->pid)
-		WRITE_ONCE(debtor[i].owes, 0);
-	if (READ_ONCE(told[i].owes) == current->pid)
-		WRITE_ONCE(told[i].owes, 0);
+	atomic64_inc(&me->flushes);
+	settle(&me->told);
+	settle(&me->unlinked);
 }
 
 /* What a walk has zapped is flushed before others may have mmu_lock. */
@@ -283,15 +293,12 @@ static void check_frame(const struct tdps_frame *f, u64 vm)
 
 void tlb_yield(struct tdps_ctx *ctx, u64 vm)
 {
-	u32 i = hash_64(current->pid, DEBTOR_BITS);
+	struct debt *d = &debtor_of(current->pid)->unlinked;
 	struct tdps_frame *f = tdps_ctx_frame(ctx);
 
 	if (f)
 		check_frame(f, vm);
-	if (READ_ONCE(debtor[i].owes) != current->pid || debtor[i].where.vm != vm)
-		return;
-	WRITE_ONCE(debtor[i].owes, 0);
-	if (tdps_checking(TDPS_L1))
-		tdps_violation(TDPS_L1, &debtor[i].where,
+	if (is_overdue(d, vm) && tdps_checking(TDPS_L1))
+		tdps_violation(TDPS_L1, &d->where,
 			       "NX recovery has unlinked a page table, and lets go of mmu_lock without a TLB flush");
 }
