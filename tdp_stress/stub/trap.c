@@ -92,7 +92,7 @@ static unsigned int stub_modrm_len(const u8 *modrm)
 }
 
 /* The register that ModRM's reg field names. */
-static u64 stub_modrm_reg(const struct pt_regs *regs, u8 rex, u8 modrm)
+static u64 stub_modrm_reg(struct pt_regs *regs, u8 rex, u8 modrm)
 {
 	static const u8 offset[] = {
 		offsetof(struct pt_regs, ax), offsetof(struct pt_regs, cx),
@@ -105,8 +105,7 @@ static u64 stub_modrm_reg(const struct pt_regs *regs, u8 rex, u8 modrm)
 		offsetof(struct pt_regs, r14), offsetof(struct pt_regs, r15),
 	};
 
-	return regs_get_register((struct pt_regs *)regs,
-				 offset[(modrm >> 3 & 7) | (rex & INSN_REX_R ? 8 : 0)]);
+	return regs_get_register(regs, offset[(modrm >> 3 & 7) | (rex & INSN_REX_R ? 8 : 0)]);
 }
 
 /*
