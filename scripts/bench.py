@@ -15,6 +15,7 @@ from common import command
 from common.say import EXIT_FAILURE, EXIT_PASS, Step, main, say
 from common.settings import Values, memory_mib
 from qemu import judge, machine, session
+from uml import stress
 import run as front
 
 FLAVOURS = ("plain", "lockdep")
@@ -102,33 +103,41 @@ def _ratio(a, b):
     return "%.2f" % (a / b) if a and b else "n/a"
 
 
-def measure_external(values, flavour):
-    """{oracles: operations per second} of the external backend, and what went wrong."""
-    values = values.external()
-    kernel, built = front.prepare(values, flavour)
+def measure_operations(values, flavour, where):
+    """{oracles: operations per second} on direct and mirror roots, and what went wrong;
+    @where: "qemu" (the external backend) or "uml".
+    """
+    values = values.external(flavour=flavour, where=where)
+    if where == "uml":
+        in_uml = stress.prepare(values, front.get_tree(values))
+    else:
+        kernel, built = front.prepare(values)
     rates, bad = {}, []
     for oracles, parameter in (("off", "oracles=none"), ("on", "oracles=all")):
-        folder = session.new_folder(values, "bench-external-%s-%s-" % (flavour, oracles))
+        folder = session.new_folder(values, "bench-%s-%s-%s-" % (where, flavour, oracles))
         one = copy.copy(values)
         one.stress = " ".join(filter(None, (values.stress, parameter)))
-        guest = session.Session(one, kernel, built, front.get_machine(one, kernel), folder)
-        step = Step("measure the external backend, %s kernel, oracles %s" % (flavour, oracles))
-        outcome = front.stress(guest, one)
+        step = Step("measure operations, %s, %s kernel, oracles %s" % (where, flavour, oracles))
+        if where == "uml":
+            outcome = stress.start(one, in_uml, folder)
+        else:
+            outcome = front.stress(session.Session(one, kernel, built,
+                                                   front.get_machine(one, kernel), folder), one)
         step.done(outcome.end)
         calls = sum(row.get("calls", 0) for row in judge.operations(outcome.files).values())
         rates[oracles] = calls / one.duration
         if outcome.end != "finished" or not calls:
-            bad.append("external backend, oracles %s: the guest %s: %s (files: %s)" % (
-                oracles, outcome.end, outcome.why, folder))
+            bad.append("operations, %s, oracles %s: the guest %s: %s (files: %s)" % (
+                where, oracles, outcome.end, outcome.why, folder))
     return rates, bad
 
 
-def print_external(rates):
-    say("operations per second, external backend (all of them, weights as they are)")
-    say("  %-8s %12s %12s %10s" % ("kernel", "oracles off", "oracles on", "off / on"))
-    for flavour in FLAVOURS:
-        off, on = (rates[flavour].get(o) for o in ("off", "on"))
-        say("  %-8s %12s %12s %10s" % (flavour, _rate(off), _rate(on), _ratio(off, on)))
+def print_operations(rates):
+    say("operations per second, direct and mirror roots (all of them, weights as they are)")
+    say("  %-8s %-8s %12s %12s %10s" % ("where", "kernel", "oracles off", "oracles on", "off / on"))
+    for (where, flavour), found in rates.items():
+        off, on = (found.get(o) for o in ("off", "on"))
+        say("  %-8s %-8s %12s %12s %10s" % (where, flavour, _rate(off), _rate(on), _ratio(off, on)))
 
 
 def _print_by_vcpus(cycles, show, cost, cost_traced):
@@ -208,11 +217,13 @@ def bench():
     if "DURATION" not in os.environ:
         values.duration = 10
     values.mem = max(values.mem, max(_MEMORY_MIB))
-    cycles, counted, external, bad, where = {}, {}, {}, [], None
+    cycles, counted, rates, bad, where = {}, {}, {}, [], None
     for flavour in FLAVOURS:
         cycles[flavour], counted[flavour], memory, wrong, where = measure(values, flavour, where)
-        external[flavour], wrong_too = measure_external(values, flavour)
-        bad += wrong + ["%s: %s" % (flavour, w) for w in wrong_too]
+        bad += wrong
+        for home in ("qemu", "uml"):
+            rates[(home, flavour)], wrong = measure_operations(values, flavour, home)
+            bad += ["%s: %s" % (flavour, w) for w in wrong]
     edits, wrong = measure_edits(values)
     bad += wrong
     say()
@@ -220,7 +231,7 @@ def bench():
         (values.cpus, where.title, where, values.duration, os.getloadavg()[0]))
     print_cycles(cycles)
     print_counted(counted)
-    print_external(external)
+    print_operations(rates)
     print_memory(memory, memory_mib(values))
     print_edits(edits)
     cost = counted["plain"] or cycles["plain"]

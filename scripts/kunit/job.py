@@ -158,21 +158,23 @@ def run(values):
 
 # --- as a part of make check ---
 
-def part(values, results, where, wanted=None):
-    """The suites in one home, as results of a larger test."""
+def part(values, results, where, wanted=None, edit=None):
+    """The suites in one home, as results of a larger test; @edit: a harmless one to be made."""
     values = copy.copy(values)
-    values.where, values.filter, values.variant, values.mutant = where, None, None, None
-    folder = session.new_folder(values, "check-kunit-%s-" % where)
+    values.where, values.filter, values.variant, values.mutant = where, None, None, edit
+    name = "%s, %s" % (where, edit) if edit else where
+    folder = session.new_folder(values, "check-kunit-%s-" % name.replace(", ", "-"))
     home = qemu.run if where == "qemu" else _uml
     _, result, timings = home(values, folder, wanted)
     failed = len(results.failed)
-    report.take(result, results, "kunit (%s)" % where)
+    report.take(result, results, "kunit (%s)" % name)
     _tidy(values, folder, len(results.failed) - failed)
     say("  the suites took %s s; files: %s" % (timings["run"], folder))
 
 
 def mutants(values, results):
-    """A bug planted in the TDP MMU is caught by the case that is there for it."""
+    """A bug planted in the TDP MMU is caught by the case that is there for it; what is no
+    bug by none."""
     tree = front.get_tree(values)
     for bug in mutant.chosen(mutant.in_kunit(), values.full):
         title = "kunit: planted %s (%s) is caught" % (bug.id, bug.title)
@@ -186,3 +188,5 @@ def mutants(values, results):
         results.check(title, any("%s.%s" % (c.suite, c.name) in bug.case for c in seen),
                       "no failure of %s; %s" % (" or ".join(bug.case), folder))
         _tidy(values, folder, 0)
+    for edit in mutant.chosen([m for m in mutant.harmless() if not m.in_tdx], values.full):
+        part(values, results, "uml", edit=edit.id)

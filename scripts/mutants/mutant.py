@@ -143,9 +143,13 @@ def bugs():
     return [m for m in every() if m.is_bug]
 
 
-def in_tdx():
-    """Bugs planted in tdx.c: found by the main job."""
-    return [m for m in bugs() if m.in_tdx]
+def harmless():
+    return [m for m in every() if m.benign]
+
+
+def in_run():
+    """Bugs for which there is no case of the suites: a run on the real tdx.c finds them."""
+    return [m for m in bugs() if not m.base and not m.case]
 
 
 def in_kunit():

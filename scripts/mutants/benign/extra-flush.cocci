@@ -4,6 +4,7 @@
 // Class: flush
 // Root: B
 // Benign: yes
+// Quick: yes
 // File: arch/x86/kvm/mmu/tdp_mmu.c
 // Slow, and never wrong.
 

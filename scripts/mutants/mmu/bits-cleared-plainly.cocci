@@ -3,6 +3,7 @@
 // Title: dirty bits are cleared by writing what was read before
 // Class: dirty
 // Root: D
+// Quick: yes
 // File: arch/x86/kvm/mmu/tdp_iter.h
 // Expect: D1 T1
 // Other: A1 S1 L1

@@ -3,6 +3,7 @@
 // Title: NX recovery does not flush what it has zapped
 // Class: flush
 // Root: D
+// Quick: yes
 // File: arch/x86/kvm/mmu/mmu.c
 // Case: tdp_mmu_zap.nx_recovery_flushes_before_yield
 // Expect: L1 R1

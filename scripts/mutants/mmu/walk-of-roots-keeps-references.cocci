@@ -3,6 +3,7 @@
 // Title: a walk over the roots never gives up the one before
 // Class: refcount
 // Root: B
+// Quick: yes
 // File: arch/x86/kvm/mmu/tdp_mmu.c
 // Case: tdp_mmu_frozen.freeze_tell_unfreeze
 // Expect: Z2
