@@ -158,7 +158,7 @@ def _refuse_others(path):
     except (OSError, ValueError, AttributeError):
         pass
     if (path / "plan.json").exists() or (path / "campaign.json").exists():
-        raise _bad(path, "is a campaign's; its own page is index.html there; each run that it "
+        raise _bad(path, "is a campaign's; its own page is campaign.html there; each run that it "
                    "kept is a folder below it, and can be given")
     if door == "kunit" or (path / "raw.log").exists():
         raise _bad(path, "is of make kunit, which has no rates and no threads to draw; see "

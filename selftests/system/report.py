@@ -640,7 +640,8 @@ def refusals(tmp):
         "another one's": (_make(tmp / "other", {"summary.json": "{}"}), "not that of a make run"),
         "kunit": (_make(tmp / "kunit", {"raw.log": ""}, door="kunit"), "is of make kunit"),
         "kselftest": (_make(tmp / "ks", {}, door="kselftest"), "is of make kselftest"),
-        "a campaign": (_make(tmp / "campaign", {"plan.json": "{}"}), "is a campaign's"),
+        "a campaign": (_make(tmp / "campaign", {"plan.json": "{}"}),
+                       "is a campaign's; its own page is campaign.html there"),
         "several runs": (tmp / "many", "holds several runs"),
         "somebody's who is not there": (Path("~nobody-here/run"), "does not exist"),
         "damaged parameters": (_make(tmp / "params", {"summary.json":
