@@ -20,7 +20,6 @@ import sys
 import tempfile
 import zlib
 from contextlib import redirect_stdout
-from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
@@ -29,6 +28,7 @@ REPO = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPO / "scripts"))
 
 from fake_jobs import Place, tail                           # noqa: E402
+from html_page import Page, trace_wrong                     # noqa: E402
 from said import plan, result, skip                         # noqa: E402
 import png                                                  # noqa: E402
 from common import command, packages                        # noqa: E402
@@ -95,7 +95,6 @@ _DRIVER = """tdp-stress: seed 1
 _ON_THE_WAY = """<6>[   14.9] tdp_stress: 5 s: 6485 operations (1297/s), 3177 ok, 2919 retries, 1190 yields, 25 meetings, 0 VMs made anew; so far SUCCESS
 <6>[   20.0] tdp_stress: 10 s: 15702 operations (1570/s), 8191 ok, 6501 retries, 3364 yields, 37 meetings, 0 VMs made anew; so far SUCCESS
 """
-_VOID = {"meta", "br", "hr", "img", "input", "link", "col"}
 
 
 def _stamped(text):
@@ -141,89 +140,6 @@ def _report(path, **env):
     return done.returncode, done.stdout
 
 
-class _Page(HTMLParser):
-    """What of a page is wrong, and its text."""
-
-    def __init__(self, text):
-        super().__init__(convert_charrefs=True)
-        self.open, self.wrong, self.words, self.ids = [], [], [], []
-        self.tags, self.links, self.data = {}, [], "[]"
-        self.feed(text)
-        self.close()
-        self.wrong += ["<%s> is not closed" % t for t in self.open]
-        self.wrong += ["id %s is there twice" % i for i in self.ids if self.ids.count(i) > 1]
-        self.text = " ".join(" ".join(self.words).split())
-
-    def handle_starttag(self, tag, attrs):
-        self.tags[tag] = self.tags.get(tag, 0) + 1
-        for name, value in attrs:
-            if name == "id":
-                self.ids.append(value)
-            if name == "href":
-                self.links.append(value)
-            if name.startswith("on"):
-                self.wrong.append("%s= in <%s>" % (name, tag))
-            if name in ("src", "href", "data", "action") and \
-                    re.match(r"\s*(?:\w+:|//)", value or ""):
-                self.wrong.append("%s=%s is elsewhere" % (name, value))
-            if name == "style" and "url(" in value:
-                self.wrong.append("style with url()")
-        if tag in ("link", "iframe", "object", "base"):
-            self.wrong.append("<%s>" % tag)
-        if tag not in _VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        if not self.open or self.open[-1] != tag:
-            self.wrong.append("</%s> where <%s> is open" % (tag, self.open[-1:] or "nothing"))
-        if tag in self.open:
-            while self.open.pop() != tag:
-                pass
-
-    def handle_data(self, data):
-        if self.open and self.open[-1] == "style":
-            if re.search(r"url\(|@import", data):
-                self.wrong.append("a style that loads something")
-        elif self.open and self.open[-1] != "script":
-            self.words.append(data)
-        elif self.open and self.ids[-1] == "charts" and data.startswith("["):
-            self.data = data
-
-
-def _trace_wrong(data):
-    """What a trace has that Chrome's format does not allow, or that cannot be drawn."""
-    wrong, named, stacks, before = [], set(), {}, 0
-    for e in data["traceEvents"]:
-        if not isinstance(e.get("name"), str) or not isinstance(e.get("pid"), int) or \
-                not isinstance(e.get("tid"), int):
-            wrong.append("no name, pid or tid: %s" % e)
-            continue
-        if e["ph"] == "M":
-            named.add(e["tid"])
-            if not isinstance(e["args"].get("name"), str):
-                wrong.append("metadata without a name: %s" % e)
-            continue
-        if e["ph"] not in ("X", "i") or not isinstance(e.get("ts"), (int, float)) or e["ts"] < before:
-            wrong.append("phase or time: %s" % e)
-            continue
-        before = e["ts"]
-        if e["tid"] not in named:
-            wrong.append("a thread without a name: %s" % e)
-        if e["ph"] == "i" and e.get("s") not in ("t", "p", "g"):
-            wrong.append("an instant without scope: %s" % e)
-        if e["ph"] == "X":
-            if not isinstance(e.get("dur"), (int, float)) or e["dur"] < 0:
-                wrong.append("a slice without duration: %s" % e)
-                continue
-            stack = stacks.setdefault(e["tid"], [])
-            while stack and stack[-1] <= e["ts"] and stack[-1] < e["ts"] + e["dur"] + 1:
-                stack.pop()
-            if stack and e["ts"] + e["dur"] > stack[-1]:
-                wrong.append("neither inside of the slice before it nor behind it: %s" % e)
-            stack.append(e["ts"] + e["dur"])
-    return wrong
-
-
 def _page_of(path, title, *words):
     """_good_page(), and the page's text."""
     page, _ = _good_page(path, title, *words)
@@ -234,14 +150,14 @@ def _good_page(path, title, *words):
     """The page in @path is as promised, and has @words."""
     code, said = _report(path)
     text = (path / "report.html").read_text(encoding="utf-8") if code == 0 else ""
-    page = _Page(text)
+    page = Page(text)
     missing = [w for w in words if w not in page.text]
     result(code == 0 and not page.wrong, "%s: a page, well-formed, of one piece" % title, said,
            *page.wrong[:5])
     result(not missing, "%s: shows what it should" % title, *missing)
     result(not page.tags.get("b") or _EVIL not in text, "%s: a run's text is no markup" % title)
     trace = json.loads((path / "perfetto.json").read_text()) if code == 0 else {"traceEvents": []}
-    wrong = _trace_wrong(trace)
+    wrong = trace_wrong(trace)
     result(code == 0 and not wrong, "%s: a trace by the rules" % title, *wrong[:5])
     return page, trace
 
