@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 """The commands that the documentation shows: found, and taken apart.
 
-Knows reST's and Markdown's literal blocks and enough of the shell to read a command.
-A block whose first line is a command is a block of commands: each of its lines has to
-be one. Must not know which commands are right.
+Knows the literal blocks of reST, of Markdown and of a README.Debian, and enough of the shell to
+read a command. A block whose first line is a command is a block of commands: each of its lines
+has to be one. One whose first line begins with "$ " is a session: such lines are commands, the
+others what they print. Must not know which commands are right.
 """
 
 import re
@@ -26,6 +27,12 @@ _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=\S*\s+")
 _COMMENT = re.compile(r"(^|\s)#(?!\w*#).*$")
 #: cut short on purpose, or with something to fill in: cannot run as it is
 _OPEN = re.compile(r"<[^<>]+>|\.\.\.|\[[^\]]*=[^\]]*\]")
+_PROMPT = "$ "
+#: what would be a literal if running text had marks for it: commands, variables, modules, what
+#: is printed
+_PLAIN = re.compile(r"""(?:^|(?<=[\s(]))
+                        (?:((?:make|dkms)[ ]\w+|apt(?:-get)?[ ][a-z]+(?:[ ]-t[ ]\S+)?)|
+                        ([A-Z][A-Z0-9_]+=\w*|\w+\.ko)|"([^"]+)")""", re.X)
 
 
 def program(text):
@@ -97,6 +104,12 @@ def _inline(text, marks):
         yield text.count("\n", 0, m.start()) + 1, " ".join(m.group(1).split())
 
 
+def _plain(text):
+    """The same where there are no marks: (line number, text) of what looks like one."""
+    for m in _PLAIN.finditer(text):
+        yield text.count("\n", 0, m.start()) + 1, " ".join(next(filter(None, m.groups())).split())
+
+
 class Page:
     """One file of the documentation."""
 
@@ -104,16 +117,18 @@ class Page:
         self.path = path
         self.name = str(path.relative_to(cache.REPO))
         text = path.read_text(encoding="utf-8")
-        markdown = path.suffix == ".md"
+        markdown, plain = path.suffix == ".md", path.suffix == ".Debian"
         self.commands, self.bad = [], []
-        blocks = list(_markdown_blocks(text) if markdown else _rst_blocks(text))
+        #: commands that are shown with what they print
+        self.sessions = []
+        blocks = list(_markdown_blocks(text) if markdown or plain else _rst_blocks(text))
         for block in blocks:
             self._take(_joined([(n, t) for n, t in block if t]))
         #: each block as one line
         self.blocks = [" ".join(t for _, t in block) for block in blocks]
         literal = {n for block in blocks for n, _ in block}
-        self.literals = [(n, t) for n, t in _inline(text, "`" if markdown else "``")
-                         if n not in literal]
+        found = _plain(text) if plain else _inline(text, "`" if markdown else "``")
+        self.literals = [(n, t) for n, t in found if n not in literal]
         for number, said in self.literals:
             if program(said) and (" " in said):
                 self.commands.append(Command(self.name, number, said, True))
@@ -121,6 +136,13 @@ class Page:
     def _take(self, lines):
         lines = [(n, _strip(t)) for n, t in lines]
         lines = [(n, t) for n, t in lines if t]
+        if lines and lines[0][1].startswith(_PROMPT):
+            for number, text in lines:
+                if text.startswith(_PROMPT):
+                    text = text[len(_PROMPT):]
+                    (self.sessions.append(Command(self.name, number, text, False))
+                     if program(text) else self.bad.append((number, text)))
+            return
         if not lines or not program(lines[0][1]) or _is_picture(lines):
             return
         for number, text in lines:
@@ -153,7 +175,8 @@ def words(text):
 
 
 def pages():
-    """README.md and all of Documentation/."""
+    """README.md, all of Documentation/, and what the packages say of themselves."""
     found = [cache.REPO / "README.md"]
     found += sorted((cache.REPO / "Documentation").rglob("*.rst"))
+    found += sorted((cache.REPO / "debian").glob("*README.Debian"))
     return [Page(p) for p in found]

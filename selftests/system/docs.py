@@ -59,12 +59,20 @@ _WRONG = (
      "no such variable"),
     ("git bisect run sh -c 'sh ~/tdp_stress/scripts/python.sh kunitt'", "no such script"),
     ("tools/testing/kunit/kunit.py run --kunitconfig=lib/tdp_stress/kunits", "not there"),
+    ("dkms instal tdp_stress", "no action"),
+    ("dkms install tdp-stress/%s" % documented.version(), "is of tdp_stress"),
+    ("apt instal linux-source-7.3", "no action"),
+    ("apt install linux-headers-$(uname -r) linux-source-6.1", "not supported"),
+    ("apt install -t trixie-backport linux-source-7.3", "in that suite"),
+    ("tdp-judge selftests/judge/traces/nonsense.txt", "no such file"),
 )
 _WRONG_LITERALS = (
     ("DURATON=", "no such variable"),
     ("torture/opps.c", "no such file"),
     ("nonsense.rst", "no such file"),
     ("/sys/kernel/debug/tdx_stub/stat", "no such file"),
+    ("tdpstress.ko", "no module"),
+    ("--- End of tests: SUCCESS", "no such line"),
 )
 
 
@@ -90,6 +98,20 @@ def _is_caught():
         result([c.text for c in read.commands] == ["make help", "make run DURATION=5"] and
                read.bad == [(4, "mkae run")], "commands are found, and what is none among them",
                read.commands, read.bad)
+        page.write_text("It does::\n\n  $ make help\n  make what it prints\n  $ mkae run\n")
+        read = commands.Page(page)
+        result([c.text for c in read.sessions] == ["make help"] and not read.commands and
+               read.bad == [(5, "mkae run")], "commands are found among what they print",
+               read.sessions, read.commands, read.bad)
+        page = page.with_name("README.Debian")
+        page.write_text("It says \"--- End: X\" (make runn),\nKSRK=FOLDER or a.ko. As root:\n\n"
+                        "    dkms install tdp_stress\n\nSupported are Linux 2.6.1 and 7.3.\n")
+        read = commands.Page(page)
+        result([c.text for c in read.commands] == ["dkms install tdp_stress", "make runn"] and
+               [t for _, t in read.literals] == ["--- End: X", "make runn", "KSRK=FOLDER", "a.ko"],
+               "commands and literals are found where nothing marks them", read.commands,
+               read.literals)
+        result(documented.supported(page.read_text()), "refused: kernels that are not supported")
 
 
 def _builds():
@@ -113,7 +135,7 @@ def _pages(pages):
     """One result for each page."""
     for page in pages:
         said = ["%s:%d: no command, among commands: %s" % (page.name, n, t) for n, t in page.bad]
-        for command in page.commands:
+        for command in page.commands + page.sessions:
             said += ["%s:%d: %s: %s" % (page.name, command.line, command.text, w)
                      for w in documented.wrong(command)]
         for number, text in page.literals:
@@ -121,8 +143,10 @@ def _pages(pages):
                      for w in documented.wrong_literal(text)]
         lines, unsaid = documented.examples(" ".join(page.blocks))
         said += ["%s: %s" % (page.name, u) for u in unsaid]
+        if page.path.suffix == ".Debian":
+            said += documented.supported(page.path.read_text(encoding="utf-8"))
         result(not said, "%s: %d commands, %d literals, %d messages are as in the source" % (
-            page.name, len(page.commands), len(page.literals), lines), *said)
+            page.name, len(page.commands + page.sessions), len(page.literals), lines), *said)
     lost = documented.missing()
     result(not lost, "all invariants and operations of the source are told of", *lost)
 

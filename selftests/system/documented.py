@@ -14,9 +14,10 @@ import re
 import shlex
 from pathlib import Path
 
-from common import cache, scenario, settings
+from common import cache, scenario, settings, versions
 from common.say import Problem
 from docs import commands, facts
+from kernel import binary
 from kunit import job
 from mutants import mutant
 
@@ -35,6 +36,8 @@ _ROOMS = ("scripts", "selftests", "tdp_stress", "kunit", "Documentation", "debia
 _BASES = ("", "tdp_stress", "selftests", "kunit", "scripts", "scripts/qemu", "kunit/um",
           "Documentation", "selftests/kselftest", "tdp_stress/core")
 _PATH = re.compile(r"(?:%s)/[\w.{},*/-]*" % "|".join(_ROOMS))
+_DKMS = {"add", "build", "install", "remove", "status"}
+_APT = {"build-dep", "install", "update"}
 #: where a page says what a kernel tree has, or a build makes
 _NOT_OURS = re.compile(r"lib/(tdp_stress|kunit|Makefile|modules)|scripts/(checkpatch|kernel-doc)")
 
@@ -256,6 +259,34 @@ def _script(words):
     return []
 
 
+def _dkms(words):
+    """An action, and what packages there are."""
+    if words[:1] and words[0] not in _DKMS:
+        return ["dkms has no action '%s'" % words[0]]
+    name = re.search(r'^PACKAGE_NAME="(.*)"', facts.read("dkms.conf"), re.M).group(1)
+    return ["%s: dkms.conf is of %s" % (w, name) for w in words[1:]
+            if re.match(r"[\w-]+/\d", w) and w.partition("/")[0] != name]
+
+
+def _apt(words):
+    """An action, suites that kernels are looked for in, kernels that are supported."""
+    if words[:1] and words[0] not in _APT:
+        return ["apt-get has no action '%s'" % words[0]]
+    suites = {s for some in binary._SUITES.values() for s in some}
+    said = [after for w, after in zip(words, words[1:]) if w == "-t"]
+    kernels = re.findall(r"\blinux-(?:headers|image|source)-(\d+\.\d+)", " ".join(words))
+    return ["%s: nothing is looked for in that suite" % s for s in said if s not in suites] + \
+        ["Linux %s is not supported" % k for k in kernels if k not in versions.BINARIES]
+
+
+def supported(text):
+    """What is wrong with the kernels that a README.Debian says are supported."""
+    m = re.search(r"Supported are Linux ((?:[^.]|\.\d)*)\.", text)
+    said = set(re.findall(r"\d+\.\d+", m.group(1))) if m else set()
+    return [] if said == set(versions.BINARIES) else [
+        "supported are %s, not %s" % (versions.either(versions.BINARIES), sorted(said))]
+
+
 def version():
     return re.search(r'^PACKAGE_VERSION="(.*)"', facts.read("dkms.conf"), re.M).group(1)
 
@@ -345,7 +376,11 @@ def wrong(command):
     if name == "tdp-stress":
         return found + _driver(words)
     if name == "tdp-judge":
-        return found + _judge(words)
+        return found + _judge(words) + paths(" ".join(words))
+    if name == "dkms":
+        return found + _dkms(words)
+    if name in ("apt", "apt-get"):
+        return found + _apt(words)
     if name == "kunit.py":
         return found + _kunit(words)
     found += _inner(words, name)
@@ -372,6 +407,13 @@ def wrong_literal(text):
     if m and m.group(1) not in settings.NAMES | _MAKE_VARIABLES and \
             not _FOREIGN.match(m.group(1)):
         found.append("%s: no such variable" % m.group(1))
+    if re.fullmatch(r"[\w-]+\.ko", text):
+        found += _module([text])
+    if text.startswith("--- "):
+        said = re.match(r"--- [\w ]*: ", text)
+        if not said or not any(said.group() in p.read_text(encoding="utf-8") for p in
+                               (REPO / "tdp_stress").rglob("*.c")):
+            found.append("tdp_stress.ko says no such line")
     if re.fullmatch(r"[\w-]+\.rst", text) and not (REPO / "Documentation" / text).exists() and \
             not _written(text):
         found.append("Documentation/%s: no such file" % text)

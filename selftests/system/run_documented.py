@@ -52,9 +52,9 @@ def fits(pattern, text):
 
 
 def todo(table, pages):
-    """[(command, row or None)] of all that stand in blocks."""
-    return [(c, next((r for r in table if fits(r.pattern, c.text)), None))
-            for page in pages for c in page.commands if not c.inline]
+    """[(command, row or None)] of all that stand in blocks, in the order of their page."""
+    return [(c, next((r for r in table if fits(r.pattern, c.text)), None)) for page in pages
+            for c in sorted(page.commands + page.sessions, key=lambda c: c.line) if not c.inline]
 
 
 def _options(row):
