@@ -358,34 +358,93 @@ static void fault_splits_leaf(struct kunit *test)
 	expect_children(b, BED_DIRECT, huge, p->level);
 }
 
-/* S2: the way back, the children of a split are taken apart again. */
-static void recover_after_split(struct kunit *test)
+/* The way back: tables of small leafs give way to a huge one. */
+static void recover(struct bed *b)
 {
-	const struct split_param *p = test->param_value;
-	struct bed *b = bed_of(test);
+	/* KVM flushes the memslot there, and wants this lock for it */
+	guard(mutex)(&b->kvm->slots_lock);
+	read_lock(&b->kvm->mmu_lock);
+	kvm_tdp_mmu_recover_huge_pages(b->kvm, b->slot);
+	read_unlock(&b->kvm->mmu_lock);
+}
+
+/*
+ * The first leaf once it is recovered, and its level: as large as the home's memory
+ * allows, hence at least @level, what it was.
+ */
+static u64 recovered(struct bed *b, int *level)
+{
 	u64 spte;
 	int l;
 
-	map_first(b, BED_DIRECT, p->level);
-	split_first(b, p);
-	/* KVM flushes the memslot there, and wants this lock for it */
-	scoped_guard(mutex, &b->kvm->slots_lock) {
-		read_lock(&b->kvm->mmu_lock);
-		kvm_tdp_mmu_recover_huge_pages(b->kvm, b->slot);
-		read_unlock(&b->kvm->mmu_lock);
-	}
-
-	/* as large as the home's memory allows, hence at least what it was */
-	for (l = PG_LEVEL_1G; l >= p->level; l--) {
+	for (l = PG_LEVEL_1G; l >= *level; l--) {
 		spte = bed_spte(b, BED_DIRECT, BED_GFN, l);
 		if (is_shadow_present_pte(spte) && is_large_pte(spte))
 			break;
 	}
-	KUNIT_ASSERT_GE(test, l, p->level);
+	KUNIT_ASSERT_GE(b->test, l, *level);
+	*level = l;
+	return spte;
+}
+
+/* S2: the children of a split are taken apart again. */
+static void recover_after_split(struct kunit *test)
+{
+	const struct split_param *p = test->param_value;
+	struct bed *b = bed_of(test);
+	int l = p->level;
+	u64 spte;
+
+	map_first(b, BED_DIRECT, p->level);
+	split_first(b, p);
+	recover(b);
+	spte = recovered(b, &l);
 	KUNIT_EXPECT_EQ(test, spte_to_pfn(spte), bed_pfn(b, BED_GFN));
 	KUNIT_EXPECT_EQ(test, counted(b, l), 1);
 	KUNIT_EXPECT_EQ(test, counted(b, p->level - 1), 0);
 	BED_EXPECT_OK(b, bed_books(b));
+}
+
+static void set_nx(void *value)
+{
+	WRITE_ONCE(nx_huge_pages, (long)value);
+}
+
+static bool is_executable(u64 spte)
+{
+	if (shadow_nx_mask)
+		return !(spte & shadow_nx_mask);
+	return spte & (VMX_EPT_EXECUTABLE_MASK | VMX_EPT_USER_EXECUTABLE_MASK);
+}
+
+/*
+ * Where a CPU can be crashed by fetching from huge pages (nx_huge_pages), nothing but 4K
+ * leafs are executable, however they have come about. make_spte(), make_small_spte(),
+ * make_huge_spte() in spte.c
+ */
+static void huge_is_not_executable(struct kunit *test)
+{
+	const struct split_param *p = test->param_value;
+	struct bed *b = bed_of(test);
+	int l = p->level;
+	u64 spte;
+
+	KUNIT_ASSERT_EQ(test, kunit_add_action_or_reset(test, set_nx,
+							(void *)(long)nx_huge_pages), 0);
+	set_nx((void *)0);
+	KUNIT_ASSERT_TRUE(test, is_executable(map_first(b, BED_DIRECT, p->level)));
+	bed_zap_leafs(b, BED_GFN, BED_GFN + size_of(p->level));
+
+	set_nx((void *)1);
+	spte = map_first(b, BED_DIRECT, p->level);
+	KUNIT_EXPECT_FALSE_MSG(test, is_executable(spte), "mapped by a fault: %#llx", spte);
+	split_first(b, p);
+	spte = bed_spte(b, BED_DIRECT, BED_GFN, p->level - 1);
+	KUNIT_EXPECT_EQ_MSG(test, is_executable(spte), p->level == PG_LEVEL_2M,
+			    "made by a split, level %d: %#llx", p->level - 1, spte);
+	recover(b);
+	spte = recovered(b, &l);
+	KUNIT_EXPECT_FALSE_MSG(test, is_executable(spte), "recovered, level %d: %#llx", l, spte);
 }
 
 /* --- dirty logging --- */
@@ -1206,6 +1265,7 @@ static struct kunit_case split_cases[] = {
 	KUNIT_CASE(split_leaves_invalid_roots),
 	KUNIT_CASE_PARAM(fault_splits_leaf, shared_gen_params),
 	KUNIT_CASE_PARAM(recover_after_split, shared_gen_params),
+	KUNIT_CASE_PARAM(huge_is_not_executable, direct_gen_params),
 	KUNIT_CASE_PARAM(split_under_dirty_log, lock_gen_params),
 	KUNIT_CASE_PARAM(split_yields, direct_gen_params),
 	KUNIT_CASE_PARAM(split_yields_to_unmap, direct_gen_params),
