@@ -34,6 +34,7 @@ sys.path.insert(0, str(SCRIPTS))
 from common import cache                        # noqa: E402
 from common.say import Problem                  # noqa: E402
 from kernel import installed                    # noqa: E402
+from html_page import Page                      # noqa: E402
 from metal import build, host, judge            # noqa: E402
 from said import all_of, result, skip           # noqa: E402
 
@@ -258,6 +259,8 @@ _GOOD = {
     "dmesg": "<6>[    1.0] tdp_stress run: begin 1-2\n<6>[    2.0] tdp_stress: watching KVM\n",
 }
 _WARN = "<4>[    3.0] WARNING: CPU: 0 PID: 1 at arch/x86/kvm/vmx/tdx.c:1 f+0x1\n"
+_X3 = "X3: TDH.MEM.PAGE.REMOVE returned 0xc0000b0800000001, in unmap, gfn 0xa32 level 1, by " \
+    "w1:convert/94 (mmu_lock write)"
 _NET = "<4>[    3.0] eth0: link down\n"
 
 
@@ -386,14 +389,49 @@ def front_door():
         result("not ok 1 - root: " in said, "make metal: not root", *said.splitlines()[-6:])
 
 
-def whole(missing=(), **changes):
-    """make metal from its first line to its last, on a machine that is made up and whose job
-    leaves what a good one does, but for @changes: (exit code, what it said, summary.json).
-    @missing: on the machine, to what is built.
-    """
+def _front_door():
+    """scripts/metal.py; scripts/metal/ is what import would find."""
     spec = importlib.util.spec_from_file_location("front_door_of_metal", SCRIPTS / "metal.py")
     door = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(door)
+    return door
+
+
+def taken_on(title, run, *words):
+    """What the other doors make of a folder that make metal has left: a page, which has @words;
+    nothing can be booted again.
+    """
+    def call(door):
+        env = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "XDG_CACHE_HOME")}
+        p = subprocess.run(["sh", SCRIPTS / "python.sh", door], env=dict(env, RUN=str(run)),
+                           text=True, check=False, timeout=300, stdin=subprocess.DEVNULL,
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        return p.returncode, p.stdout
+
+    code, said = call("report")
+    path = run / "report.html"
+    page = Page(path.read_text(encoding="utf-8") if path.exists() else "")
+    missing = [w for w in words if w not in page.text]
+    result(code == 0 and not missing and not page.wrong and (run / "perfetto.json").exists(),
+           "make report of %s: a page" % title, "exit code %d" % code, said, *missing,
+           *page.wrong[:5])
+    result("make replay" not in page.text, "make report of %s: promises no replay" % title)
+    again = json.loads((run / "summary.json").read_text())["repeat"]
+    for door in ("replay", "minimise"):
+        code, said = call(door)
+        lines = said.splitlines()
+        result(code == 2 and len(lines) == 1 and str(run) in said and
+               lines[0].endswith("there, as root: " + again),
+               "make %s of %s: refused, with the command that repeats it" % (door, title),
+               "exit code %d" % code, said)
+
+
+def whole(missing=(), then=lambda run: None, **changes):
+    """make metal from its first line to its last, on a machine that is made up and whose job
+    leaves what a good one does, but for @changes: (exit code, what it said, summary.json).
+    @missing: on the machine, to what is built; @then: called with the run's folder.
+    """
+    door = _front_door()
 
     def job(env, folder):
         for name, text in {**_GOOD, **changes}.items():
@@ -415,11 +453,14 @@ def whole(missing=(), **changes):
         code = door.metal()
         data = json.loads((Path(folder) / "metal/summary.json").read_text())
         data["told"] = json.loads((Path(folder) / "metal/told").read_text())
+        with contextlib.redirect_stdout(sys.__stdout__):
+            then(Path(folder) / "metal")
     return code, shown.getvalue(), data
 
 
 def from_end_to_end():
-    code, said, data = whole()
+    code, said, data = whole(then=lambda run: taken_on(
+        "a good run of make metal", run, "SUCCESS", "Linux " + _RELEASE, "Not checked in this run"))
     result(code == 0 and "\n--- End of test: SUCCESS\n" in said and "\nKTAP version 1\n" in said and
            "    again: make metal DURATION=3 SEED=7 VCPUS=4 WORKERS=0 OPS=punch=3 "
            "STRESS=audit_ms=50\n" in said,
@@ -433,12 +474,14 @@ def from_end_to_end():
            {"SEED": "7", "DURATION": "3", "STRESS_ARGS": "audit_ms=50", "DRIVER_ARGS":
             "--vcpus 4 --mem 16M --tds 1 --ops punch=3 --workers 0"},
            "and the job is told all of it", repr(told))
-    code, said, data = whole(**{"stress.verdict": "FAILURE: X3\n",
-                                "stress.violations": "X3: status\n",
-                                "stress.stats": _STATS + "check.X3 4\nviolation.X3 1\n",
-                                "dmesg": _GOOD["dmesg"] + _WARN})
+    left = {"stress.verdict": "FAILURE: X3\n", "stress.violations": _X3 + "\n",
+            "stress.stats": _STATS + "check.X3 4\nviolation.X3 1\n",
+            "dmesg": _GOOD["dmesg"] + _WARN}
+    code, said, data = whole(then=lambda run: taken_on(
+        "one that has failed", run, "FAILURE", _X3, "kvm_tdp_mmu_unmap_gfn_range()",
+        "make metal DURATION=3"), **left)
     result(code == 1 and "--- End of test: FAILURE: violated: X3" in said and
-           data["verdict"] == "FAILURE" and data["violation_lines"] == ["X3: status"] and
+           data["verdict"] == "FAILURE" and data["violation_lines"] == [_X3] and
            data["violations"] == {"X3": 1} and len(data["unexplained_messages"]) == 1,
            "make metal, all of it: a violation", code, *said.splitlines())
     try:
@@ -589,13 +632,13 @@ def guest(wrong_uses):
         params["WRONG_USES"] = "1" if wrong_uses else ""
         with contextlib.redirect_stdout(sys.stderr):
             outcome = machine.boot("metal", params, values.duration + 900, modules=modules)
-        _report(outcome, folder, words)
+        _report(outcome, folder, words, values, kernel.release)
         if outcome.end != "finished":
             for line in machine.last_console_lines():
                 print("# | " + line)
 
 
-def _report(outcome, folder, words):
+def _report(outcome, folder, words, values, release):
     for line in outcome.words("case"):
         title, what, why = line.split("|", 2)
         result(what == "ok", title, why)
@@ -611,7 +654,8 @@ def _report(outcome, folder, words):
            said.verdict.reason)
     shown = io.StringIO()
     with contextlib.redirect_stdout(shown):
-        judge.show(said)
+        _front_door().finish(values, release, said, values.duration, run)
+    taken_on("what it has left", run, "SUCCESS", "Linux " + release, "frozen windows", "SEAMCALL")
     result(" X1 # SKIP a real TDX module" in shown.getvalue(),
            "it could not see into the TDX module, and says so", *shown.getvalue().splitlines())
     log = said.files.get("driver.log", "")
