@@ -325,6 +325,8 @@ def _host_lane(values, kernel, folder, results):
                  timeout=_PACKAGE_SECONDS)
         _program(results, "documented commands", [sys.executable, "-B", _SYSTEM / "docs.py", "--run",
                                                   cache.folder("docs")], timeout=_DOCS_SECONDS)
+        _program(results, "from a failure to a file", [sys.executable, "-B", _SYSTEM / "chain.py",
+                                                       cache.folder("chain")])
         _program(results, "a series on Linux", [sys.executable, "-B", _SYSTEM / "series.py",
                                                 kernel.tree.path], timeout=_SERIES_SECONDS)
         _program(results, "campaign_hosts", [sys.executable, "-B", _SYSTEM / "campaign_hosts.py",

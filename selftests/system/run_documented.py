@@ -173,6 +173,12 @@ def every(commands_, scratch):
     shutil.rmtree(home.folder, ignore_errors=True)
 
 
+def script_code(code, said):
+    """The exit code of a script behind make, which has one of its own; by its last line."""
+    failed = re.search(r"Error (\d+)\n*$", said)
+    return int(failed.group(1)) if failed and code == 2 else code
+
+
 def _one(home, command, text, folder, code, words):
     start = time.monotonic()
     log = home.folder / "command.log"
@@ -180,10 +186,7 @@ def _one(home, command, text, folder, code, words):
     # by the house's own: nothing of it goes on when this ends, or after the limit
     got = command_.logged(["bash", "-c", text], log, timeout=_LIMIT, cwd=folder, env=home.env)
     said = log.read_text(encoding="utf-8", errors="replace").partition("\n")[2]
-    # make has a code of its own; the script's is in its last line
-    failed = re.search(r"Error (\d+)\n*$", said)
-    if failed and got == 2:
-        got = int(failed.group(1))
+    got = script_code(got, said)
     title = "%s:%d: %s (%.0f s)" % (command.path, command.line, text, time.monotonic() - start)
     result(got == code and words in said, title, "exit code %s, wanted %d%s" % (
         got, code, words and " and '%s'" % words), *said.splitlines()[-15:])
