@@ -17,6 +17,7 @@ sys.path.insert(0, str(REPO / "scripts"))
 
 from common.say import Problem                  # noqa: E402
 from docs import commands                       # noqa: E402
+import done_by                                  # noqa: E402
 import documented                               # noqa: E402
 import run_documented                           # noqa: E402
 from said import plan, result, skip             # noqa: E402
@@ -74,6 +75,18 @@ _WRONG_LITERALS = (
     ("tdpstress.ko", "no module"),
     ("--- End of tests: SUCCESS", "no such line"),
 )
+#: tests, what they are said to run, and a word of why they do not
+_WRONG_ROWS = (
+    ("selftests/system/nonsense.py", "make report RUN=run/latest", "no such file"),
+    ("selftests/system/png.py", "make report RUN=run/latest", "make check does not run it"),
+    # it speaks of it, and calls a function of it
+    ("selftests/system/versions.py", "make versions KSRC=~/linux", "no make versions in"),
+    ("selftests/system/campaign_hosts.py", "make campaign SEEDS=2 KERNELS=7.2", "no KERNELS in"),
+    ("scripts/qemu/guest/run.sh", "insmod tdx_stub.ko", "no tdx_stub.ko in"),
+    ("scripts/qemu/guest/lib.sh", "modprobe kvm-intel tdx=1 ept=0", "no ept in"),
+    ("selftests/system/package.py", "tdp-judge --json trace.txt", "no --json in"),
+    ("selftests/system/package.py", "dkms remove tdp_stress/0.3", "no remove in"),
+)
 
 
 def _is_caught():
@@ -85,6 +98,10 @@ def _is_caught():
     for text, words in _WRONG_LITERALS:
         said = documented.wrong_literal(text)
         result(any(words in s for s in said), "refused: ``%s``" % text,
+               "wanted: %s; said: %s" % (words, said))
+    for name, text, words in _WRONG_ROWS:
+        said = done_by.wrong(name, [commands.Command("page.rst", 1, text, False)])
+        result(said and words in said, "refused: %s | %s" % (text, name),
                "wanted: %s; said: %s" % (words, said))
     for good, text in ((True, "F1: FROZEN_SPTE at rest in a mirror root, gfn 0x18 level 1"),
                        (False, "F1: FROZEN_SPTE at peace in a mirror root, gfn 0x18 level 1")):
@@ -160,8 +177,9 @@ def _table(pages):
     used = {row for _, row in todo}
     idle = ["line %d: %s" % (r.number, r.pattern) for r in rows if r not in used]
     result(not idle, "docs-commands has no line for what is not there any more", *idle)
-    wrong = [w for w in map(run_documented.wrong, rows) if w]
-    result(not wrong, "docs-commands names tests, variables and reasons that there are", *wrong)
+    wrong = [run_documented.wrong(r, [c for c, row in todo if row is r]) for r in rows]
+    result(not any(wrong), "docs-commands names tests that do it, variables and reasons that there "
+           "are", *filter(None, wrong))
     return [(c, row) for c, row in todo if row]
 
 

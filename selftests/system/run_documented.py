@@ -2,7 +2,8 @@
 """The commands of the documentation, run: each once, in a clone of the project.
 
 Knows the table docs-commands and how to make a home folder as the documentation
-supposes one. What is right about a command before it runs is documented.py's.
+supposes one. What is right about a command before it runs is documented.py's, whether a
+test does run what the table says it does is done_by.py's.
 """
 
 import fnmatch
@@ -20,6 +21,7 @@ from common import command as command_
 from common.say import Problem
 from kernel import binary, debian, source
 from said import result, skip
+import done_by
 
 REPO = cache.REPO
 TABLE = Path(__file__).resolve().with_name("docs-commands")
@@ -51,9 +53,14 @@ def fits(pattern, text):
     return fnmatch.fnmatchcase(text, re.sub(r"([\[?])", r"[\1]", pattern))
 
 
+def _takes(row, command):
+    return fits(row.pattern, command.text) or \
+        fits(row.pattern, "%s: %s" % (Path(command.path).name, command.text))
+
+
 def todo(table, pages):
     """[(command, row or None)] of all that stand in blocks, in the order of their page."""
-    return [(c, next((r for r in table if fits(r.pattern, c.text)), None)) for page in pages
+    return [(c, next((r for r in table if _takes(r, c)), None)) for page in pages
             for c in sorted(page.commands + page.sessions, key=lambda c: c.line) if not c.inline]
 
 
@@ -66,15 +73,13 @@ def _options(row):
     return options
 
 
-def wrong(row):
-    """What is wrong with a row, or nothing."""
+def wrong(row, taken=()):
+    """What is wrong with a row, or nothing; @taken: the commands that it is about."""
     if row.how == "not" and len(row.more.split()) < 3:
         return "line %d: why not?" % row.number
     if row.how == "by":
-        name, _, word = row.more.partition(" ")
-        path = REPO / name
-        if not path.is_file() or not word or word not in path.read_text(encoding="utf-8"):
-            return "line %d: there is no '%s' in %s" % (row.number, word, name)
+        found = done_by.wrong(row.more, taken)
+        return found and "line %d: %s" % (row.number, found)
     if row.how == "run":
         bad = [n for n in _options(row) if n not in settings.NAMES and
                n not in ("exit", "says", "in", "as", "INSTALL_PATH")]
@@ -166,9 +171,10 @@ def every(commands_, scratch):
             skip(title, row.more if row.how == "not" else "is done by " + row.more.split()[0])
             continue
         text, folder, code, words = home.line(command, row)
-        if text in done:
+        # of another row it is another command: what is in run/latest by then, say
+        if (row.number, text) in done:
             continue
-        done.add(text)
+        done.add((row.number, text))
         _one(home, command, text, folder, code, words)
     shutil.rmtree(home.folder, ignore_errors=True)
 

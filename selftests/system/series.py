@@ -288,7 +288,7 @@ def on_linux(tree, folder):
     done = subprocess.run(["make", "-C", str(REPO), "series"], check=False, text=True,
                           capture_output=True, env=dict(
                               env, KSRC=str(user.path), BASE=base, TIERS="kunit,uml",
-                              RUNDIR=str(folder / "results")))
+                              TIME="20", RUNDIR=str(folder / "results")))
     known = json.loads((folder / "results/results.json").read_text())["commits"]
     words = {c["subject"]: [t["word"] for t in c["tiers"].values()] for c in known.values()}
     lines = done.stdout.splitlines()
