@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-2.0
+// Id: fault-flushes-one-page
+// Title: a fault that replaces a table by a huge leaf flushes its first page only
+// Class: flush
+// Root: D
+// File: arch/x86/kvm/mmu/tdp_mmu.c
+// Expect: L1
+// History: 574c3c55e969 "Fix TLB flush range when handling disconnected pt": the same range,
+//   of a table that goes, and its wrong part
+// Equivalent: ranges are for Hyper-V's hypercall (kvm_x86_ops.flush_remote_tlbs_range);
+//   without it kvm_flush_remote_tlbs_range() flushes everything
+// Reach: a fault that maps a huge page where small ones are, in a guest of Hyper-V
+// vCPUs keep the way through the table, which is freed.
+
+@@
+symbol vcpu, iter;
+@@
+ tdp_mmu_map_handle_target_level(...)
+ {
+	<...
+-	kvm_flush_remote_tlbs_gfn(vcpu->kvm, iter->gfn, iter->level)
++	kvm_flush_remote_tlbs_gfn(vcpu->kvm, iter->gfn, PG_LEVEL_4K)
+	...>
+ }
