@@ -47,6 +47,11 @@ static void huge_over_table_flushes(struct kunit *test)
 	flushes = home_flushes(b);
 	KUNIT_EXPECT_EQ(test, fault_2m(b, BED_DIRECT), RET_PF_FIXED);
 	KUNIT_EXPECT_GT(test, home_flushes(b), flushes);
+#ifdef CONFIG_UML
+	/* what Hyper-V is told; elsewhere KVM flushes everything */
+	KUNIT_EXPECT_LE(test, b->kvm->um_flush_start, GFN);
+	KUNIT_EXPECT_GE(test, b->kvm->um_flush_end, END);
+#endif
 }
 
 /* --- write protection --- */
@@ -238,6 +243,37 @@ static void no_slot_beyond_host(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, f.pfn, KVM_PFN_NOSLOT);
 	f.gfn++;
 	KUNIT_EXPECT_EQ(test, um_handle_noslot_fault(b->vcpu[0], &f), RET_PF_EMULATE);
+}
+
+static bool is_stale(struct bed *b, struct kvm_page_fault *f)
+{
+	guard(read_lock)(&b->kvm->mmu_lock);
+	return um_is_page_fault_stale(b->vcpu[0], f);
+}
+
+/*
+ * What is counted since a fault has looked for its page makes it stale, and nothing else
+ * does, however often has been counted before: an int takes a VM for weeks.
+ */
+static void stale_by_invalidations(struct kunit *test)
+{
+	const unsigned long begin[] = { 1, BIT(31) - 1, BIT(31) + 1, BIT(32) - 1 };
+	struct bed *b = bed_of(test);
+	struct kvm_page_fault f = { .gfn = GFN, .slot = b->slot, .is_private = true };
+	int i;
+
+	KUNIT_ASSERT_EQ(test, home_load(b, 0), 0);
+	for (i = 0; i < ARRAY_SIZE(begin); i++) {
+		scoped_guard(write_lock, &b->kvm->mmu_lock)
+			b->kvm->mmu_invalidate_seq = begin[i];
+		KUNIT_ASSERT_EQ(test, um_faultin_pfn(b->vcpu[0], &f), RET_PF_CONTINUE);
+		KUNIT_EXPECT_FALSE_MSG(test, is_stale(b, &f), "after %lu invalidations", begin[i]);
+		scoped_guard(write_lock, &b->kvm->mmu_lock) {
+			home_invalidate_begin(b, GFN, END);
+			home_invalidate_end(b, GFN, END);
+		}
+		KUNIT_EXPECT_TRUE_MSG(test, is_stale(b, &f), "one more than %lu", begin[i]);
+	}
 }
 
 /* --- KVM_PRE_FAULT_MEMORY --- */
@@ -450,6 +486,7 @@ static struct kunit_case fault_cases[] = {
 	KUNIT_CASE(fast_fault_leaves_read_only),
 	KUNIT_CASE(fast_fault_loses_to_zap),
 	KUNIT_CASE(no_slot_beyond_host),
+	KUNIT_CASE(stale_by_invalidations),
 	KUNIT_CASE(prefault_gives_up_deleted_slot),
 	KUNIT_CASE(prefault_ends_with_vm),
 	KUNIT_CASE(recover_stays_in_slot),

@@ -1183,6 +1183,23 @@ static void mirror_fault_keeps_leaf(struct kunit *test)
 	expect_whole(b, BED_MIRROR, huge, p->level);
 }
 
+/* A fault for a huge page steps down into the table that is there; nobody promotes it. */
+static void mirror_fault_keeps_table(struct kunit *test)
+{
+	const struct split_param *p = test->param_value;
+	struct bed_fault f = { .kind = BED_MIRROR, .gfn = BED_GFN + size_of(p->level - 1),
+				.level = p->level };
+	struct bed *b = bed_of(test);
+	u64 table;
+
+	bed_needs_mirror_split(b);
+	bed_map(b, BED_MIRROR, BED_GFN, p->level - 1);
+	table = bed_spte(b, BED_MIRROR, BED_GFN, p->level);
+	KUNIT_EXPECT_EQ(test, bed_fault(b, &f), RET_PF_FIXED);
+	KUNIT_EXPECT_EQ(test, bed_spte(b, BED_MIRROR, BED_GFN, p->level), table);
+	BED_EXPECT_OK(b, bed_agree(b, BED_GFN, BED_GFN + size_of(p->level)));
+}
+
 /* --- do the checks bite? --- */
 
 /* What a broken split might leave behind in the 38th child, and what notices. */
@@ -1288,6 +1305,7 @@ static struct kunit_case split_cases[] = {
 	KUNIT_CASE_PARAM(mirror_split_shared_keeps_leaf, strict_gen_params),
 	KUNIT_CASE_PARAM(mirror_split_demote_fails, demote_gen_params),
 	KUNIT_CASE_PARAM(mirror_fault_keeps_leaf, strict_gen_params),
+	KUNIT_CASE_PARAM(mirror_fault_keeps_table, strict_gen_params),
 	KUNIT_CASE_PARAM(broken_child_is_caught, broken_gen_params),
 	KUNIT_CASE(broken_books_are_caught),
 	KUNIT_CASE(broken_agreement_is_caught),

@@ -133,6 +133,11 @@ int um_faultin_pfn(struct kvm_vcpu *vcpu, struct kvm_page_fault *fault)
 	return kvm_mmu_faultin_pfn(vcpu, fault, ACC_ALL);
 }
 
+bool um_is_page_fault_stale(struct kvm_vcpu *vcpu, struct kvm_page_fault *fault)
+{
+	return is_page_fault_stale(vcpu, fault);
+}
+
 int um_prefault(struct kvm_vcpu *vcpu, int (*fault)(struct kvm_vcpu *vcpu))
 {
 #ifdef UM_HAS_kvm_tdp_page_prefault
@@ -225,19 +230,26 @@ void __weak um_vm_bugged(struct kvm *kvm)
 	kvm->vm_dead = true;
 }
 
+static void flush(struct kvm *kvm, gfn_t start, gfn_t end)
+{
+	WRITE_ONCE(kvm->um_flush_start, start);
+	WRITE_ONCE(kvm->um_flush_end, end);
+	atomic_inc(&kvm->um_flushes);
+}
+
 void __weak kvm_flush_remote_tlbs(struct kvm *kvm)
 {
-	atomic_inc(&kvm->um_flushes);
+	flush(kvm, 0, ~0ULL);
 }
 
 void __weak kvm_flush_remote_tlbs_range(struct kvm *kvm, gfn_t gfn, u64 nr_pages)
 {
-	atomic_inc(&kvm->um_flushes);
+	flush(kvm, gfn, gfn + nr_pages);
 }
 
 void __weak kvm_flush_remote_tlbs_memslot(struct kvm *kvm, const struct kvm_memory_slot *slot)
 {
-	atomic_inc(&kvm->um_flushes);
+	flush(kvm, slot->base_gfn, slot->base_gfn + slot->npages);
 }
 
 /* No vCPU is ever entered: all of them are out of the guest already. */

@@ -22,13 +22,15 @@ void um_tdp_mmu_free_unused_sp(struct kvm_mmu_page *sp);
 
 /*
  * mmu.c's, cut out of it: a fault on a present entry, without mmu_lock; one where no
- * memslot is; the look for the page that is to be mapped; after a conversion,
+ * memslot is; the look for the page that is to be mapped, and, mmu_lock held for read,
+ * whether that page has been taken away meanwhile, or the root; after a conversion,
  * slots_lock and mmu_lock held for write; and what that has found out, is a part of a
  * huge page private and another not?
  */
 int um_fast_page_fault(struct kvm_vcpu *vcpu, struct kvm_page_fault *fault);
 int um_handle_noslot_fault(struct kvm_vcpu *vcpu, struct kvm_page_fault *fault);
 int um_faultin_pfn(struct kvm_vcpu *vcpu, struct kvm_page_fault *fault);
+bool um_is_page_fault_stale(struct kvm_vcpu *vcpu, struct kvm_page_fault *fault);
 void um_post_set_memory_attributes(struct kvm *kvm, struct kvm_gfn_range *range);
 bool um_mixed(struct kvm_memory_slot *slot, gfn_t gfn, int level);
 /* KVM_PRE_FAULT_MEMORY of a page, of which @fault is each try; -EOPNOTSUPP: not in this KVM. */

@@ -74,7 +74,7 @@ um-want-mmu := \
 	macro:KVM_LPAGE_MIXED_FLAG func:lpage_info_slot func:hugepage_test_mixed \
 	func:hugepage_clear_mixed func:hugepage_set_mixed func:hugepage_has_attrs \
 	func:kvm_arch_post_set_memory_attributes func:kvm_handle_noslot_fault \
-	func:kvm_mmu_faultin_pfn \
+	func:kvm_mmu_faultin_pfn func:is_obsolete_sp func:is_page_fault_stale \
 	func:kvm_tdp_page_prefault? \
 	func:kvm_mmu_hugepage_adjust func:disallowed_hugepage_adjust \
 	func:track_possible_nx_huge_page func:untrack_possible_nx_huge_page \

@@ -298,6 +298,7 @@ struct tdps_vm *tdps_own_create(const struct tdps_own_config *cfg)
 		kfree(um);
 		return ERR_PTR(err);
 	}
+	own_begin_late(vm->kvm);
 	err = tdps_external_adopt(vm->kvm);
 	if (!err) {
 		tdps_external_set_crafted(vm->kvm, OWN_REGION_GFN(TDPS_CRAFT),

@@ -4,6 +4,7 @@
 // Class: retry
 // Root: B
 // File: arch/x86/kvm/mmu/mmu.c
+// Case: tdp_mmu_fault.stale_by_invalidations
 // Expect: P1
 // History: ba6e3fe25543 "Grab mmu_invalidate_seq in kvm_faultin_pfn()", which mended by the way
 //   what a955cad84cda had brought: is_page_fault_stale(..., int mmu_seq)

@@ -4,11 +4,9 @@
 // Class: flush
 // Root: D
 // File: arch/x86/kvm/mmu/tdp_mmu.c
-// Expect: L1
+// Case: tdp_mmu_fault.huge_over_table_flushes
 // History: 574c3c55e969 "Fix TLB flush range when handling disconnected pt": the same range,
 //   of a table that goes, and its wrong part
-// Equivalent: ranges are for Hyper-V's hypercall (kvm_x86_ops.flush_remote_tlbs_range);
-//   without it kvm_flush_remote_tlbs_range() flushes everything
 // Reach: a fault that maps a huge page where small ones are, in a guest of Hyper-V
 // vCPUs keep the way through the table, which is freed.
 

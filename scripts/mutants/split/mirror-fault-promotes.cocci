@@ -6,6 +6,7 @@
 // Base: mirror-split
 // File: arch/x86/kvm/mmu/mmu.c
 // Ops: map_craft=100,split_write=50,recover=10,zap_leafs=2,unmap=1
+// Case: tdp_mmu_split.mirror_fault_keeps_table
 // Expect: S2 X1 X3
 // Other: X2 X4 F2 F4 A1 Z1 T1 P1 SPLAT
 // History: "Prevent hugepage promotion for mirror roots in fault path", RFC v5

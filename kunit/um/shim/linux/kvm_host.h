@@ -164,6 +164,8 @@ struct kvm {
 	/* UML's own */
 	struct kvm_memslots um_smm_memslots;
 	atomic_t um_flushes;		/* TLB flushes asked for */
+	gfn_t um_flush_start;		/* of the last of them, without direct bits */
+	gfn_t um_flush_end;
 	int um_max_level;		/* what kvm_mmu_max_mapping_level() answers */
 	bool (*um_is_private)(struct kvm *kvm, gfn_t gfn);	/* or NULL */
 	struct kvm_vcpu *um_vcpu[UM_MAX_VCPUS];	/* those that are entered */
