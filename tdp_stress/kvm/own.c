@@ -537,6 +537,7 @@ struct tdps_vm *tdps_own_create(const struct tdps_own_config *cfg)
 	}
 	vm->file = file;
 	vm->kvm = file->private_data;
+	own_begin_late(vm->kvm);
 	err = tdps_external_adopt(vm->kvm);
 	if (err)
 		pr_err("the external backend takes no VM of ours (%d)\n", err);

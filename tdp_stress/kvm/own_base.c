@@ -48,6 +48,12 @@ void own_init_locks(struct tdps_vm *vm)
 		init_rwsem(&vm->region[i].zap_sem);
 }
 
+void own_begin_late(struct kvm *kvm)
+{
+	guard(write_lock)(&kvm->mmu_lock);
+	kvm->mmu_invalidate_seq = BIT(31) - OWN_EARLY_SEQS;
+}
+
 bool tdps_own_others(void)
 {
 	bool others;

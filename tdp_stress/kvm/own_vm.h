@@ -120,6 +120,13 @@ static inline struct own_vcpu *own_side(struct tdps_vm *vm, u32 side)
 
 void own_init_locks(struct tdps_vm *vm);
 
+/*
+ * As jiffies begin shortly before they wrap: what is too narrow for the number of
+ * invalidations shows in seconds, and not after weeks. @kvm is new.
+ */
+#define OWN_EARLY_SEQS	64
+void own_begin_late(struct kvm *kvm);
+
 /* An ioctl of @file with @arg in user memory; @arg is read back if @back. */
 long own_ioctl(struct tdps_vm *vm, struct file *file, unsigned int cmd, void *arg, size_t len,
 	       bool back);
