@@ -31,7 +31,7 @@ _PROGRAMS = {
     "freeze": ("frozen_window",),
     "leak": ("multi_td", "teardown"),
     "level": ("huge_split_promote", "dirty_log_split"),
-    "list": ("nx_recovery",),
+    "list": ("nx_recovery", "tdp_fail_nth"),
     "lock": ("teardown",),
     "race-recheck": ("prefault_race", "memslot_race", "nx_recovery"),
     "rcu": ("nx_recovery", "teardown"),
