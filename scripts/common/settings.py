@@ -242,7 +242,7 @@ Setting("TIP", "HEAD", _revision, "make series: the last commit of the series",
 _flag("RESUME", "make mutants, make minimise, make series: 1: go on where the last one ended")
 _flag("CHECK", "make metal: 1: only say what this machine lacks; 0: run")
 _flag("OTHERS_OK", "make metal: 1: other VMs may run here: they are watched as well, and left alone")
-_flag("FULL", "make check: 1: all there is; 0: the selection for every day, in 15 to 20 minutes")
+_flag("FULL", "make check: 1: all there is; 0: the selection for every day, in about 15 minutes")
 _flag("V", "1: show the commands")
 
 NAMES = frozenset(ALL)
