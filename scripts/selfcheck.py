@@ -166,16 +166,21 @@ def _bug(guest, values, results, bug, seconds):
     keep(guest.folder, bug.id)
 
 
+def _passes(guest, values, results, change, title):
+    """What is no bug in a copy of KVM has to be a SUCCESS; returns the run's Outcome."""
+    modules = mutant.build_modules(guest.kernel, change, values.jobs)
+    outcome = ends_with(guest, values, results, title, judge.SUCCESS, modules)
+    keep(guest.folder, change.id)
+    return outcome
+
+
 def mutants(guest, values, results):
     """A bug in a copy of KVM, or what is none, one boot each."""
     for bug in mutant.chosen(mutant.in_run(), values.full):
         _bug(guest, values, results, bug, _MUTANT_SECONDS)
     for edit in mutant.chosen([m for m in mutant.harmless() if m.in_tdx], values.full):
-        modules = mutant.build_modules(guest.kernel, edit, values.jobs)
         values.duration = _CLEAN_SECONDS
-        ends_with(guest, values, results, "harmless %s is not reported" % edit.id, judge.SUCCESS,
-                  modules)
-        keep(guest.folder, edit.id)
+        _passes(guest, values, results, edit, "harmless %s is not reported" % edit.id)
 
 
 def variants(guest, values, results):
@@ -189,16 +194,13 @@ def variants(guest, values, results):
 
 
 def _variant(guest, values, results, variant):
-    modules = mutant.build_modules(guest.kernel, variant, values.jobs)
-    outcome = ends_with(guest, values, results, "variant %s is a SUCCESS" % variant.id,
-                      judge.SUCCESS, modules)
+    outcome = _passes(guest, values, results, variant, "variant %s is a SUCCESS" % variant.id)
     counters = judge.module_counters(outcome.files)
     for leaf in ("TDH.MEM.PAGE.DEMOTE", "TDH.MEM.PAGE.PROMOTE"):
         calls = counters.get("leaf.%s.calls" % leaf, 0)
         results.check("variant %s: %s, %d times" % (variant.id, leaf, calls),
                       calls >= _VARIANT_CALLS, "at least %d in %d s are wanted" %
                       (_VARIANT_CALLS, values.duration))
-    keep(guest.folder, variant.id)
 
 
 def keep(folder, name):
