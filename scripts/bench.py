@@ -15,7 +15,7 @@ from common import command
 from common.say import EXIT_FAILURE, EXIT_PASS, Step, main, say
 from common.settings import Values, memory_mib
 from qemu import judge, machine, session
-from uml import stress
+from uml import stress as in_uml
 import run as front
 
 FLAVOURS = ("plain", "lockdep")
@@ -103,26 +103,29 @@ def _ratio(a, b):
     return "%.2f" % (a / b) if a and b else "n/a"
 
 
+def _starter(values, where):
+    """What boots the stress tester for (values, folder), built once; returns the Outcome."""
+    if where == "uml":
+        kernel = in_uml.prepare(values, front.get_tree(values))
+        return lambda one, folder: in_uml.start(one, kernel, folder)
+    kernel, built = front.prepare(values)
+    place = front.get_machine(values, kernel)
+    return lambda one, folder: front.stress(session.Session(one, kernel, built, place, folder), one)
+
+
 def measure_operations(values, flavour, where):
     """{oracles: operations per second} on direct and mirror roots, and what went wrong;
     @where: "qemu" (the external backend) or "uml".
     """
     values = values.external(flavour=flavour, where=where)
-    if where == "uml":
-        in_uml = stress.prepare(values, front.get_tree(values))
-    else:
-        kernel, built = front.prepare(values)
+    boot = _starter(values, where)
     rates, bad = {}, []
     for oracles, parameter in (("off", "oracles=none"), ("on", "oracles=all")):
         folder = session.new_folder(values, "bench-%s-%s-%s-" % (where, flavour, oracles))
         one = copy.copy(values)
         one.stress = " ".join(filter(None, (values.stress, parameter)))
         step = Step("measure operations, %s, %s kernel, oracles %s" % (where, flavour, oracles))
-        if where == "uml":
-            outcome = stress.start(one, in_uml, folder)
-        else:
-            outcome = front.stress(session.Session(one, kernel, built,
-                                                   front.get_machine(one, kernel), folder), one)
+        outcome = boot(one, folder)
         step.done(outcome.end)
         calls = sum(row.get("calls", 0) for row in judge.operations(outcome.files).values())
         rates[oracles] = calls / one.duration
