@@ -49,7 +49,8 @@ VIOLATION = re.compile(
 #: "at f+0x1/0x2", "in f+0x1/0x2", "RIP: 0010:f+0x1/0x2"
 _AT = re.compile(r"(?:\bat |\bin |RIP: [0-9a-f]+:)([A-Za-z_][\w.]*)\+0x")
 _PROGRESS = re.compile(r"(\w+) (?:(?:has )?made no progress|retried )")
-_SAID = re.compile(r"tdp_stress: ((?:[A-Z]\d|SPLAT): .*, by .* \(mmu_lock [^)]*\))")
+#: one in a kernel log
+SAID = re.compile(r"tdp_stress: (?P<line>%s)" % VIOLATION.pattern)
 _EVENT = re.compile(r"tdp_stress:\s+\d+ us ago(?: by pid (\d+))?: (.*)")
 _CALLS = re.compile(r"tdp_stress:\s+in KVM: ")
 _DOES = re.compile(r"(\w+) (begins|ends)\b")
@@ -174,6 +175,11 @@ def _partner(events):
     return found
 
 
+def violations(log):
+    """The violations that a kernel log names."""
+    return [m.group("line") for m in SAID.finditer(log)]
+
+
 def of_violation(line, log=""):
     """The Signature of a violation's @line, or None if it is none; @log: what came with it."""
     m = VIOLATION.search(line)
@@ -235,7 +241,7 @@ def of_run(summary, log=""):
     """
     if summary.get("verdict") != "FAILURE":
         return []
-    lines = in_order(summary.get("violation_lines") or _SAID.findall(log))
+    lines = in_order(summary.get("violation_lines") or violations(log))
     found = [of_violation(line, log) for line in lines[:_LINES]]
     found = list(dict.fromkeys(s for s in found if s))
     return found or [_of_end(summary, log)]

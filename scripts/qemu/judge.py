@@ -9,22 +9,20 @@ is missing counts against the run: silence is never success.
 import json
 import re
 
+from common import signature
 from common.say import EXIT_ENVIRONMENT, EXIT_FAILURE, EXIT_PASS, EXIT_USAGE
 from qemu import dmesg
 
 SUCCESS, FAILURE, UNSUPPORTED = "SUCCESS", "FAILURE", "UNSUPPORTED"
 
-#: page types that belong to the machine itself, not to a TD
-_PAMT_AT_REST = ("pamt.NDA", "pamt.RSVD")
 #: so much memory may be in slabs of the kernel's own after a run; 1 MiB is usual
 _LEAK_KIB = 4 << 10
 #: how insmod and tdp_stress say that a parameter's value is wrong
 BAD_PARAMETER = re.compile(r"Invalid (?:argument|parameters): (tdp_stress: [a-z0-9_]+(?:=\S*)?: .*)")
 
 _TIME = re.compile(r"^(?:<\d+>)?\[\s*([\d.]+)\]\S* (.*)", re.M)
-#: a violation; what says that something was found
-_VIOLATION = re.compile(r"tdp_stress: ((?:[FXSZTRLADHP]\d|SPLAT): .*, by .*)")
-_FOUND = re.compile(_VIOLATION.pattern + r"|^WARNING: |^BUG: |Kernel panic")
+#: what says that something was found
+_FOUND = re.compile(signature.SAID.pattern + r"|^WARNING: |^BUG: |Kernel panic")
 
 
 class Verdict:
@@ -171,7 +169,7 @@ def _judge_module(verdict, files):
         verdict.reasons.append("%d TD(s) and %d vCPU(s) of the TDX module outlive the test" %
                                (stats.get("td.live", 0), stats.get("vcpu.live", 0)))
     left = ["%s %d" % (n, v) for n, v in stats.items()
-            if n.startswith("pamt.") and n not in _PAMT_AT_REST and v]
+            if n.startswith("pamt.") and v]
     if left:
         verdict.reasons.append("the PAMT is not empty at the end: " + ", ".join(left))
 
@@ -216,11 +214,6 @@ def judge(outcome):
 def console(folder):
     """What a machine's console said."""
     return (folder / "console.log").read_text(errors="replace").replace("\r", "")
-
-
-def violations(text):
-    """The violations that a kernel log names."""
-    return _VIOLATION.findall(text)
 
 
 def found_after(verdict, outcome, folder):

@@ -66,7 +66,7 @@ def _violations(outcome, folder):
     """As debugfs has them; of a guest that died, as it had said them by then."""
     said = outcome.files.get("stress.violations", "").splitlines()
     return said if said or outcome.end == "finished" else \
-        judge.violations(judge.console(folder))
+        signature.violations(judge.console(folder))
 
 
 def write_json(path, data):

@@ -10,7 +10,7 @@ import re
 import time
 
 import backend
-from common import packages
+from common import packages, signature
 from common.say import say, usage
 from common.settings import memory_mib
 from kernel import kit
@@ -82,7 +82,7 @@ def start(values, kernel, folder, on_text=lambda text: None, stop_early=False):
     def heard(text):
         on_text(text)
         # a broken KVM may never come to its end: it has RCU or locks in a mess
-        if stop_early and judge.violations("tdp_stress: " + text):
+        if stop_early and signature.VIOLATION.search(text):
             limits.total = min(limits.total, time.monotonic() - began + _LAST_WORDS * slow)
 
     outcome = watch.run(argv, folder, limits, heard, output="console.log",
@@ -104,7 +104,7 @@ def verdict_of(outcome, folder):
     """The judge's, and what a kernel that died had to say before that."""
     verdict = judge.judge(outcome)
     if outcome.end != "finished" and "stress.violations" not in outcome.files:
-        lines = judge.violations(judge.console(folder))
+        lines = signature.violations(judge.console(folder))
         verdict.ids = sorted({line.partition(":")[0] for line in lines})
         outcome.files["stress.violations"] = "\n".join(lines)
         if lines:
