@@ -57,7 +57,8 @@ _QUICK_SUITES = "tdp_mmu_[frl]*"
 _SYSTEM = cache.REPO / "selftests/system"
 #: test programs there that need nothing but Python, the longest first
 _PROGRAMS = ("campaign", "replay", "verdict", "package", "report", "docs", "qemu", "series",
-             "rebuild", "syzlang", "mutants", "kunit", "versions", "metal", "ci", "tracers")
+             "rebuild", "syzlang", "mutants", "kunit", "versions", "metal", "ci", "tracers",
+             "values")
 #: those of them that get what they lack with FULL=1
 _LACKING = ("report",)
 #: most memory that two guests take, one of them with 1G pages

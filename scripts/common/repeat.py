@@ -32,7 +32,7 @@ def _text(name, value):
 
 def _default(name, values):
     if name == "MEM":
-        return "32M" if values.backend == "external" else "16M"
+        return "%dM" % settings.default_mem(values.backend)
     if name == "BACKEND":
         implied = values.where == "uml" or values.kernel == "debian" or values.variant
         return "external" if implied else "tdx"

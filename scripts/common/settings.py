@@ -255,6 +255,11 @@ _ONLY = {
 }
 
 
+def default_mem(backend):
+    """MiB of guest memory."""
+    return 32 if backend == "external" else 16
+
+
 class Values:
     """The checked values, as attributes in lower case."""
 
@@ -270,7 +275,7 @@ class Values:
             self.backend = "external" if self.kernel == "debian" or self.variant or \
                 self.where == "uml" else "tdx"
         if self.mem is None:
-            self.mem = 32 if self.backend == "external" else 16
+            self.mem = default_mem(self.backend)
         self._check_kernel()
         self._check_backend()
         self._check_machine()
@@ -349,7 +354,9 @@ class Values:
     def external(self, **others):
         """The same values for the external backend, but for @others."""
         values = copy.copy(self)
-        values.backend, values.mem = "external", 32
+        values.backend = "external"
+        if "MEM" not in self.given:
+            values.mem = default_mem("external")
         vars(values).update(others)
         return values
 
