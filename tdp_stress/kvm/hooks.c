@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Hooks: turns what KVM does into facts. SPTE changes and page tables through
- * tracepoints, operations and SEAMCALL wrappers through fprobes; external
- * operations are extops.c's. Judges nothing.
+ * tracepoints, operations and TLB flushes through fprobes; SEAMCALL wrappers are
+ * seamcall.c's, external operations extops.c's. Judges nothing.
  *
- * A hook is made only for a check that needs it, and none stays after
- * tdps_kvm_unhook(), whatever TDs are doing meanwhile.
+ * Where operations begin and end is made known as soon as any check is on: every
+ * violation says in which it was. A tracepoint is hooked only for a check that needs
+ * it, or for the flight recorder. None stays after tdps_kvm_unhook(), whatever TDs
+ * are doing meanwhile.
  */
 #define pr_fmt(fmt) "tdp_stress: " fmt
 
@@ -17,11 +19,75 @@
 #include "fail.h"
 #include "flight.h"
 #include "hold.h"
+#include "hooks.h"
 #include "insight.h"
 #include "kvm.h"
 #include "probe.h"
 
-/* --- H3: tracepoints --- */
+/* --- symbols that may be missing --- */
+
+/* An error if a check that was asked for is among those of @need. */
+static int missing(const char *symbol, unsigned long need)
+{
+	if (need & tdps_enabled) {
+		pr_err("symbol %s not found in this kernel: nothing hooked\n", symbol);
+		return -ENOENT;
+	}
+	pr_warn("symbol %s not found in this kernel: less is checked\n", symbol);
+	return 0;
+}
+
+static int add_probe(struct fprobe *fp, const char *symbol)
+{
+	unsigned long addr = tdps_lookup(symbol);
+	int err;
+
+	if (!addr)
+		return -ENOENT;
+	tdps_probe_room(fp);
+	err = register_fprobe_ips(fp, &addr, 1);
+	if (err)
+		pr_err("cannot probe %s (%d): is it traceable (CONFIG_FPROBE)?\n", symbol, err);
+	return err;
+}
+
+/**
+ * hook_probe() - probe a function
+ * @fp: its handlers
+ * @symbol: its name
+ * @need: checks that cannot do without
+ * @hooked: whether there is a probe now
+ *
+ * Context: may sleep.
+ *
+ * Return: 0, also without the function if no check that was asked for needs it; or
+ * -errno, the reason printed.
+ */
+int hook_probe(struct fprobe *fp, const char *symbol, unsigned long need, bool *hooked)
+{
+	int err = add_probe(fp, symbol);
+
+	*hooked = !err;
+	return err == -ENOENT ? missing(symbol, need) : err;
+}
+
+/**
+ * unhook_probe() - take a probe away again
+ * @fp: its handlers
+ * @hooked: whether there is one; false afterwards
+ *
+ * Context: may sleep. Handlers may still run until the next grace period of RCU.
+ */
+void unhook_probe(struct fprobe *fp, bool *hooked)
+{
+	if (!*hooked)
+		return;
+	unregister_fprobe(fp);
+	tdps_add(missed, fp->nmissed);
+	*hooked = false;
+}
+
+/* --- tracepoints --- */
 
 static struct tdps_where in_frame(const struct tdps_frame *f, gfn_t gfn, int level)
 {
@@ -158,7 +224,7 @@ static void on_cache_alloc(void *unused, unsigned long call_site, const void *pt
 static struct trace_hook {
 	const char *symbol;
 	void *probe;
-	unsigned long need;	/* checks that cannot do without */
+	unsigned long need;	/* without it none of these checks can be asked for */
 	bool for_record;	/* also wanted for the flight recorder */
 	struct tracepoint *tp;
 } trace_hooks[] = {
@@ -178,14 +244,17 @@ static int hook_traces(void)
 
 	for (i = 0; i < ARRAY_SIZE(trace_hooks); i++) {
 		struct trace_hook *t = &trace_hooks[i];
-		struct tracepoint *tp = (struct tracepoint *)tdps_lookup(t->symbol);
+		struct tracepoint *tp;
 
-		if (!tp) {
-			pr_err("symbol %s not found in this kernel: nothing hooked\n", t->symbol);
-			return -ENOENT;
-		}
 		if (!(t->need & tdps_enabled) && !t->for_record)
 			continue;
+		tp = (struct tracepoint *)tdps_lookup(t->symbol);
+		if (!tp) {
+			err = missing(t->symbol, t->need);
+			if (err)
+				return err;
+			continue;
+		}
 		err = tracepoint_probe_register(tp, t->probe, NULL);
 		if (err) {
 			pr_err("cannot probe %s (%d)\n", t->symbol, err);
@@ -208,7 +277,7 @@ static void unhook_traces(void)
 	tracepoint_synchronize_unregister();
 }
 
-/* --- H4: operations --- */
+/* --- operations --- */
 
 struct op_data {
 	struct tdps_ctx *ctx;
@@ -230,7 +299,7 @@ struct op_hook {
 	const char *symbol;
 	enum tdps_op op;
 	void (*args)(struct tdps_regs *regs, struct op_data *d);
-	unsigned long need;	/* checks that cannot do without */
+	unsigned long need;	/* without it none of these checks can be asked for */
 	struct fprobe fp;
 	bool hooked;
 };
@@ -458,9 +527,27 @@ static struct op_hook op_hooks[] = {
 	{ "kvm_arch_destroy_vm", TDPS_OP_DESTROY, args_kvm, 0 },
 };
 
-static_assert(TDPS_OP_MAP - TDPS_OP_MAP == (int)TDP_STRESS_MMU_MAP);
-static_assert(TDPS_OP_SPLIT - TDPS_OP_MAP == (int)TDP_STRESS_MMU_SPLIT);
-static_assert(TDPS_OP_LAST_SPTEP - TDPS_OP_MAP == (int)TDP_STRESS_MMU_LAST_SPTEP);
+/* Those that can be held are the user interface's, in its order. */
+#define SAME_OP(op, mmu) \
+	static_assert(TDPS_OP_##op - TDPS_OP_MAP == (int)TDP_STRESS_MMU_##mmu)
+
+SAME_OP(MAP, MAP);
+SAME_OP(UNMAP, UNMAP);
+SAME_OP(ZAP_LEAFS, ZAP_LEAFS);
+SAME_OP(ZAP_ALL, ZAP_ALL);
+SAME_OP(ZAP_INVALID, ZAP_INVALID);
+SAME_OP(ZAP_NX, ZAP_NX);
+SAME_OP(INVALIDATE, INVALIDATE);
+SAME_OP(SPLIT, SPLIT);
+SAME_OP(RECOVER, RECOVER);
+SAME_OP(AGE, AGE);
+SAME_OP(TEST_AGE, TEST_AGE);
+SAME_OP(WRPROT_SLOT, WRPROT_SLOT);
+SAME_OP(WRPROT_GFN, WRPROT_GFN);
+SAME_OP(CLEAR_SLOT, CLEAR_DIRTY_SLOT);
+SAME_OP(CLEAR_MASKED, CLEAR_DIRTY_MASKED);
+SAME_OP(WALK, GET_WALK);
+SAME_OP(LAST_SPTEP, LAST_SPTEP);
 
 /* @op begins or ends: where user space can have it held. */
 static void hold_op(enum tdp_stress_point point, enum tdps_op op, const struct tdps_where *w,
@@ -588,13 +675,12 @@ static void op_exit(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
 	hold_op(TDP_STRESS_POINT_OP_END, h->op, &e.where, d->end);
 }
 
-/* --- H4: flushes and kicks --- */
+/* --- flushes and kicks --- */
 
 static int flush_entry(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
 		       struct tdps_regs *regs, void *data)
 {
 	struct kvm *kvm = (struct kvm *)ARG(regs, 0);
-
 	struct tdps_where w = { .vm = tdps_vm_id(kvm), .gfn = TDPS_NO_GFN };
 
 	if (!tdps_watched(kvm))
@@ -669,202 +755,23 @@ static void mark_exit(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
 static struct entry_hook {
 	const char *symbol;
 	fprobe_entry_cb fn;
-	unsigned long need;
+	enum tdps_check loses;	/* the check that is not possible without */
+	const char *why;	/* it is not */
 	fprobe_exit_cb exit;
 	size_t data_size;
 	struct fprobe fp;
 	bool hooked;
 } entry_hooks[] = {
-	{ "kvm_flush_remote_tlbs", flush_entry, BIT(TDPS_L1) },
-	{ "kvm_make_all_cpus_request", kick_entry, 0 },
-	{ "mark_page_dirty_in_slot", mark_entry, BIT(TDPS_D1),
+	{ "kvm_flush_remote_tlbs", flush_entry, TDPS_L1, "no symbol kvm_flush_remote_tlbs" },
+	{ "kvm_make_all_cpus_request", kick_entry, TDPS_NO_CHECK },
+	{ "mark_page_dirty_in_slot", mark_entry, TDPS_D1, "no symbol mark_page_dirty_in_slot",
 	  mark_exit, sizeof(struct mark_data) },
-	{ "kvm_mmu_invalidate_end", invalidate_end_entry, 0 },
-	{ "__cond_resched_rwlock_read", yield_entry, 0 },
-	{ "__cond_resched_rwlock_write", yield_entry, 0 },
+	{ "kvm_mmu_invalidate_end", invalidate_end_entry, TDPS_NO_CHECK },
+	{ "__cond_resched_rwlock_read", yield_entry, TDPS_NO_CHECK },
+	{ "__cond_resched_rwlock_write", yield_entry, TDPS_NO_CHECK },
 };
-
-#define KICK_HOOK	1
-
-/* --- H5: SEAMCALL wrappers --- */
-
-enum call_subject {
-	ON_TD,		/* the first argument is a struct tdx_td */
-	ON_VP,		/* the first argument is a struct tdx_vp */
-	ON_PAGE,	/* no TD is named */
-};
-
-struct call_data {
-	unsigned long subject;
-	u64 gpa;
-	u64 pfn;
-	u64 *ext1;
-	u64 *ext2;
-	int level;
-};
-
-static_assert(sizeof(struct call_data) <= TDPS_PROBE_DATA_MAX);
-
-static struct call_hook {
-	const char *symbol;
-	enum tdps_call call;
-	enum call_subject on;
-	s8 gpa;			/* number of the argument, 0: none */
-	s8 level;		/* likewise; with a GPA and without this: 4K */
-	s8 ext;			/* first of the two pointers to extended errors */
-	bool must;		/* without it no check of the S-EPT means anything */
-	s8 pfn;			/* argument, of the page; 0: none, or nothing is made of it */
-	s8 page;		/* likewise, a struct page * */
-	struct fprobe fp;
-	bool hooked;
-} call_hooks[] = {
-	{ "tdh_mem_sept_add", TDPS_CALL_MEM_SEPT_ADD, ON_TD, 1, 2, 4, true, .page = 3 },
-	{ "tdh_mem_page_add", TDPS_CALL_MEM_PAGE_ADD, ON_TD, 1, 0, 4, true, .pfn = 2 },
-	{ "tdh_mem_page_aug", TDPS_CALL_MEM_PAGE_AUG, ON_TD, 1, 2, 4, true, .pfn = 3 },
-	{ "tdh_mem_range_block", TDPS_CALL_MEM_RANGE_BLOCK, ON_TD, 1, 2, 3, true },
-	{ "tdh_mem_track", TDPS_CALL_MEM_TRACK, ON_TD, .must = true },
-	{ "tdh_mem_page_remove", TDPS_CALL_MEM_PAGE_REMOVE, ON_TD, 1, 2, 3, true },
-	{ "tdh_phymem_page_reclaim", TDPS_CALL_PHYMEM_PAGE_RECLAIM, ON_PAGE },
-	{ "tdh_phymem_page_wbinvd_hkid", TDPS_CALL_PHYMEM_PAGE_WBINVD, ON_PAGE, .pfn = 1 },
-	{ "tdh_phymem_page_wbinvd_tdr", TDPS_CALL_PHYMEM_PAGE_WBINVD, ON_TD },
-	{ "tdh_phymem_cache_wb", TDPS_CALL_PHYMEM_CACHE_WB, ON_PAGE },
-	{ "tdh_mng_create", TDPS_CALL_MNG_CREATE, ON_TD },
-	{ "tdh_mng_key_config", TDPS_CALL_MNG_KEY_CONFIG, ON_TD },
-	{ "tdh_mng_addcx", TDPS_CALL_MNG_ADDCX, ON_TD },
-	{ "tdh_mng_init", TDPS_CALL_MNG_INIT, ON_TD },
-	{ "tdh_mng_rd", TDPS_CALL_MNG_RD, ON_TD },
-	{ "tdh_mng_vpflushdone", TDPS_CALL_MNG_VPFLUSHDONE, ON_TD },
-	{ "tdh_mng_key_freeid", TDPS_CALL_MNG_KEY_FREEID, ON_TD },
-	{ "tdh_mr_extend", TDPS_CALL_MR_EXTEND, ON_TD, 1 },
-	{ "tdh_mr_finalize", TDPS_CALL_MR_FINALIZE, ON_TD },
-	{ "tdh_vp_create", TDPS_CALL_VP_CREATE, ON_TD },
-	{ "tdh_vp_addcx", TDPS_CALL_VP_ADDCX, ON_VP },
-	{ "tdh_vp_init", TDPS_CALL_VP_INIT, ON_VP },
-	{ "tdh_vp_rd", TDPS_CALL_VP_RD, ON_VP },
-	{ "tdh_vp_wr", TDPS_CALL_VP_WR, ON_VP },
-	{ "tdh_vp_flush", TDPS_CALL_VP_FLUSH, ON_VP },
-};
-
-#define CALL_CHECKS	(BIT(TDPS_X2) | BIT(TDPS_X3) | BIT(TDPS_X4) | BIT(TDPS_F4))
-
-static int call_entry(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
-		      struct tdps_regs *regs, void *data)
-{
-	struct call_hook *h = container_of(fp, struct call_hook, fp);
-	struct call_data *d = data;
-
-	d->subject = ARG(regs, 0);
-	d->gpa = h->gpa ? ARG(regs, h->gpa) : U64_MAX;
-	d->pfn = h->pfn ? ARG(regs, h->pfn) :
-		 h->page ? page_to_pfn((struct page *)ARG(regs, h->page)) : 0;
-	if (h->level)
-		d->level = ARG(regs, h->level);
-	else
-		d->level = h->gpa ? PG_LEVEL_4K : 0;
-	d->ext1 = h->ext ? (u64 *)ARG(regs, h->ext) : NULL;
-	d->ext2 = h->ext ? (u64 *)ARG(regs, h->ext + 1) : NULL;
-	return 0;
-}
-
-static struct kvm *subject_of(const struct call_hook *h, const struct call_data *d)
-{
-	switch (h->on) {
-	case ON_TD:
-		return tdps_tdx_kvm_of_td(d->subject);
-	case ON_VP:
-		return tdps_tdx_kvm_of_vp(d->subject);
-	default:
-		return NULL;
-	}
-}
-
-static void call_exit(struct fprobe *fp, unsigned long ip, unsigned long ret_ip,
-		      struct tdps_regs *regs, void *data)
-{
-	struct call_hook *h = container_of(fp, struct call_hook, fp);
-	struct call_data *d = data;
-	struct kvm *kvm = subject_of(h, d);
-	struct tdps_seamcall c = {
-		.where = {
-			.vm = kvm ? tdps_vm_id(kvm) : 0,
-			.gfn = d->gpa == U64_MAX ? TDPS_NO_GFN : gpa_to_gfn(d->gpa),
-			.level = d->level,
-		},
-		.call = h->call,
-		.status = tdps_ret(regs),
-	};
-
-	/* the caller's variables, on the stack it is about to return to */
-	if (c.status && d->ext1) {
-		c.ext1 = *d->ext1;
-		c.ext2 = *d->ext2;
-	}
-	c.pa = PFN_PHYS(d->pfn);
-	/* the rules about mmu_lock and tracking are about the MEM.* leaves, and one more */
-	if (kvm && (h->call <= TDPS_CALL_MEM_PAGE_REMOVE || h->call == TDPS_CALL_VP_INIT)) {
-		c.where.lock = tdps_lock_of(kvm);
-		c.runnable = tdps_runnable(kvm);
-	}
-	tdps_calls_return(ret_ip);
-	tdps_seamcall(&c);
-	tdps_calls_return(0);
-}
 
 /* --- making and removing the probes --- */
-
-static int add_probe(struct fprobe *fp, const char *symbol)
-{
-	unsigned long addr = tdps_lookup(symbol);
-	int err;
-
-	if (!addr)
-		return -ENOENT;
-	tdps_probe_room(fp);
-	err = register_fprobe_ips(fp, &addr, 1);
-	if (err)
-		pr_err("cannot probe %s (%d): is it traceable (CONFIG_FPROBE)?\n", symbol, err);
-	return err;
-}
-
-/* Which checks lose what they need, by symbol; the strings must live on. */
-static const struct {
-	const char *symbol;
-	enum tdps_check id;
-	const char *why;
-} losses[] = {
-	{ "kvm_mmu_uninit_tdp_mmu", TDPS_NO_CHECK, NULL },
-	{ "kvm_flush_remote_tlbs", TDPS_L1, "no symbol kvm_flush_remote_tlbs" },
-	{ "mark_page_dirty_in_slot", TDPS_D1, "no symbol mark_page_dirty_in_slot" },
-};
-
-static int missing(const char *symbol, unsigned long need)
-{
-	int i;
-
-	for (i = 0; i < ARRAY_SIZE(losses); i++) {
-		if (strcmp(losses[i].symbol, symbol))
-			continue;
-		if (losses[i].id != TDPS_NO_CHECK)
-			tdps_not_possible(losses[i].id, losses[i].why);
-		pr_warn("symbol %s not found in this kernel's KVM: less is checked\n", symbol);
-		return 0;
-	}
-	if (need) {
-		pr_err("symbol %s not found in this kernel's KVM: nothing hooked\n", symbol);
-		return -ENOENT;
-	}
-	pr_warn("symbol %s not found in this kernel's KVM: less is checked\n", symbol);
-	return 0;
-}
-
-/* A symbol that is not there is an error only if @need says so. */
-static int hook_probe(struct fprobe *fp, const char *symbol, unsigned long need, bool *hooked)
-{
-	int err = add_probe(fp, symbol);
-
-	*hooked = !err;
-	return err == -ENOENT ? missing(symbol, need) : err;
-}
 
 static int hook_probes(void)
 {
@@ -884,35 +791,14 @@ static int hook_probes(void)
 		h->fp.entry_handler = h->fn;
 		h->fp.exit_handler = h->exit;
 		h->fp.entry_data_size = h->data_size;
-		err = hook_probe(&h->fp, h->symbol, h->need, &h->hooked);
+		err = hook_probe(&h->fp, h->symbol, 0, &h->hooked);
+		if (!h->hooked && h->loses != TDPS_NO_CHECK)
+			tdps_not_possible(h->loses, h->why);
+		if (h->fn == kick_entry)
+			tdps_kicks_visible = h->hooked;
 	}
 	tdps_recover_zaps = TDPS_RECOVER_ZAPS;
-	tdps_kicks_visible = entry_hooks[KICK_HOOK].hooked;
-	/* the external backend reports its calls itself */
-	tdps_writebacks_visible = tdps_kvm_backend() == TDPS_BACKEND_EXTERNAL;
-	if (!(tdps_enabled & CALL_CHECKS) || tdps_kvm_backend() == TDPS_BACKEND_EXTERNAL)
-		return err;
-	for (i = 0; i < ARRAY_SIZE(call_hooks) && !err; i++) {
-		struct call_hook *h = &call_hooks[i];
-
-		h->fp.entry_handler = call_entry;
-		h->fp.exit_handler = call_exit;
-		h->fp.entry_data_size = sizeof(struct call_data);
-		err = hook_probe(&h->fp, h->symbol, h->must, &h->hooked);
-		/* of which page it says only where the page is an argument */
-		if (h->call == TDPS_CALL_PHYMEM_PAGE_WBINVD && h->pfn && h->hooked)
-			tdps_writebacks_visible = true;
-	}
-	return err;
-}
-
-static void remove_probe(struct fprobe *fp, bool *hooked)
-{
-	if (!*hooked)
-		return;
-	unregister_fprobe(fp);
-	tdps_add(missed, fp->nmissed);
-	*hooked = false;
+	return err ?: tdps_seamcalls_hook();
 }
 
 static void unhook_probes(void)
@@ -920,11 +806,10 @@ static void unhook_probes(void)
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(op_hooks); i++)
-		remove_probe(&op_hooks[i].fp, &op_hooks[i].hooked);
+		unhook_probe(&op_hooks[i].fp, &op_hooks[i].hooked);
 	for (i = 0; i < ARRAY_SIZE(entry_hooks); i++)
-		remove_probe(&entry_hooks[i].fp, &entry_hooks[i].hooked);
-	for (i = 0; i < ARRAY_SIZE(call_hooks); i++)
-		remove_probe(&call_hooks[i].fp, &call_hooks[i].hooked);
+		unhook_probe(&entry_hooks[i].fp, &entry_hooks[i].hooked);
+	tdps_seamcalls_unhook();
 	/* a handler runs with preemption disabled */
 	synchronize_rcu();
 }

@@ -6,7 +6,7 @@ include $(src)/kvm/extsig.mk
 
 obj-m += tdp_stress.o
 
-stress-kvm-objs := kvm/symbols.o kvm/names.o kvm/hooks.o kvm/walk.o kvm/vm.o kvm/host.o \
+stress-kvm-objs := kvm/symbols.o kvm/names.o kvm/hooks.o kvm/seamcall.o kvm/walk.o kvm/vm.o kvm/host.o \
 		   kvm/lock.o \
 		   kvm/external.o kvm/td.o kvm/adopt.o kvm/own.o kvm/own_base.o kvm/life.o \
 		   kvm/entry.o kvm/own_entry.o kvm/run.o \

@@ -4,7 +4,7 @@
 um-stress-objs := $(addprefix um/,white.o tdp_iter.o spte.o glue.o) \
 	   $(addprefix um/stress/,probe.o probed.o kvm.o own.o symbols.o point.o report.o) \
 	   $(addprefix core/,$(core-objs)) $(addprefix oracle/,$(oracle-objs)) \
-	   $(addprefix kvm/,external.o td.o sept.o extops.o chain.o hooks.o walk.o vm.o host.o lock.o \
+	   $(addprefix kvm/,external.o td.o sept.o extops.o chain.o hooks.o seamcall.o walk.o vm.o host.o lock.o \
 			    names.o own_base.o life.o entry.o own_entry.o run.o \
 			    hold.o fail.o flight.o paths.o calls.o) \
 	   $(addprefix torture/,ops.o worker.o schedule.o guest.o stats.o) \
