@@ -15,85 +15,56 @@
 
 typedef bool own_nx_worker_fn(void *data);
 
-DEFINE_STATIC_CALL_NULL(own_vcpu_load, vcpu_load);
-DEFINE_STATIC_CALL_NULL(own_vcpu_put, vcpu_put);
 #if TDPS_LOCKS_ALL_VCPUS
-DEFINE_STATIC_CALL_NULL(own_kvm_lock_all_vcpus, kvm_lock_all_vcpus);
-DEFINE_STATIC_CALL_NULL(own_kvm_unlock_all_vcpus, kvm_unlock_all_vcpus);
+#define VCPU_LOCKS(OWN_CALL) \
+	OWN_CALL(kvm_lock_all_vcpus) \
+	OWN_CALL(kvm_unlock_all_vcpus)
+#else
+#define VCPU_LOCKS(OWN_CALL)
 #endif
-DEFINE_STATIC_CALL_NULL(own_kvm_make_all_cpus_request, kvm_make_all_cpus_request);
-DEFINE_STATIC_CALL_NULL(own_kvm_flush_remote_tlbs, kvm_flush_remote_tlbs);
-DEFINE_STATIC_CALL_NULL(own_kvm_flush_remote_tlbs_range, kvm_flush_remote_tlbs_range);
-DEFINE_STATIC_CALL_NULL(own_kvm_flush_remote_tlbs_memslot, kvm_flush_remote_tlbs_memslot);
-DEFINE_STATIC_CALL_NULL(own_invalidate_start, TDPS_FN_INVALIDATE_START);
-DEFINE_STATIC_CALL_NULL(own_kvm_mmu_invalidate_range_add, kvm_mmu_invalidate_range_add);
-DEFINE_STATIC_CALL_NULL(own_kvm_mmu_invalidate_end, kvm_mmu_invalidate_end);
-DEFINE_STATIC_CALL_NULL(own_kvm_mmu_topup_memory_cache, kvm_mmu_topup_memory_cache);
-DEFINE_STATIC_CALL_NULL(own_kvm_vcpu_gfn_to_memslot, kvm_vcpu_gfn_to_memslot);
-DEFINE_STATIC_CALL_NULL(own_kvm_mmu_load, kvm_mmu_load);
-DEFINE_STATIC_CALL_NULL(own_kvm_mmu_unload, kvm_mmu_unload);
-DEFINE_STATIC_CALL_NULL(own_kvm_mmu_free_obsolete_roots, kvm_mmu_free_obsolete_roots);
-DEFINE_STATIC_CALL_NULL(own_kvm_mmu_reset_context, kvm_mmu_reset_context);
-DEFINE_STATIC_CALL_NULL(own_kvm_arch_vcpu_pre_fault_memory, kvm_arch_vcpu_pre_fault_memory);
-DEFINE_STATIC_CALL_NULL(own_kvm_tdp_mmu_map, kvm_tdp_mmu_map);
-DEFINE_STATIC_CALL_NULL(own_kvm_tdp_mmu_zap_leafs, kvm_tdp_mmu_zap_leafs);
-DEFINE_STATIC_CALL_NULL(own_kvm_tdp_mmu_zap_all, kvm_tdp_mmu_zap_all);
-DEFINE_STATIC_CALL_NULL(own_kvm_tdp_mmu_put_root, kvm_tdp_mmu_put_root);
-DEFINE_STATIC_CALL_NULL(own_invalidate_roots, TDPS_FN_INVALIDATE_ROOTS);
-DEFINE_STATIC_CALL_NULL(own_kvm_tdp_mmu_zap_invalidated_roots, kvm_tdp_mmu_zap_invalidated_roots);
-DEFINE_STATIC_CALL_NULL(own_kvm_tdp_mmu_unmap_gfn_range, kvm_tdp_mmu_unmap_gfn_range);
-DEFINE_STATIC_CALL_NULL(own_kvm_tdp_mmu_age_gfn_range, kvm_tdp_mmu_age_gfn_range);
-DEFINE_STATIC_CALL_NULL(own_kvm_tdp_mmu_test_age_gfn, kvm_tdp_mmu_test_age_gfn);
-DEFINE_STATIC_CALL_NULL(own_kvm_tdp_mmu_wrprot_slot, kvm_tdp_mmu_wrprot_slot);
-DEFINE_STATIC_CALL_NULL(own_kvm_tdp_mmu_clear_dirty_slot, kvm_tdp_mmu_clear_dirty_slot);
-DEFINE_STATIC_CALL_NULL(own_kvm_tdp_mmu_clear_dirty_pt_masked, kvm_tdp_mmu_clear_dirty_pt_masked);
-DEFINE_STATIC_CALL_NULL(own_recover, TDPS_FN_RECOVER);
-DEFINE_STATIC_CALL_NULL(own_kvm_tdp_mmu_write_protect_gfn, kvm_tdp_mmu_write_protect_gfn);
-DEFINE_STATIC_CALL_NULL(own_kvm_tdp_mmu_try_split_huge_pages, kvm_tdp_mmu_try_split_huge_pages);
-DEFINE_STATIC_CALL_NULL(own_kvm_tdp_mmu_get_walk, kvm_tdp_mmu_get_walk);
-DEFINE_STATIC_CALL_NULL(own_kvm_tdp_mmu_fast_pf_get_last_sptep,
-			kvm_tdp_mmu_fast_pf_get_last_sptep);
-DEFINE_STATIC_CALL_NULL(own_kvm_nx_huge_page_recovery_worker, own_nx_worker_fn);
+
+/* All that is called here by name, each once: see entry.h. */
+#define CALLS(OWN_CALL, OWN_CALL_AS, OWN_CALL_TYPED) \
+	OWN_CALL(vcpu_load) \
+	OWN_CALL(vcpu_put) \
+	VCPU_LOCKS(OWN_CALL) \
+	OWN_CALL(kvm_make_all_cpus_request) \
+	OWN_CALL(kvm_flush_remote_tlbs) \
+	OWN_CALL(kvm_flush_remote_tlbs_range) \
+	OWN_CALL(kvm_flush_remote_tlbs_memslot) \
+	OWN_CALL_AS(invalidate_start, TDPS_FN_INVALIDATE_START) \
+	OWN_CALL(kvm_mmu_invalidate_range_add) \
+	OWN_CALL(kvm_mmu_invalidate_end) \
+	OWN_CALL(kvm_mmu_topup_memory_cache) \
+	OWN_CALL(kvm_vcpu_gfn_to_memslot) \
+	OWN_CALL(kvm_mmu_load) \
+	OWN_CALL(kvm_mmu_unload) \
+	OWN_CALL(kvm_mmu_free_obsolete_roots) \
+	OWN_CALL(kvm_mmu_reset_context) \
+	OWN_CALL(kvm_arch_vcpu_pre_fault_memory) \
+	OWN_CALL(kvm_tdp_mmu_map) \
+	OWN_CALL(kvm_tdp_mmu_zap_leafs) \
+	OWN_CALL(kvm_tdp_mmu_zap_all) \
+	OWN_CALL(kvm_tdp_mmu_put_root) \
+	OWN_CALL_AS(invalidate_roots, TDPS_FN_INVALIDATE_ROOTS) \
+	OWN_CALL(kvm_tdp_mmu_zap_invalidated_roots) \
+	OWN_CALL(kvm_tdp_mmu_unmap_gfn_range) \
+	OWN_CALL(kvm_tdp_mmu_age_gfn_range) \
+	OWN_CALL(kvm_tdp_mmu_test_age_gfn) \
+	OWN_CALL(kvm_tdp_mmu_wrprot_slot) \
+	OWN_CALL(kvm_tdp_mmu_clear_dirty_slot) \
+	OWN_CALL(kvm_tdp_mmu_clear_dirty_pt_masked) \
+	OWN_CALL_AS(recover, TDPS_FN_RECOVER) \
+	OWN_CALL(kvm_tdp_mmu_write_protect_gfn) \
+	OWN_CALL(kvm_tdp_mmu_try_split_huge_pages) \
+	OWN_CALL(kvm_tdp_mmu_get_walk) \
+	OWN_CALL(kvm_tdp_mmu_fast_pf_get_last_sptep) \
+	OWN_CALL_TYPED(kvm_nx_huge_page_recovery_worker, own_nx_worker_fn, true)
+
+CALLS(OWN_DEFINE, OWN_DEFINE_AS, OWN_DEFINE_TYPED)
 
 static const struct own_call calls[] = {
-	OWN_CALL(vcpu_load),
-	OWN_CALL(vcpu_put),
-#if TDPS_LOCKS_ALL_VCPUS
-	OWN_CALL(kvm_lock_all_vcpus),
-	OWN_CALL(kvm_unlock_all_vcpus),
-#endif
-	OWN_CALL(kvm_make_all_cpus_request),
-	OWN_CALL(kvm_flush_remote_tlbs),
-	OWN_CALL(kvm_flush_remote_tlbs_range),
-	OWN_CALL(kvm_flush_remote_tlbs_memslot),
-	OWN_CALL_AS(invalidate_start, TDPS_FN_INVALIDATE_START),
-	OWN_CALL(kvm_mmu_invalidate_range_add),
-	OWN_CALL(kvm_mmu_invalidate_end),
-	OWN_CALL(kvm_mmu_topup_memory_cache),
-	OWN_CALL(kvm_vcpu_gfn_to_memslot),
-	OWN_CALL(kvm_mmu_load),
-	OWN_CALL(kvm_mmu_unload),
-	OWN_CALL(kvm_mmu_free_obsolete_roots),
-	OWN_CALL(kvm_mmu_reset_context),
-	OWN_CALL(kvm_arch_vcpu_pre_fault_memory),
-	OWN_CALL(kvm_tdp_mmu_map),
-	OWN_CALL(kvm_tdp_mmu_zap_leafs),
-	OWN_CALL(kvm_tdp_mmu_zap_all),
-	OWN_CALL(kvm_tdp_mmu_put_root),
-	OWN_CALL_AS(invalidate_roots, TDPS_FN_INVALIDATE_ROOTS),
-	OWN_CALL(kvm_tdp_mmu_zap_invalidated_roots),
-	OWN_CALL(kvm_tdp_mmu_unmap_gfn_range),
-	OWN_CALL(kvm_tdp_mmu_age_gfn_range),
-	OWN_CALL(kvm_tdp_mmu_test_age_gfn),
-	OWN_CALL(kvm_tdp_mmu_wrprot_slot),
-	OWN_CALL(kvm_tdp_mmu_clear_dirty_slot),
-	OWN_CALL(kvm_tdp_mmu_clear_dirty_pt_masked),
-	OWN_CALL_AS(recover, TDPS_FN_RECOVER),
-	OWN_CALL(kvm_tdp_mmu_write_protect_gfn),
-	OWN_CALL(kvm_tdp_mmu_try_split_huge_pages),
-	OWN_CALL(kvm_tdp_mmu_get_walk),
-	OWN_CALL(kvm_tdp_mmu_fast_pf_get_last_sptep),
-	OWN_CALL_IF(kvm_nx_huge_page_recovery_worker),
+	CALLS(OWN_CALL, OWN_CALL_AS, OWN_CALL_TYPED)
 };
 
 /* --- NX huge pages --- */
@@ -104,25 +75,32 @@ static bool nx_worker;
 static DEFINE_MUTEX(nx_mutex);	/* KVM has one recovery thread per VM; we one in all */
 
 /**
- * entry_resolve() - find the entry points
+ * tdps_entry_find() - find the entry points
  *
- * Context: may sleep; KVM has been found, no entry point is being called.
+ * Context: may sleep; KVM has been found, nobody can ask for one yet.
  *
  * Return: 0 or -ENOENT, the reason printed.
  */
-int entry_resolve(void)
+int tdps_entry_find(void)
 {
+	const char *missing = own_resolve(calls, ARRAY_SIZE(calls));
+
+	if (missing) {
+		pr_err("symbol %s not found in this kernel's KVM: its TDP MMU cannot be called\n",
+		       missing);
+		return -ENOENT;
+	}
 	nx_huge_pages_param = (int *)tdps_lookup("nx_huge_pages");
 	nx_hard_off = (const bool *)tdps_lookup("nx_hugepage_mitigation_hard_disabled");
 	nx_worker = tdps_lookup("kvm_nx_huge_page_recovery_worker");
-	return own_resolve(calls, ARRAY_SIZE(calls));
+	return 0;
 }
 
 /**
  * entry_nx_param() - kvm.nx_huge_pages, where a page table may stand for a huge page
  * @why: why it cannot, a static clause; NULL: it can, once the parameter is on
  *
- * Context: after entry_resolve().
+ * Context: after tdps_entry_find().
  *
  * Return: the parameter, or NULL.
  */

@@ -40,7 +40,11 @@ struct entry_args {
 	bool yield;
 };
 
-/* Functions of KVM and mm by name: called through static calls, see own_resolve(). */
+/*
+ * Functions of KVM and mm by name, called through static calls. A list of them is a
+ * macro, of which both the static calls and the table for own_resolve() are made: one
+ * that is not in the table would do nothing when it is called.
+ */
 struct own_call {
 	const char *name;
 	struct static_call_key *key;
@@ -49,14 +53,19 @@ struct own_call {
 };
 
 #define OWN_CALL(fn) \
-	{ #fn, &STATIC_CALL_KEY(own_##fn), STATIC_CALL_TRAMP_ADDR(own_##fn), false }
+	{ #fn, &STATIC_CALL_KEY(own_##fn), STATIC_CALL_TRAMP_ADDR(own_##fn), false },
+#define OWN_DEFINE(fn)		DEFINE_STATIC_CALL_NULL(own_##fn, fn);
 /* Likewise, where its name depends on the kernel: @fn is expanded. */
 #define OWN_CALL_AS(call, fn) \
-	{ __stringify(fn), &STATIC_CALL_KEY(own_##call), STATIC_CALL_TRAMP_ADDR(own_##call), false }
-#define OWN_CALL_IF(fn) \
-	{ #fn, &STATIC_CALL_KEY(own_##fn), STATIC_CALL_TRAMP_ADDR(own_##fn), true }
+	{ __stringify(fn), &STATIC_CALL_KEY(own_##call), STATIC_CALL_TRAMP_ADDR(own_##call), \
+	  false },
+#define OWN_DEFINE_AS(call, fn)	DEFINE_STATIC_CALL_NULL(own_##call, fn);
+/* Likewise, where no header declares it, or a kernel may do without (@optional). */
+#define OWN_CALL_TYPED(fn, type, optional) \
+	{ #fn, &STATIC_CALL_KEY(own_##fn), STATIC_CALL_TRAMP_ADDR(own_##fn), optional },
+#define OWN_DEFINE_TYPED(fn, type, optional)	DEFINE_STATIC_CALL_NULL(own_##fn, type);
 
-int own_resolve(const struct own_call *call, int nr);
+const char *own_resolve(const struct own_call *call, int nr);
 
 /* An int that is an enum tdps_result, or -errno if it was refused. */
 static inline enum tdps_result entry_result(int r)
@@ -64,7 +73,6 @@ static inline enum tdps_result entry_result(int r)
 	return r < 0 ? TDPS_REFUSED : r;
 }
 
-int entry_resolve(void);
 /* NULL: NX huge pages can be recovered here, at the moment. */
 const char *entry_missing_nx(void);
 int *entry_nx_param(const char **why);

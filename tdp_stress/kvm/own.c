@@ -31,14 +31,15 @@
 
 typedef long own_syscall_fn(const struct pt_regs *regs);
 
-DEFINE_STATIC_CALL_NULL(own_do_madvise, do_madvise);
-DEFINE_STATIC_CALL_NULL(own_ksys_mmap_pgoff, ksys_mmap_pgoff);
-DEFINE_STATIC_CALL_NULL(own___x64_sys_mprotect, own_syscall_fn);
+#define MM_CALLS(OWN_CALL, OWN_CALL_TYPED) \
+	OWN_CALL(do_madvise) \
+	OWN_CALL(ksys_mmap_pgoff) \
+	OWN_CALL_TYPED(__x64_sys_mprotect, own_syscall_fn, false)
+
+MM_CALLS(OWN_DEFINE, OWN_DEFINE_TYPED)
 
 static const struct own_call mm_calls[] = {
-	OWN_CALL(do_madvise),
-	OWN_CALL(ksys_mmap_pgoff),
-	OWN_CALL(__x64_sys_mprotect),
+	MM_CALLS(OWN_CALL, OWN_CALL_TYPED)
 };
 
 static struct file *kvm_dev;
@@ -54,10 +55,14 @@ static struct mm_struct *own_mm;
  */
 int tdps_own_open(void)
 {
-	int err = own_resolve(mm_calls, ARRAY_SIZE(mm_calls));
+	const char *missing = own_resolve(mm_calls, ARRAY_SIZE(mm_calls));
+	int err;
 
-	if (err)
-		return err;
+	if (missing) {
+		pr_err("symbol %s not found in this kernel: no VM can be made inside it; use vms=0\n",
+		       missing);
+		return -ENOENT;
+	}
 	kvm_dev = filp_open("/dev/kvm", O_RDWR | O_CLOEXEC, 0);
 	if (IS_ERR(kvm_dev)) {
 		err = PTR_ERR(kvm_dev);

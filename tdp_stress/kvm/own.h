@@ -124,7 +124,8 @@ const char *tdps_own_lacks(tdps_entry_fn fn);
  * Entry points of the TDP MMU, see entry.c for the locks. All may sleep, all
  * want the VM's address space in use.
  */
-int tdps_entry_open(void);
+int tdps_entry_find(void);
+void tdps_entry_open(void);
 void tdps_entry_close(void);
 const char *tdps_entry_missing_nx(void);	/* NULL: NX huge pages can be had */
 /* NULL: invalid roots can be zapped with mmu_lock held for write, too. */

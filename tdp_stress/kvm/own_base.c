@@ -3,8 +3,6 @@
  * What VMs of our own have in common, wherever and from whatever they are made:
  * KVM's functions by name, and what others may ask of a VM.
  */
-#define pr_fmt(fmt) "tdp_stress: " fmt
-
 #include <linux/static_call.h>
 
 #include "external.h"
@@ -15,26 +13,23 @@
  * @call: what is wanted
  * @nr: how many
  *
- * Context: may sleep. Prints what is missing.
+ * Context: may sleep; none of them is being called.
  *
- * Return: 0 or -ENOENT.
+ * Return: the first that is missing and must not be, or NULL.
  */
-int own_resolve(const struct own_call *call, int nr)
+const char *own_resolve(const struct own_call *call, int nr)
 {
 	int i;
 
 	for (i = 0; i < nr; i++) {
 		void *fn = (void *)tdps_lookup(call[i].name);
 
-		if (fn) {
+		if (fn)
 			__static_call_update(call[i].key, call[i].tramp, fn);
-		} else if (!call[i].optional) {
-			pr_err("symbol %s not found in this kernel: no VM can be made inside it; use vms=0\n",
-			       call[i].name);
-			return -ENOENT;
-		}
+		else if (!call[i].optional)
+			return call[i].name;
 	}
-	return 0;
+	return NULL;
 }
 
 void own_init_locks(struct tdps_vm *vm)

@@ -15,12 +15,16 @@ static int *nx_switched;	/* the parameter that we have switched on, or NULL */
 static int nx_was;
 static const char *nx_missing = "not looked for yet";
 
-/*
+/**
+ * tdps_entry_open() - what entry points need of this KVM on VMs of our own
+ *
  * A page table stands for a huge page that was not allowed only while KVM's
  * mitigation is on. Switched on as kvm.nx_huge_pages=force would, before there is
  * a VM; other people's VMs are not touched.
+ *
+ * Context: may sleep; after tdps_entry_find(), before the first VM is made.
  */
-static void nx_open(void)
+void tdps_entry_open(void)
 {
 	int *param = entry_nx_param(&nx_missing);
 
@@ -33,22 +37,6 @@ static void nx_open(void)
 	nx_switched = param;
 	nx_was = READ_ONCE(*param);
 	WRITE_ONCE(*param, 1);
-}
-
-/**
- * tdps_entry_open() - find the entry points
- *
- * Context: may sleep; before the first VM is made.
- *
- * Return: 0 or -ENOENT, the reason printed.
- */
-int tdps_entry_open(void)
-{
-	int err = entry_resolve();
-
-	if (!err)
-		nx_open();
-	return err;
 }
 
 /* After the last VM is gone. */

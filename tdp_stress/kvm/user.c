@@ -540,7 +540,7 @@ int tdps_user_init(void)
 		return -ENOENT;
 	}
 	static_call_update(tdps_file_is_kvm, is_kvm);
-	return entry_resolve();
+	return 0;
 }
 
 void tdps_user_exit(void)

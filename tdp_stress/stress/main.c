@@ -304,6 +304,9 @@ static int __init stress_init(void)
 	err = check_params();
 	if (err)
 		goto close_kvm;
+	err = tdps_entry_find();
+	if (err)
+		goto close_kvm;
 	err = start_backend();
 	if (err)
 		goto close_kvm;

@@ -393,7 +393,7 @@ static int start_threads(void)
  * torture_start() - make VMs and start working on them
  * @config: what is run
  *
- * Context: may sleep; a process with an address space.
+ * Context: may sleep; a process with an address space, after tdps_entry_find().
  *
  * Return: 0 or -errno, nothing left then and the reason printed.
  */
@@ -406,10 +406,10 @@ int torture_start(const struct torture_config *config)
 	if (!cfg.vms)
 		return 0;
 	err = tdps_own_open();
-	if (!err)
-		err = tdps_entry_open();
-	if (!err)
+	if (!err) {
+		tdps_entry_open();
 		err = torture_stats_start();
+	}
 	if (!err)
 		err = plan_workers();
 	for (i = 0; i < cfg.vms && !err; i++)
