@@ -15,7 +15,7 @@ from common.say import usage
 from picture import events
 from qemu import judge, places
 
-_STAMP = re.compile(r"(?:<\d+>)?\[\s*(\d+)\.(\d+)\]\S* tdp_stress: (.*)")
+_STAMP = re.compile(r"(?:<\d+>)?\[\s*(\d+)\.(\d+)\]\S* (tdp_stress: )?(.*)")
 _AGO = re.compile(r"\s+(\d+) us ago(?: by pid (\d+))?: (.*)")
 _NOW = re.compile(r"\s+gfn (0x[0-9a-f]+) level (\d) now: (?P<inv>invalid )?(?P<root>mirror|direct) "
                   r"(?P<kind>\w+)(?: (?P<spte>0x[0-9a-f]+))?"
@@ -23,6 +23,9 @@ _NOW = re.compile(r"\s+gfn (0x[0-9a-f]+) level (\d) now: (?P<inv>invalid )?(?P<r
 _CALLS = re.compile(r"\s+in KVM: (.*)")
 _TICK = re.compile(r"\[\s*(\d+)s\] (.*)")
 _SECONDS = re.compile(r"tdp_stress: (\d+) s: (.*)")
+_WHO = re.compile(r"\bPID: (\d+) Comm: (\S+)")
+#: lines behind a message of the kernel's in which its thread is said
+_NEAR = 12
 
 
 class Entry:
@@ -58,6 +61,16 @@ class Violation:
         self.calls = []         # functions of KVM that the thread was in, innermost first
 
 
+class Message:
+    """What the kernel said and nobody can explain; @pid, @comm: the thread, or None."""
+
+    def __init__(self, us, text, who):
+        self.us = us
+        self.text = text
+        self.pid = int(who.group(1)) if who else None
+        self.comm = who and who.group(2)
+
+
 class Run:
     """A run. @events: the record at the first violation, or at the end; @source: of what."""
 
@@ -73,6 +86,7 @@ class Run:
         self.violations = [Violation(v) for v in signature.in_order(
             data.get("violation_lines") or [])]
         _read_log(self.log, self.violations)
+        self.message = _message(self.log, data.get("unexplained_messages") or [])
         self.signatures = [signature.of_data(s) for s in data.get("signatures") or []] or \
             signature.of_run(data, self.log)
         self.rates = _rates(_text(path / "driver.log"), self.log)
@@ -91,9 +105,9 @@ class Run:
             if found and found[0]:
                 self.events, self.threads, self.source = found
                 break
-        for v in self.violations[:1]:
-            if v.pid:
-                self.threads.setdefault(v.pid, events.thread(v.comm))
+        for seen in self.violations[:1] or [self.message]:
+            if seen and seen.pid:
+                self.threads.setdefault(seen.pid, events.thread(seen.comm))
         self.events.sort(key=lambda e: e.us)
         self._put_calls()
 
@@ -177,9 +191,9 @@ def _read_log(log, violations):
     at = last = None
     for line in log.splitlines():
         m = _STAMP.match(line)
-        if not m:
+        if not m or not m.group(3):
             continue
-        us, text = int(m.group(1)) * 10**6 + round(float("0." + m.group(2)) * 1e6), m.group(3)
+        us, text = _stamp(m), m.group(4)
         ago, now, calls = _AGO.match(text), _NOW.fullmatch(text), _CALLS.fullmatch(text)
         if text in waiting:
             at = waiting.pop(text)
@@ -193,6 +207,23 @@ def _read_log(log, violations):
         elif not text.startswith(" "):
             at = None
         last = us
+
+
+def _stamp(m):
+    """Microseconds."""
+    return int(m.group(1)) * 10**6 + round(float("0." + m.group(2)) * 1e6)
+
+
+def _message(log, unexplained):
+    """The first Message, or None; a line of signs only is none."""
+    wanted = {text.strip() for text in unexplained if re.search("[A-Za-z]", text)}
+    lines = log.splitlines() if wanted else []
+    for number, line in enumerate(lines):
+        m = _STAMP.match(line)
+        if m and ((m.group(3) or "") + m.group(4)).strip() in wanted:
+            return Message(_stamp(m), m.group(4),
+                           _WHO.search("\n".join(lines[number:number + _NEAR])))
+    return None
 
 
 def _take(violation, m, us):

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
-"""What led to a violation: each thread a lane, all of them on one time axis.
+"""What led to a violation, or else what came last: each thread a lane, all of them on one
+time axis.
 
 Twice: to scale, to see what overlaps; and event by event, to read. Knows a Run's events
 and HTML; must not know where they were kept.
@@ -22,34 +23,62 @@ _GAP = 1000
 _NEAR = 511
 
 
-class Moment:
-    """The end of the picture: @us, and the thread @pid that was seen."""
+VIOLATION, MESSAGE, END = "violation", "message", "end"
 
-    def __init__(self, us, pid, event, exact):
+
+class Moment:
+    """The end of the picture: @us, and the thread @pid that was seen.
+
+    @words: what is said there, about @gfn; @what: VIOLATION, or what there is if no oracle has
+    named the failure: a MESSAGE of the kernel's, or the END of the record.
+    """
+
+    def __init__(self, us, pid, words, gfn=None, exact=True, what=VIOLATION):
         self.us = us
         self.pid = pid
-        self.event = event
+        self.words = words
+        self.gfn = gfn
         #: it is the violation of the run's first line, not a later one like it
         self.exact = exact
+        self.what = what
 
 
 def moment(run):
-    """Where in the record the first violation is, or None."""
-    if not run.events or not run.violations:
+    """Where in the record the first violation is, or what ends it if there is none, or None."""
+    if not run.events:
         return None
-    first = run.violations[0]
+    if run.violations:
+        return _violation(run, run.violations[0])
+    return _end(run) if run.verdict == "FAILURE" else None
+
+
+def _end(run):
+    """The kernel's first message if the record reaches back to it, or else the last event."""
+    said = run.message
+    known = said and run.events[0].us <= said.us
+    before = [e for e in run.events if not known or e.us <= said.us]
+    own = [e.pid for e in before if e.pid and e.kind != "audit"]
+    last = own[-1] if own else before[-1].pid
+    if not known:
+        return Moment(before[-1].us, last, "the record ends here", what=END)
+    return Moment(said.us, said.pid if said.pid in own else last, said.text, what=MESSAGE)
+
+
+def _violation(run, first):
+    """Where the @first one is, or None: it is not in the record."""
+    own = "%s: %s" % (first.id, first.what)
     seen = [e for e in run.events if e.kind == "violation" and e.name == first.id]
     same = [e for e in seen if e.gfn == first.gfn]
     if first.events and run.events is first.events:
-        return Moment(max(first.us or 0, run.events[-1].us), first.pid, None, True)
+        return Moment(max(first.us or 0, run.events[-1].us), first.pid, own, first.gfn)
     if same or seen:
         event = (same or seen)[0]
         # what was printed is about a thread; who recorded it may be another
         pid = first.pid if same and any(e.pid == first.pid for e in run.events) else event.pid
-        return Moment(event.us, pid, event, bool(same))
+        return Moment(event.us, pid, own if same else events.label(event), event.gfn, bool(same))
     # a trace ends with what the same audit has seen just before
     ahead = [e for e in run.events if e.kind == "violation" and e.pid == first.pid]
-    return Moment(ahead[-1].us, first.pid, ahead[-1], True) if ahead else None
+    return Moment(ahead[-1].us, first.pid, own, first.gfn) if ahead else None
 
 
 def concerns(e, gfn):
@@ -73,12 +102,31 @@ class Lanes:
     def __init__(self, run, at):
         self.run = run
         self.at = at
-        self.gfn = run.violations[0].gfn if at.exact else at.event and at.event.gfn
+        self.gfn = at.gfn
         before = [e for e in run.events if e.us <= at.us and e.kind != "violation"]
         self.slices = events.slices([e for e in run.events if e.us <= at.us])
         self.begin = at.us
-        picked = self._own(before, at.pid)
+        self.pids = [at.pid]
         #: who saw it did nothing there itself: an audit, or the watchdog
+        self.bystander = False
+        picked = self._led_to_it(before) if at.what == VIOLATION else self._last(before)
+        self.pids += self._worth_a_lane(picked)
+        self.rows = sorted({e for e in picked if e.pid in self.pids}, key=lambda e: e.us)
+
+    def _last(self, before):
+        """What this thread and all others did last, and how the operation of each began."""
+        picked = self._own(before, self.at.pid)
+        begun = {s.pid: [s.first] for s in self.slices if not s.depth and s.first}
+        for pid in {e.pid for e in before if e.pid and e.pid != self.at.pid}:
+            last = [e for e in before if e.pid == pid and e.kind != "audit"][-_OTHERS:]
+            picked += last + begun.get(pid, [])
+        self.begin = min([e.us for e in picked] + [self.begin])
+        return picked
+
+    def _led_to_it(self, before):
+        """This thread's operation, what others did meanwhile, and at that place before."""
+        at = self.at
+        picked = self._own(before, at.pid)
         self.bystander = not picked
         until = at.us
         if self.bystander:
@@ -88,15 +136,13 @@ class Lanes:
             until = max([e.us for e in picked] + [until if not picked else 0])
         if self.gfn is not None:
             picked += [e for e in before if e.gfn == self.gfn][-_HISTORY:]
-        self.pids = [at.pid]
         for pid in dict.fromkeys(e.pid for e in before if e.pid and e.pid != at.pid):
             picked += [e for e in before
                        if e.pid == pid and self.begin <= e.us <= until][-_OTHERS:]
             about = [s for s in self.slices if s.pid == pid and s.first and s.begin <= until and
                      s.end >= self.begin and concerns(s.first, self.gfn)]
             picked += [e for s in about[-_ABOUT:] for e in (s.first, s.last) if e]
-        self.pids += self._worth_a_lane(picked)
-        self.rows = sorted({e for e in picked if e.pid in self.pids}, key=lambda e: e.us)
+        return picked
 
     def _own(self, before, pid):
         """A thread's last operation, from its beginning, and a little of what came before."""
@@ -125,7 +171,7 @@ class Lanes:
 
 
 def ago(us):
-    """A time before the violation, for people."""
+    """A time before what ends the picture, for people."""
     if us < 1000:
         return "−%d µs" % us
     return "−%.1f ms" % (us / 1e3) if us < 10**6 else "−%.2f s" % (us / 1e6)
@@ -170,18 +216,23 @@ def scale(lanes):
     ticks = "".join('<span style="left:%d%%">%s</span>' % (
         n * 25, ago(round(width * (4 - n) / 4))) for n in range(3))
     return Markup("""<div class="scale" role="img" aria-label="%s">%s
-<div></div><div class="ticks">%s<span class="now" style="left:100%%">violation</span></div></div>
+<div></div><div class="ticks">%s<span class="now" style="left:100%%">%s</span></div></div>
 """ % (escape("operations, external operations and frozen windows of %d threads in the %d "
-              "microseconds before the violation" % (len(lanes.pids), width)),
-       "\n".join(rows), ticks))
+              "microseconds before the %s" % (len(lanes.pids), width, lanes.at.what)),
+       "\n".join(rows), ticks, lanes.at.what))
 
 
-LEGEND = Markup("""<p class="legend">
+_LEGEND = """<p class="legend">
 <span><i class="key op"></i>operation of KVM</span>
 <span><i class="key ext"></i>external operation</span>
 <span><i class="key frozen"></i>SPTE is FROZEN</span>
-<span><i class="key call"></i>SEAMCALL</span>
-<span><mark>◆</mark> at the GFN of the violation</span></p>""")
+<span><i class="key call"></i>SEAMCALL</span>%s</p>"""
+_HERE = "\n<span><mark>◆</mark> at the GFN of the violation</span>"
+
+
+def legend(at):
+    return Markup(_LEGEND % (_HERE if at.what == VIOLATION else ""))
+
 
 _SIGNS = {"op": {"begin": "▶", "end": "◀"}, "ext": {"begin": "▷", "end": "◁"},
           "seamcall": {"instant": "●"}, "spte": {"instant": "✎"}}
@@ -271,15 +322,10 @@ def sequence(lanes):
         parts.append(_event(lanes, e, at, column[e.pid], inset))
     parts.append('<div class="t" style="grid-row:%d">0</div>' % last)
     parts.append('<div class="ev violation" style="grid-row:%d;grid-column:%d;margin-left:.3rem">'
-                 '<b>✖</b> %s</div>' % (last, column[lanes.at.pid], escape(_verdict(lanes))))
+                 '<b>✖</b> %s</div>' % (last, column[lanes.at.pid], escape(lanes.at.words)))
     return Markup('<div class="scroll seq-scroll" tabindex="0"><div class="seq" '
                   'style="--lanes:%d">%s%s%s</div></div>' %
                   (len(lanes.pids), heads, "".join(under), "".join(parts)))
-
-
-def _verdict(lanes):
-    first = lanes.run.violations[0]
-    return "%s: %s" % (first.id, first.what) if lanes.at.exact else events.label(lanes.at.event)
 
 
 STYLE = """

@@ -90,7 +90,8 @@ def _finding(run):
 def _where(run, first):
     data, sign = run.data, run.signatures[0] if run.signatures else None
     pairs = []
-    if sign and sign.function:
+    # of an end without a name it is the reason's words
+    if sign and sign.function and sign.invariant != "END":
         pairs.append(("In KVM", _code(sign.function + "()")))
     look = code.look_at(run)
     if look:
@@ -127,11 +128,15 @@ def _where(run, first):
 
 
 def _what_happened(run):
-    """Lanes and tables of the first violation."""
+    """Lanes, and tables of the first violation."""
+    if run.verdict != "FAILURE":
+        return Markup("")
     at = lanes.moment(run)
     if at is None:
-        return Markup("")
+        return _section("What led to it", _p("There are no lanes: " + _why_no_lanes(run), "dim"))
     shown = lanes.Lanes(run, at)
+    if at.what != lanes.VIOLATION:
+        return _came_last(run, shown)
     about = ["From %s." % run.source]
     if run.violations[0].events is run.events:
         about.append("Of other threads the log has only what may have to do with it: not every "
@@ -142,11 +147,37 @@ def _what_happened(run):
     if shown.bystander:
         about.append("The thread that saw it did nothing there itself (an audit, or the watchdog): "
                      "who did is in another lane.")
-    drawn = _section(
-        "What led to it", _p(" ".join(about), "dim"), lanes.LEGEND, lanes.scale(shown),
-        _p("Event by event; time runs down, to the violation at 0. The first column is the "
-           "thread that was seen.", "dim"), lanes.sequence(shown))
-    return Markup(drawn + _paths(run, at))
+    return Markup(_lanes("What led to it", about, shown, "that was seen") + _paths(run, at))
+
+
+def _lanes(title, about, shown, thread):
+    """@thread: which one has the first column."""
+    return _section(
+        title, _p(" ".join(about), "dim"), lanes.legend(shown.at), lanes.scale(shown),
+        _p("Event by event; time runs down, to the %s at 0. The first column is the thread %s." %
+           (shown.at.what, thread), "dim"), lanes.sequence(shown))
+
+
+def _came_last(run, shown):
+    """No oracle has named the failure: what there is, and no more than that is said of it."""
+    about = ["From %s." % run.source, "No oracle has named this failure, so nobody knows which of "
+             "these events have to do with it."]
+    thread = "of the last event"
+    if shown.at.what == lanes.MESSAGE:
+        about.append("The time of the message is the log's, which may be coarse.")
+        thread = "that said it" if run.message.pid == shown.at.pid else "of the last event before it"
+    elif run.message:
+        about.append("The kernel's message (%s) is older than the record." % run.message.text)
+    return _lanes("The last events before the %s" % shown.at.what, about, shown, thread)
+
+
+def _why_no_lanes(run):
+    if run.events:
+        return "the first violation is not in %s." % run.source
+    end = (run.data.get("guest") or {}).get("end")
+    if end in ("died", "hung"):
+        return "the guest %s, and took its flight recorder and its trace along." % end
+    return "the run has left no record of events."
 
 
 def _paths(run, at):

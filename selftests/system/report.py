@@ -189,11 +189,60 @@ def pages(tmp):
                 unexplained_messages=["BUG: unable to handle " + _EVIL], signatures=[])
     (run / "dmesg").rename(run / "console.log")
     _good_page(run, "a guest that died", "the guest died", "What the kernel said",
-               "The last lines of the console", "No SEAMCALL was counted")
+               "The last lines of the console", "No SEAMCALL was counted",
+               "There are no lanes: the run has left no record")
     run = _make(tmp / "traced", {"dmesg": log, "trace.json": json.dumps(_traced())})
     _, trace = _good_page(run, "with a trace", "trace.txt", "TDH.MEM.PAGE.REMOVE", "mirror root")
     result(any(e["name"] == "thread_name" and e["args"]["name"] == "w1"
                for e in trace["traceEvents"]), "the trace's threads have their names")
+
+
+def _unnamed(tmp, title, words, log="", flight=_FLIGHT, **more):
+    """(Run, its lanes or None) of a failure that no oracle has named; its page has @words."""
+    flight = flight.replace("pid 96 violation X2 gfn 0x694 level 1\n", "pid 96 TLB flush\n")
+    path = _make(tmp / title.replace(" ", "-"), {"dmesg": log, "stress.flight": flight}, **dict({
+        "violation_lines": [], "violations": {}, "signatures": [
+            {"invariant": "KASAN", "function": "zap", "operations": ["punch"]}]}, **more))
+    _good_page(path, title, *words)
+    run = folder.read(str(path))
+    run.read_events()
+    at = lanes.moment(run)
+    return run, at and lanes.Lanes(run, at)
+
+
+def no_oracle(tmp):
+    """What came last, if nobody has said what is wrong; why there is nothing if there is none."""
+    said = "BUG: KASAN: slab-use-after-free in zap+0x1/0x2"
+    log = "<3>[   25.000275] ====\n<3>[   25.000275] %s\n<4>[   25.000276] CPU: 1 UID: 0 " \
+        "PID: 96 Comm: w1:punch Not tainted\n" % said
+    run, shown = _unnamed(tmp, "a message", (
+        "The last events before the message", "No oracle has named this failure", said,
+        "time runs down, to the message at 0. The first column is the thread that said it"), log,
+        unexplained_messages=["====", said])
+    result(shown and shown.at.us == 25000275 and shown.pids == [96, 94, 97] and
+           max(e.us for e in shown.rows) == 25000270 and shown.at.words == said and
+           run.threads[96] == "w1" and shown.gfn is None,
+           "a message: its thread comes first, nothing is later than it", str(vars(shown.at)),
+           *["%d %d %s" % (e.us, e.pid, e.text) for e in shown.rows])
+    old = log.replace("25.", "24.")
+    for title, text, words in (("a message before the record", old, said + ") is older than the "
+                                "record"), ("no message", "", "The last events before the end")):
+        run, shown = _unnamed(tmp, title, ("The last events before the end", words,
+                                           "the record ends here"), text,
+                              unexplained_messages=[said] * bool(text))
+        result(shown and shown.at.pid == 94 and shown.at.us == 25000310,
+               "%s: to the end of the record, its thread first" % title)
+    for end in ("died", "hung"):
+        _, shown = _unnamed(tmp, "no record " + end, (
+            "What led to it", "There are no lanes: the guest %s, and took its flight recorder" % end),
+            flight="", guest={"end": end})
+        result(shown is None, "the guest %s: no lanes, and the page says why" % end)
+    gone = _LINE.replace("X2", "X1")
+    _, shown = _unnamed(tmp, "not in the record", ("the first violation is not in the flight",),
+                        violation_lines=[gone])
+    result(shown is None, "a violation that the record has not: no lanes of something else")
+    _, shown = _unnamed(tmp, "a success with a record", ("SUCCESS",), verdict="SUCCESS")
+    result(shown is None, "a success: nothing led to it")
 
 
 def oddities(tmp):
@@ -520,7 +569,7 @@ def bystanders():
            "an audit in a trace does nothing there either", *[e.text for e in shown.rows])
     own = lanes.Lanes(SimpleNamespace(events=events.of_flight(_FLIGHT)[0], threads={},
                                       violations=[folder.Violation(_LINE)]),
-                      lanes.Moment(25000300, 96, None, True))
+                      lanes.Moment(25000300, 96, "X2: it was removed"))
     result(not own.bystander and own.pids[0] == 96 and own.begin == 25000230,
            "one in a thread's own operation: it begins where that does", str(own.pids),
            str(own.begin))
@@ -684,6 +733,7 @@ def main():
         bystanders()
         paths()
         pages(tmp)
+        no_oracle(tmp)
         oddities(tmp)
         code_of_kvm(tmp)
         calls_of_others(tmp)
