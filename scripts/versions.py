@@ -3,8 +3,9 @@
 
 Of everything in KVM and in the TDX host support that tdp_stress names: what is gone, what
 has another shape, who uses it; which planted bugs and variants no longer fit. Then all that
-depends on the tree is built. A screen of it is shown, all of it is in a file. Knows the order
-of things and the report; what a tree defines is kernel/shapes.py's.
+depends on the tree is built. A screen of it is shown, all of it is in a file. If it builds, a
+change counts as a failure where no compiler sees it. Knows the order of things and the report;
+what a tree defines is kernel/shapes.py's.
 """
 
 import re
@@ -20,10 +21,15 @@ from kunit import qemu, uml
 from mutants import mutant
 import backend
 
+#: what names something of KVM or of the TDX host code
+MODULES = [cache.REPO / "tdp_stress/kvm", cache.REPO / "tdp_stress/stub"]
+KUNIT = [cache.REPO / "kunit"]
 #: who is affected: folder, what is made of it
 _USERS = (("tdp_stress/kvm", "tdp_stress.ko"), ("tdp_stress/stub", "tdx_stub.ko"),
           ("kunit/um/stress", "tdp_stress in UML"), ("kunit/um", "KUnit in UML"),
           ("kunit/qemu", "KUnit in QEMU"), ("kunit", "KUnit"))
+#: its operations are static calls, which are found by name
+_OPERATIONS = "kvm_x86_ops"
 #: lines of each list on the screen; the longest, and where there are few
 _SHOWN, _WIDTH, _FEW_WIDTH = 8, 100, 160
 
@@ -69,8 +75,10 @@ def _users(paths):
                      for _, user in _USERS if any(u == user for u, _ in found))
 
 
-def compare(old, new, used):
-    """[(what, was, is)] of what is @used and differs between two trees' shapes."""
+def compare(old, new, used, copies=()):
+    """[(what, was, is)] of what is @used and differs between two trees' shapes. Of @copies, the
+    structures that are defined here once more, every member counts, and their order.
+    """
     found = []
     for name in sorted(n for n in old if n in used):
         was, now = old[name], new.get(name)
@@ -79,6 +87,10 @@ def compare(old, new, used):
         elif was.members is None or now.members is None:
             if (was.kind, was.text) != (now.kind, now.text):
                 found.append((name, was.text or was.kind, now.text or now.kind))
+        elif name in copies:
+            layouts = ["; ".join(s.members.values()) for s in (was, now)]
+            if layouts[0] != layouts[1]:
+                found.append((name, *layouts))
         else:
             found += [("%s.%s" % (name, member), text or "enumerator",
                        now.members.get(member))
@@ -87,20 +99,51 @@ def compare(old, new, used):
     return found
 
 
+class Used:
+    """What C files name: @words: to the compiler or not, @strings: not to it; @copies of the
+    kernel's structures, of the modules' alone: those in kunit/ are for kernels of their own.
+    """
+
+    def __init__(self, modules=MODULES, kunit=KUNIT):
+        self.words = shapes.names_in(modules + kunit)
+        self.strings = shapes.strings_in(modules + kunit)
+        self.copies = shapes.copies_in(modules)
+
+    def unseen(self, what, kind):
+        """Whether everything may build although @what has changed: it is found by its name."""
+        name, _, member = what.partition(".")
+        if member:
+            return name == _OPERATIONS and member in self.strings
+        return name in self.copies or (name in self.strings and kind != "macro")
+
+
 def say_shapes(known, tree, used, report):
-    """What has changed, what is gone first; how much."""
+    """What has changed, first what no compiler sees, and what is gone: (how much, how much of
+    it no compiler sees).
+    """
     old, new = shapes.of_tree(known), shapes.of_tree(tree)
-    changed = compare(old, new, used)
-    report.say("%d things of KVM and of TDX host support are used; %d differ from Linux %s" % (
-        sum(name in used for name in old), len(changed), known.release))
+    changed = [(not used.unseen(what, old[what.partition(".")[0]].kind), now is not None, what,
+                was, now) for what, was, now in compare(old, new, used.words, used.copies)]
+    unseen = sum(not seen for seen, *_ in changed)
+    report.say("%d things of KVM and of TDX host support are used; %d differ from Linux %s%s" % (
+        sum(name in used.words for name in old), len(changed), known.release,
+        ", %d of them where no compiler sees it" % unseen if unseen else ""))
     entries = []
-    for name, was, now in sorted(changed, key=lambda c: c[2] is not None):
-        users = _users(used[name.partition(".")[2] or name])
-        entries.append(("  %s is %s; used by %s" % (name, "gone" if now is None else "another",
-                                                    users),
-                        ["      was  %s" % was] + ([] if now is None else ["      is   %s" % now])))
+    for seen, there, what, was, now in sorted(changed, key=lambda c: c[:3]):
+        users = _users(used.words[what.partition(".")[2] or what])
+        entries.append(("  %s is %s; used by %s%s" % (what, "another" if there else "gone",
+                                                      "" if seen else "name in ", users),
+                        ["      was  %s" % was] + (["      is   %s" % now] if there else [])))
     report.each(entries)
-    return len(changed)
+    return len(changed), unseen
+
+
+def _so_what(changed, worse, builds):
+    """What all that has @changed comes to: @worse of it is not the compiler's to tell."""
+    if worse or builds.bad:
+        return ""
+    return "; no change keeps anything from running" if changed else \
+        "; nothing that is used has changed"
 
 
 def _say_changes(tree, report):
@@ -178,18 +221,15 @@ def versions():
     report.say("tdp_stress: Linux %s in %s, against %s" % (tree.release, tree.path,
                                                            known.release))
     say("  all of it: %s" % report.path)
-    used = shapes.names_in(cache.REPO / folder for folder in ("tdp_stress/kvm",
-                                                              "tdp_stress/stub", "kunit"))
-    count = say_shapes(known, tree, used, report)
-    count += _say_changes(tree, report)
+    changed, worse = say_shapes(known, tree, Used(), report)
+    worse += _say_changes(tree, report)
     builds = _build(values, tree, report)
     if builds.good:
-        report.say("it builds: %s%s" % (", ".join(builds.good), "" if count or builds.bad else
-                                        "; nothing that is used has changed"))
+        report.say("it builds: %s%s" % (", ".join(builds.good), _so_what(changed, worse, builds)))
     if builds.bad:
         raise Problem(builds.code, "%s: does not build: %s; all of it: %s" % (
             tree.path, ", ".join(builds.bad), report.path))
-    return EXIT_FAILURE if count else EXIT_PASS
+    return EXIT_FAILURE if worse else EXIT_PASS
 
 
 if __name__ == "__main__":
