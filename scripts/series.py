@@ -107,6 +107,9 @@ class Run:
         estimate = "; about %d s left" % (later * left) if later and left else ""
         say("  [%s] %s %.50s: %s, %.0f s%s" % (title, commit.short, commit.subject,
                                               "; ".join(words), self.took[-1], estimate))
+        if commit.merged and commit is not self.series.base:
+            say("    a merge, tested as one; each of its %d commits: %s" % (commit.merged,
+                                                                          commit.inside()))
 
     def all(self, checkout):
         count = len(self.series.commits)
@@ -123,6 +126,8 @@ class Run:
             text += " (or %s, of which %s said nothing)" % (
                 ", ".join(map(self._name, judged.maybe)), tier)
         say("  %s (%s) %s" % (commit.short, commit.subject, text))
+        if commit.merged:
+            say("    a merge of %d commits; which of them: %s" % (commit.merged, commit.inside()))
         say("    again: %s" % again.command(tier, said, judged.new, commit, self.values))
         say("    log: %s" % said["log"])
 
@@ -160,12 +165,15 @@ def series():
     if "TIME" not in values.given:
         values.time = _SECONDS
     wanted = values.tiers or _TIERS
+    packages.have({"git": "git"})
     found = commits.Series(values.ksrc, values.base, values.tip)
     packages.need(boot=any(t not in ("kunit", "uml") for t in wanted))
     folder = cache.results(values, "series")
     checkout = commits.Checkout(found)
     say("tdp_stress: series of %d commits on %s, SEED=%d, %s, %d s each" % (
         len(found.commits), found.base.short, values.seed, ",".join(wanted), values.time))
+    for note in found.notes:
+        say("  " + note)
     values.ksrc = str(checkout.path)
     run = Run(values, found, tiers.Runner(values, folder, wanted), Book(folder, values, wanted))
     with checkout.mine():

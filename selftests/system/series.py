@@ -3,8 +3,7 @@
 
 A repository of a few files with some commits, and tiers that find "bug" in its sources.
 With a tree of Linux as argument the repository is that, one commit breaks an invariant,
-and the tiers are the real ones (half an hour). Prints TAP. Knows the promises of
-scripts/series.py, not its ways.
+and the tiers are the real ones (half an hour). Prints TAP. Knows the promises of scripts/series.py, not its ways.
 """
 
 import contextlib
@@ -23,13 +22,17 @@ REPO = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPO / "scripts"))
 
 from blame import again, history                         # noqa: E402
-from common import cache, packages                      # noqa: E402
+from common import cache, command, packages             # noqa: E402
 from common.say import Problem                          # noqa: E402
 from mutants import mutant, tiers                       # noqa: E402
-from said import plan, result                           # noqa: E402
+from said import plan, result, skip                     # noqa: E402
 import series                                           # noqa: E402
 
 _KVM = "arch/x86/kvm/mmu/tdp_mmu.c"
+_MAKEFILE = "VERSION = 7\nPATCHLEVEL = %d\nSUBLEVEL = 0\n"
+#: of a user that nobody is
+_STRANGER = 54321
+_REAL_RUNNER = tiers.Runner
 
 
 class Repository:
@@ -55,6 +58,12 @@ class Repository:
         return self.git("rev-parse", "HEAD")
 
 
+def kernel(folder, text="fine\n"):
+    """(A repository in the folder of that name, its first commit)."""
+    user = Repository(folder / "linux")
+    return user, user.commit("a kernel", {"Makefile": _MAKEFILE % 3, "Kbuild": "\n", _KVM: text})
+
+
 class Tiers:
     """Stand in for those of mutants/tiers.py; find what the sources say."""
 
@@ -69,7 +78,8 @@ class Tiers:
         text = (Path(self.values.ksrc) / _KVM).read_text()
         Tiers.calls.append((name, tier))
         by = [w for w in ("R1", "X2", "one.case") if "%s in %s" % (w, tier) in text]
-        word = tiers.NOT_BUILT if "syntax" in text else tiers.CAUGHT if by else tiers.CLEAN
+        word = tiers.NOT_BUILT if re.search(r"syntax(?! in)|syntax in " + tier, text) else \
+            tiers.CAUGHT if by else tiers.CLEAN
         return {"word": word, "by": by, "why": "x.c:1: error", "seconds": None,
                 "log": self._log("%s-%s" % (name, tier), by)}
 
@@ -86,15 +96,19 @@ def series_of(repository, folder, **variables):
     """(exit code, what was said) of make series on it."""
     env = dict({"KSRC": str(repository.path), "RUNDIR": str(folder / "results")}, **variables)
     before = dict(os.environ)
-    os.environ.update(env)
+    # without variables of whoever tests
+    inside = command.environment(env)
     said = io.StringIO()
     Tiers.calls = []
     try:
+        os.environ.clear()
+        os.environ.update(inside)
         with contextlib.redirect_stdout(said):
             code = series.series()
     except Problem as p:
-        code, text = p.code, p.line
-        return code, text
+        return p.code, said.getvalue() + p.line
+    except KeyboardInterrupt:
+        return 130, said.getvalue()
     finally:
         os.environ.clear()
         os.environ.update(before)
@@ -102,10 +116,7 @@ def series_of(repository, folder, **variables):
 
 
 def whose_fault(folder):
-    user = Repository(folder / "linux")
-    base = user.commit("a kernel", {
-        "Makefile": "VERSION = 7\nPATCHLEVEL = 3\nSUBLEVEL = 0\n", "Kbuild": "\n",
-        _KVM: "fine\n"})
+    user, base = kernel(folder)
     user.commit("harmless", {_KVM: "fine, too\n"})
     bad = user.commit("the culprit", {_KVM: "R1 in uml\n"})
     user.commit("innocent", {_KVM: "R1 in uml\n\n"})
@@ -134,8 +145,8 @@ def whose_fault(folder):
     code, text = series_of(user, folder, BASE=base, TIP=base[:12] + "", RESUME="1")
     result(code == 2 and "no commits" in text, "an empty series is refused", text)
     code, text = series_of(user, folder, BASE=bad, TIERS="uml")
-    result(code == 4 and "breaks uml" not in text and "uml fails since the base: it says nothing of 2 "
-           "commits" in text, "a base that fails already is no commit's fault, nor a success", text)
+    result(code == 4 and "breaks uml" not in text and
+           "uml fails since the base: it says nothing of 2 commits" in text, "a base that fails already is no commit's fault, nor a success", text)
     code, text = series_of(user, folder, BASE=worse)
     result(code == 0, "a series that only repairs is fine", text)
     user.commit("typing error", {_KVM: "syntax\n"})
@@ -150,7 +161,65 @@ def whose_fault(folder):
         result(code == 2 and word in text, "refused: %s" % variables, text)
     shutil.rmtree(user.path / ".git")
     code, text = series_of(user, folder, BASE=base)
-    result(code == 2 and "not a git tree" in text, "refused: no repository", text)
+    result(code == 2 and "fatal: not a git repository" in text, "refused: no repository", text)
+
+
+def branches(folder):
+    """What is compared with what, where history is no line."""
+    user, fork = kernel(folder, "R1 in uml\n")
+    repaired = user.commit("repaired", {_KVM: "fine\n"})
+    user.git("checkout", "-q", "-b", "feature", fork)
+    user.commit("innocent", {_KVM: "R1 in uml \n"})
+    code, text = series_of(user, folder, BASE=repaired)
+    result(code == 4 and " breaks uml" not in text and
+           "the base is what both have, %s (a kernel)" % fork[:12] in text,
+           "a BASE that is no ancestor: what both have is the base", text)
+    user.git("checkout", "-q", "-b", "main", repaired)
+    user.git("checkout", "-q", "-b", "side")
+    bad = user.commit("the culprit", {_KVM: "R1 in uml\n"})
+    user.commit("innocent", {_KVM: "R1 in uml \n"})
+    user.git("checkout", "-q", "main")
+    user.commit("beside", {_KVM: "fine, beside\n"})
+    user.git("merge", "-q", "--no-ff", "--no-commit", "-s", "ours", "side")
+    merge = user.commit("Merge side", {_KVM: "R1 in uml\n"})
+    code, text = series_of(user, folder, BASE=repaired, TIERS="uml")
+    inside = "BASE=%s^1 TIP=%s^2" % (merge[:12], merge[:12])
+    result(code == 1 and len(Tiers.calls) == 3 and
+           re.search(r"%s \(Merge side\) breaks uml: R1\n +a merge of 2 commits; .*%s" % (
+               merge[:12], re.escape(inside)), text),
+           "a merge is one commit, and the tip is tested though it is one", text)
+    variables = dict(word.split("=") for word in inside.split())
+    code, text = series_of(user, folder, TIERS="uml", **variables)
+    result(code == 1 and re.search(r"%s .* breaks uml: R1" % bad[:12], text),
+           "... which one can look into", text)
+
+
+def trees_of(folder):
+    """Whatever state the user's tree is in."""
+    user, base = kernel(folder)
+    user.commit("harmless", {_KVM: "fine, too\n"})
+    code, text = series_of(user, folder, BASE=base)
+    result(code == 0 and "uncommitted" not in text, "a clean tree", text)
+    (user.path / _KVM).write_text("R1 in uml\n")
+    (user.path / "notes").write_text("of mine\n")
+    index = (user.path / ".git/index").read_bytes()
+    code, text = series_of(user, folder, BASE=base)
+    result(code == 0 and "KSRC has uncommitted changes (%s), which are not tested" % _KVM in text
+           and (user.path / ".git/index").read_bytes() == index,
+           "uncommitted changes are said to be left out", text)
+    empty = folder / "empty"
+    empty.mkdir()
+    code, text = series_of(user, folder, BASE=base, PATH=str(empty))
+    result(code == 3 and "missing: git" in text, "a git that is missing is asked for", text)
+    if os.geteuid():
+        skip("the tree of another user", "only root has that")
+        return
+    for path in [user.path, *user.path.rglob("*")]:
+        os.chown(path, _STRANGER, _STRANGER)
+    code, text = series_of(user, folder, BASE=base, GIT_CONFIG_GLOBAL="/dev/null", SUDO_UID="0")
+    result(code == 0 and "uncommitted" in text and
+           all(p.stat().st_uid == _STRANGER for p in user.path.rglob("*")),
+           "the tree of another user", text)
 
 
 def shown_again(user, text, blamed, bad):
@@ -306,18 +375,22 @@ def on_linux(tree, folder):
 
 
 def main():
-    series.tiers.Runner, runner = Tiers, series.tiers.Runner
+    series.tiers.Runner = Tiers
     series.packages.need, need = (lambda **_: None), packages.need
     with tempfile.TemporaryDirectory() as name:
-        os.environ["XDG_CACHE_HOME"], cache = name + "/cache", os.environ.get("XDG_CACHE_HOME")
+        os.environ["XDG_CACHE_HOME"], cached = name + "/cache", os.environ.get("XDG_CACHE_HOME")
         blame()
         commands(Path(name))
-        whose_fault(Path(name))
-    if cache is None:
+        for part in (whose_fault, branches,
+                     trees_of):
+            folder = Path(name) / part.__name__
+            folder.mkdir()
+            part(folder)
+    if cached is None:
         del os.environ["XDG_CACHE_HOME"]
     else:
-        os.environ["XDG_CACHE_HOME"] = cache
-    series.tiers.Runner, series.packages.need = runner, need
+        os.environ["XDG_CACHE_HOME"] = cached
+    series.tiers.Runner, series.packages.need = _REAL_RUNNER, need
     for tree in sys.argv[1:]:
         with _scratch() as name:
             on_linux(Path(tree), name)
