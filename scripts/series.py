@@ -11,9 +11,9 @@ import json
 import os
 import time
 
-from blame import again, history
+from blame import history, verdict
 from common import cache, command, packages
-from common.say import EXIT_BUILD, EXIT_FAILURE, EXIT_PASS, main, say, usage
+from common.say import EXIT_USAGE, Problem, main, say, usage
 from common.settings import Values
 from kernel import commits
 from mutants import tiers
@@ -58,21 +58,22 @@ class Run:
         self.runner = runner
         self.book = book
         self.histories = {tier: history.History(tier) for tier in runner.tiers}
-        self.blamed = []        # (commit, tier, Judgement)
-        self.also = []          # likewise: what is nobody's fault that one can name
-        self.blind = {}         # (tier, since which commit): of how many it said nothing
-        self.missing = []       # (commit, tier, why)
-        self.took = []
-
-    def _name(self, commit):
-        return "the base" if commit is self.series.base else commit.short
+        self.verdict = verdict.Verdict(series.base, values)
+        self.took = []          # seconds, of each commit that was tested
 
     def _test(self, commit, tier, checkout):
         known = self.book.known(commit, tier)
         if known:
             return known
-        checkout.at(commit, self.values.force)
-        said = self.runner.unchanged(tier, commit.short)
+        try:
+            checkout.at(commit, self.values.force)
+        except Problem as problem:
+            # of a base that nobody can test there is no series
+            if problem.code != EXIT_USAGE or commit is self.series.base:
+                raise
+            said = tiers.not_run(problem.line)
+        else:
+            said = self.runner.unchanged(tier, commit.short)
         self.book.take(commit, tier, said)
         return said
 
@@ -81,27 +82,14 @@ class Run:
         of_tier = self.histories[tier]
         judge = of_tier.base if commit is self.series.base else of_tier.take
         judged = judge(commit, said)
-        if judged.new:
-            self.blamed.append((commit, tier, judged))
-        if judged.also or judged.again:
-            self.also.append((commit, tier, judged))
-        if judged.blind:
-            key = (tier, judged.since)
-            self.blind[key] = self.blind.get(key, 0) + 1
-        if said["word"] == tiers.NOT_RUN:
-            self.missing.append((commit, tier, said["why"]))
-        return "%s %s" % (tier, judged.text(self._name))
+        self.verdict.take(commit, tier, judged)
+        return "%s %s" % (tier, judged.text(self.verdict.name))
 
     def commit(self, commit, title, checkout, left):
         start = time.monotonic()
-        words, asked = [], list(self.runner.tiers)
-        while asked:
-            said = self._test(commit, asked[0], checkout)
-            words.append(self._judge(commit, asked.pop(0), said))
-            if said["word"] == tiers.NOT_BUILT:
-                break           # nobody can test it
-        for tier in asked:
-            self.histories[tier].skip(commit)
+        # each of them: what one cannot build, another one can
+        words = [self._judge(commit, tier, self._test(commit, tier, checkout))
+                 for tier in self.runner.tiers]
         self.took.append(time.monotonic() - start)
         later = max(self.took[1:]) if self.took[1:] else None
         estimate = "; about %d s left" % (later * left) if later and left else ""
@@ -112,46 +100,19 @@ class Run:
                                                                           commit.inside()))
 
     def all(self, checkout):
+        """Test them and say what was found, whatever ends it; the exit code."""
         count = len(self.series.commits)
-        # what fails here already is no commit's
-        self.commit(self.series.base, "base", checkout, count)
-        for number, commit in enumerate(self.series.commits, 1):
-            self.commit(commit, "%d/%d" % (number, count), checkout, count - number)
-
-    def _say_blame(self, commit, tier, judged):
-        said = judged.said
-        text = "does not build: " + said["why"] if said["word"] == tiers.NOT_BUILT else \
-            "breaks %s: %s" % (tier, ", ".join(judged.new))
-        if judged.maybe:
-            text += " (or %s, of which %s said nothing)" % (
-                ", ".join(map(self._name, judged.maybe)), tier)
-        say("  %s (%s) %s" % (commit.short, commit.subject, text))
-        if commit.merged:
-            say("    a merge of %d commits; which of them: %s" % (commit.merged, commit.inside()))
-        say("    again: %s" % again.command(tier, said, judged.new, commit, self.values))
-        say("    log: %s" % said["log"])
-
-    def _say_also(self, commit, tier, judged):
-        text = "fails again, clean in between, as" if judged.again else "still fails"
-        shown = "; %s may be of that, or this commit's" % ", ".join(judged.also)
-        say("  %s (%s) %s %s since %s%s" % (commit.short, commit.subject, tier, text,
-                                           self._name(judged.since), shown if judged.also else ""))
-
-    def verdict(self):
-        for commit, tier, why in self.missing:
-            say("  not tested: %s by %s: %s" % (commit.short, tier, why))
-        for one in self.also:
-            self._say_also(*one)
-        for (tier, since), count in self.blind.items():
-            say("  %s fails since %s: it says nothing of %d commit%s after that; repair that "
-                "first" % (tier, self._name(since), count, "s"[:count > 1]))
-        for one in self.blamed:
-            self._say_blame(*one)
-        if not self.blamed:
-            say("no commit of the series breaks anything that was tested")
-        if any(judged.said["word"] != tiers.NOT_BUILT for *_, judged in self.blamed):
-            return EXIT_FAILURE
-        return EXIT_BUILD if self.blamed or self.missing or self.blind else EXIT_PASS
+        try:
+            # what fails here already is no commit's
+            self.commit(self.series.base, "base", checkout, count)
+            for number, commit in enumerate(self.series.commits, 1):
+                self.commit(commit, "%d/%d" % (number, count), checkout, count - number)
+        except BaseException:
+            say("  not at its end: %d of %d commits were tested; RESUME=1 goes on; so far:" % (
+                max(0, len(self.took) - 1), count))
+            self.verdict.say()
+            raise
+        return self.verdict.say()
 
 
 def series():
@@ -177,8 +138,7 @@ def series():
     values.ksrc = str(checkout.path)
     run = Run(values, found, tiers.Runner(values, folder, wanted), Book(folder, values, wanted))
     with checkout.mine():
-        run.all(checkout)
-    code = run.verdict()
+        code = run.all(checkout)
     say("  results: %s" % run.book.path)
     return code
 

@@ -18,9 +18,9 @@ _CASE = re.compile(r"\w+\.\S+")
 class Judgement:
     """Of one commit by one tier. @new: names that are the commit's fault; @also: names that
     were not seen before, of which nobody knows whose fault they are; @since: the commit with
-    which it began, if that is an earlier one; @again: it was clean in between; @blind: it fails
-    for what was there before, and so says nothing of the commit; @maybe: commits right before
-    this one of which the tier said nothing, whose fault it may be as well.
+    which it began, if that is an earlier one; @again: it was clean in between; @blind: it fails,
+    or is not built, for what was there before, and so says nothing of the commit; @maybe:
+    commits right before this one of which the tier said nothing, whose fault it may be as well.
     """
 
     def __init__(self, said, maybe):
@@ -52,10 +52,6 @@ class History:
         self.not_built = None   # likewise
         self.unknown = []       # commits since the last of which something was said
 
-    def skip(self, commit):
-        """It was not asked."""
-        self.unknown.append(commit)
-
     def base(self, commit, said):
         """The Judgement of what is before all commits: nothing is its fault."""
         judged = self.take(commit, said)
@@ -66,12 +62,13 @@ class History:
         """The Judgement of @commit."""
         judged = Judgement(said, self.unknown)
         if said["word"] == tiers.NOT_RUN:
-            self.skip(commit)
+            self.unknown.append(commit)
         elif said["word"] == tiers.NOT_BUILT:
             judged.since = self.not_built
+            judged.blind = bool(self.not_built)
             judged.new = [] if self.not_built else [said["word"]]
             self.not_built = self.not_built or commit
-            self.skip(commit)
+            self.unknown.append(commit)
         else:
             by = (said["by"] or ["?"]) if said["word"] == tiers.CAUGHT else []
             self.not_built, self.unknown = None, []

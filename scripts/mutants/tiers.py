@@ -12,8 +12,8 @@ import shutil
 import threading
 
 from common import command
-from common.say import EXIT_BUILD, EXIT_ENVIRONMENT, EXIT_FAILURE, EXIT_PASS, EXIT_USAGE
-from common.say import lacking, usage
+from common.say import (EXIT_BUILD, EXIT_CONFIG, EXIT_ENVIRONMENT, EXIT_FAILURE, EXIT_PASS,
+                        EXIT_USAGE, lacking, usage)
 
 #: what a tier says of a mutant
 CAUGHT, CLEAN, NOT_BUILT, NOT_RUN = "caught", "clean", "not built", "not run"
@@ -60,6 +60,11 @@ def _failed_cases(summary):
         if names:
             return list(dict.fromkeys(names))
     return [text for _, text in summary["splats"]][:3]
+
+
+def not_run(why, log=""):
+    """What a tier says that could not be asked."""
+    return {"word": NOT_RUN, "by": [], "seconds": None, "why": why, "log": str(log)}
 
 
 class Runner:
@@ -156,13 +161,13 @@ class Runner:
 
     def _read(self, tier, folder, code):
         log = folder / "log"
-        said = {"word": NOT_RUN, "by": [], "seconds": None, "why": "", "log": str(log)}
+        said = not_run("", log)
         last = (command.tail(log, 5).splitlines() or [""])[-1]
         if code == EXIT_USAGE:
             raise usage("%s: %s" % (log, last))
         if code == 130:
             raise KeyboardInterrupt
-        if code == EXIT_BUILD:
+        if code in (EXIT_BUILD, EXIT_CONFIG):
             said.update(word=NOT_BUILT, why=last)
         elif code == EXIT_ENVIRONMENT or code == -1:
             said.update(why=last if code != -1 else "not finished in time on this machine")

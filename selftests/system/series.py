@@ -23,7 +23,8 @@ sys.path.insert(0, str(REPO / "scripts"))
 
 from blame import again, history                         # noqa: E402
 from common import cache, command, packages             # noqa: E402
-from common.say import Problem                          # noqa: E402
+from common.say import (EXIT_CONFIG, EXIT_FAILURE, EXIT_PASS, Problem,   # noqa: E402
+                        lacking)
 from mutants import mutant, tiers                       # noqa: E402
 from said import plan, result, skip                     # noqa: E402
 import series                                           # noqa: E402
@@ -77,6 +78,10 @@ class Tiers:
     def unchanged(self, tier, name):
         text = (Path(self.values.ksrc) / _KVM).read_text()
         Tiers.calls.append((name, tier))
+        if "Ctrl-C in %s" % tier in text:
+            raise KeyboardInterrupt
+        if "disk full in %s" % tier in text:
+            raise lacking("disk full")
         by = [w for w in ("R1", "X2", "one.case") if "%s in %s" % (w, tier) in text]
         word = tiers.NOT_BUILT if re.search(r"syntax(?! in)|syntax in " + tier, text) else \
             tiers.CAUGHT if by else tiers.CLEAN
@@ -149,11 +154,6 @@ def whose_fault(folder):
            "uml fails since the base: it says nothing of 2 commits" in text, "a base that fails already is no commit's fault, nor a success", text)
     code, text = series_of(user, folder, BASE=worse)
     result(code == 0, "a series that only repairs is fine", text)
-    user.commit("typing error", {_KVM: "syntax\n"})
-    user.commit("corrected", {_KVM: "fine\n"})
-    code, text = series_of(user, folder, BASE=tip)
-    result(code == 4 and "does not build" in text and "x.c:1: error" in text,
-           "a commit that does not build is named", text)
     for variables, word in (({"BASE": "nobody"}, "BASE=nobody"), ({"BASE": "--all"}, "BASE"),
                             ({}, "BASE="), ({"BASE": base, "TIP": "nobody"}, "TIP=nobody"),
                             ({"BASE": base, "MUTANT": "x"}, "MUTANT")):
@@ -162,6 +162,87 @@ def whose_fault(folder):
     shutil.rmtree(user.path / ".git")
     code, text = series_of(user, folder, BASE=base)
     result(code == 2 and "fatal: not a git repository" in text, "refused: no repository", text)
+
+
+def not_built(folder):
+    user, first = kernel(folder, "syntax\n")
+    user.commit("still", {_KVM: "syntax \n"})
+    code, text = series_of(user, folder, BASE=first)
+    result(code == 4 and "the base (a kernel) does not build in kunit: x.c:1: error" in text and
+           "uml is not built since the base: it says nothing of 1 commit" in text and
+           "not everything could be" in text, "nothing that builds is no success", text)
+    base = user.commit("corrected", {_KVM: "fine\n"})
+    code, text = series_of(user, folder, BASE=first)
+    result(code == 4 and " breaks " not in text.replace("breaks anything", ""),
+           "nor is a base that does not", text)
+    wrong = user.commit("typing error", {_KVM: "syntax\n"})
+    user.commit("corrected", {_KVM: "fine\n"})
+    code, text = series_of(user, folder, BASE=base)
+    result(code == 4 and re.search(r"%s .* does not build in uml: x.c:1: error" % wrong[:12], text)
+           and not re.search(r"the base .* does not build", text),
+           "a commit that does not build is named", text)
+    base = user.git("rev-parse", "HEAD")
+    wrong = user.commit("of KUnit's", {_KVM: "syntax in kunit\n"})
+    bad = user.commit("of the rest", {_KVM: "syntax in kunit, R1 in tdx\n"})
+    code, text = series_of(user, folder, BASE=base, TIERS="kunit,uml,tdx,external")
+    result(code == 1 and len(Tiers.calls) == 12 and
+           re.search(r"%s .* does not build in kunit" % wrong[:12], text) and
+           re.search(r"%s .* breaks tdx: R1" % bad[:12], text) and "build in uml" not in text,
+           "what one tier cannot build, others test", text)
+
+
+def stopped(folder):
+    """What is known is said, whatever ends it; and one commit does not end it."""
+    user, base = kernel(folder)
+    user.commit("another version", {"Makefile": _MAKEFILE % 9})
+    bad = user.commit("the culprit", {"Makefile": _MAKEFILE % 3, _KVM: "R1 in uml\n"})
+    code, text = series_of(user, folder, BASE=base)
+    result(code == 1 and re.search(r"not tested: \w+ by uml: .*this is Linux 7.9", text) and
+           re.search(r"%s .* breaks uml: R1 \(or " % bad[:12], text),
+           "a commit that tdp_stress does not support does not end a series", text)
+    for why, wanted in (("Ctrl-C", 130), ("disk full", 3)):
+        user.commit("the end", {_KVM: "R1 in uml, %s in uml\n" % why})
+        code, text = series_of(user, folder, BASE=base)
+        result(code == wanted and "not at its end: 2 of 3 commits" in text and
+               re.search(r"%s .* breaks uml: R1" % bad[:12], text),
+               "%s: it says what it has found so far" % why, text)
+        user.git("reset", "-q", "--hard", bad)
+
+
+class Door:
+    """Stands in for make run WHERE=uml, which says what its tree's source says."""
+
+    def __init__(self):
+        self.calls = []
+
+    def script(self, name, log, env, **_):
+        self.calls.append((name, {k: v for k, v in env.items() if k not in ("KSRC", "RUNDIR")}))
+        text = (Path(env["KSRC"]) / _KVM).read_text()
+        code = EXIT_CONFIG if "options" in text else EXIT_FAILURE if "R1" in text else EXIT_PASS
+        log.write_text("%s: options above\n" % log)
+        (log.parent / "summary.json").write_text(json.dumps({
+            "violations": {"R1": 1} if code else {}, "reason": "", "found_after_seconds": None}))
+        return code
+
+
+def configuration(folder):
+    """The real Runner, and doors that are none."""
+    user, base = kernel(folder)
+    wrong = user.commit("options", {_KVM: "options\n"})
+    bad = user.commit("the culprit", {_KVM: "R1\n"})
+    series.tiers.Runner, stand_in = _REAL_RUNNER, series.tiers.Runner
+    door = Door()
+    tiers.command.script, script = door.script, tiers.command.script
+    try:
+        code, text = series_of(user, folder, BASE=base, TIERS="uml", SEED="7", TIME="9", JOBS="1")
+    finally:
+        tiers.command.script, series.tiers.Runner = script, stand_in
+    result(code == 1 and
+           re.search(r"%s .* does not build in uml: .*options above" % wrong[:12], text) and
+           re.search(r"%s .* breaks uml: R1" % bad[:12], text),
+           "a kernel that cannot be configured is not built, and does not end a series", text)
+    given = {"SEED": "7", "DURATION": "9", "JOBS": "1", "FORCE": "0", "WHERE": "uml"}
+    result(door.calls == [("run", given)] * 3, "a door gets the user's variables", door.calls)
 
 
 def branches(folder):
@@ -322,6 +403,8 @@ def blame():
     result([j.blind for j in found] == [False, True, False, True] and found[3].again and
            not any(j.blind for j in _judged("kunit", ["a.b", "a.b"])),
            "a stress run that fails already says nothing of a commit; KUnit's other cases do")
+    found = _judged("uml", [_UNBUILT, _UNBUILT, ""])
+    result([j.blind for j in found] == [False, True, False], "nor does what is not built")
     found = [j.text("commit {}".format) for j in _judged("uml", ["", "R1", "R1 X2", "", "X2"])]
     result(found == ["clean", "fails (R1), new", "still fails since commit 1 (R1, X2), also X2",
                      "clean", "fails again, as since commit 1 (X2)"], "in words", found)
@@ -381,7 +464,7 @@ def main():
         os.environ["XDG_CACHE_HOME"], cached = name + "/cache", os.environ.get("XDG_CACHE_HOME")
         blame()
         commands(Path(name))
-        for part in (whose_fault, branches,
+        for part in (whose_fault, not_built, stopped, configuration, branches,
                      trees_of):
             folder = Path(name) / part.__name__
             folder.mkdir()
