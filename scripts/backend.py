@@ -28,8 +28,8 @@ class Tdx:
 
     def check(self, values, built):
         """Refuse what the driver or a module does not know, before anything is booted."""
-        _check_parameters(values.stub, "tdx_stub", built.modules["tdx_stub"])
-        _check_parameters(values.stress, "tdp_stress", built.modules["tdp_stress"])
+        _check_module("STUB", values.stub, "tdx_stub", built)
+        _check_module("STRESS", values.stress, "tdp_stress", built)
         if values.ops:
             code, _, error = command.output([built.driver, "--ops", values.ops, "-h"])
             if code:
@@ -38,17 +38,12 @@ class Tdx:
     def params(self, values):
         """Shell variables of the job."""
         stub = ["seed=%d" % values.seed, "busy=%d" % values.busy, "hold_ns=%d" % values.delay]
-        driver = ["--vcpus", values.vcpus, "--mem", "%dM" % values.mem, "--tds", values.tds]
-        if values.ops:
-            driver += ["--ops", values.ops]
-        if values.workers is not None:
-            driver += ["--workers", values.workers]
         return {
             "SEED": values.seed,
             "DURATION": values.duration,
             "STUB_PARAMS": " ".join(stub + [values.stub or ""]).strip(),
             "STRESS_PARAMS": values.stress or "",
-            "DRIVER_ARGS": " ".join(str(w) for w in driver),
+            "DRIVER_ARGS": driver_args(values),
         }
 
     def kernel_args(self, values):
@@ -66,7 +61,7 @@ class External:
         return "%d VM(s) of %d MiB with %d vCPU(s), made in the kernel" % (v.tds, v.mem, v.vcpus)
 
     def check(self, values, built):
-        _check_parameters(values.stress, "tdp_stress", built.modules["tdp_stress"])
+        _check_module("STRESS", values.stress, "tdp_stress", built)
 
     def params(self, values):
         stress = {
@@ -98,10 +93,27 @@ class External:
 ALL = {b.name: b for b in (Tdx(), External())}
 
 
-def _check_parameters(text, module, path):
+def driver_args(values):
+    """What the driver is to do, on its command line."""
+    words = ["--vcpus", values.vcpus, "--mem", "%dM" % values.mem, "--tds", values.tds]
+    if values.ops:
+        words += ["--ops", values.ops]
+    if values.workers is not None:
+        words += ["--workers", values.workers]
+    return " ".join(str(w) for w in words)
+
+
+def check_parameters(variable, text, module, names):
+    """Refuse what @variable's @text has and @module does not know: the kernel would only
+    warn of it.
+    """
     for word in (text or "").split():
-        names = initramfs.parameters(path)
         name = word.partition("=")[0]
         if name not in names:
-            raise usage("%s has no parameter '%s'; there are: %s" %
-                        (module, name, ", ".join(names)))
+            raise usage("%s=%s: %s has no parameter '%s'; there are: %s" %
+                        (variable, word, module, name, ", ".join(names)))
+
+
+def _check_module(variable, text, name, built):
+    if text:
+        check_parameters(variable, text, name, initramfs.parameters(built.modules[name]))

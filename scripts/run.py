@@ -5,7 +5,6 @@ Knows the order of things; each of them is done elsewhere.
 """
 
 import shutil
-import time
 
 import backend
 from common import packages
@@ -13,7 +12,7 @@ from common.say import main, say, usage
 from common.settings import Values
 from kernel import binary, build, debian, kit, ours, source
 from mutants import mutant
-from qemu import accel, judge, places, program, report, session, trace
+from qemu import accel, judge, places, program, report, session
 from qemu.bochs import Bochs
 from qemu.machine import Qemu
 from uml import stress as in_uml
@@ -119,7 +118,7 @@ def say_machine(machine):
 
 
 def run():
-    start = time.monotonic()
+    times = report.Times()
     values = Values()
     if values.where == "uml":
         return in_uml.run(values, None if values.kit else get_tree(values))
@@ -135,7 +134,7 @@ def run():
     say("  run folder: %s" % folder)
     replace = get_variant(values, kernel, folder / "modules")
 
-    prepared = time.monotonic()
+    times.prepared()
     guest = session.Session(values, kernel, built, machine, folder)
     outcome = stress(guest, values, replace, on_text=lambda text: say("  " + text),
                      **({"STOP_EARLY": 1} if values.mutant or values.stop_early else {}))
@@ -143,22 +142,7 @@ def run():
     if verdict.word == judge.FAILURE and values.lines and not values.kit:
         places.keep(folder, kernel, replace, get_change(values), values.jobs)
     shutil.rmtree(folder / "modules", ignore_errors=True)
-    timings = {"prepare": round(prepared - start, 1),
-               "boot": outcome.boot_seconds and round(outcome.boot_seconds, 1),
-               "guest": round(outcome.seconds, 1),
-               "total": round(time.monotonic() - start, 1)}
-    data = report.summary(values, kernel, machine, outcome, verdict, timings, folder)
-    report.write_json(folder / "summary.json", data)
-    if outcome.end != "finished":
-        say("  the guest %s: %s; its last console lines:" % (outcome.end, outcome.why))
-        for line in guest.last_console_lines():
-            say("    | " + line)
-    say("  prepared in %.1f s, booted in %s s, guest ran %.1f s" %
-        (timings["prepare"], timings["boot"], timings["guest"]))
-    report.table(data)
-    if values.trace:
-        trace.judged(outcome, folder, values)
-    report.verdict_line(data, folder)
+    report.end(values, kernel, machine, outcome, verdict, times, folder)
     return verdict.exit_code
 
 

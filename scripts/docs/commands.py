@@ -25,8 +25,6 @@ PROGRAMS = ("make", "sh", "python3", "git", "cp", "ln", "echo", "cat", "cd", "ul
             "$EDITOR", "quilt", "b4")
 _ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=\S*\s+")
 _COMMENT = re.compile(r"(^|\s)#(?!\w*#).*$")
-#: cut short on purpose, or with something to fill in: cannot run as it is
-_OPEN = re.compile(r"<[^<>]+>|\.\.\.|\[[^\]]*=[^\]]*\]")
 _PROMPT = "$ "
 #: what would be a literal if running text had marks for it: commands, variables, modules, what
 #: is printed
@@ -154,11 +152,6 @@ class Page:
 
 def _is_picture(lines):
     return any(re.search("[─│►┌┐└┘]|──", t) for _, t in lines)
-
-
-def is_open(command):
-    """Whether something has to be filled in first."""
-    return bool(_OPEN.search(command.text))
 
 
 def words(text):

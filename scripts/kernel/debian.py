@@ -13,7 +13,6 @@ from pathlib import Path
 
 from common import cache, command, versions
 from common.say import Problem, Step, say
-from kernel import source
 from kernel.apt import Apt, unpack_failed
 
 #: where a linux-source-7.x may be found, smallest index first

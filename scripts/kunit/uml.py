@@ -107,7 +107,7 @@ def _scan(tree):
     return found
 
 
-def _drop_stale_objects(uml, state, names):
+def _drop_stale_objects(uml, names):
     pattern = re.compile("/(?:%s)\\b" % "|".join(re.escape(n) for n in names))
     for cmd in uml.out.glob("**/.*.cmd"):
         if pattern.search(cmd.read_text(errors="replace")):
@@ -184,7 +184,7 @@ def _build(uml, jobs, replaced, digests):
             return
         stale = _stale(state, now, digests)
         if stale:
-            _drop_stale_objects(uml, state, stale)
+            _drop_stale_objects(uml, stale)
         _unsettle(state, now, digests)
     else:
         cache.need_space(uml.folder, _NEED_MIB, "a UML kernel")

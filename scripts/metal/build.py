@@ -12,6 +12,7 @@ from common.say import Step, lacking, usage
 from kernel import installed
 from kernel.failure import failure
 from qemu import initramfs
+import backend
 import modules
 
 #: @release: of the kernel; @module, @driver: paths
@@ -28,21 +29,13 @@ def kernel(values):
     return found
 
 
-def _refuse_unknown(stress, known):
-    """The kernel would only warn of a parameter that there is not, and go on without it."""
-    for word in (stress or "").split():
-        name = word.partition("=")[0]
-        if name not in known:
-            raise usage("STRESS=%s: tdp_stress has no parameter '%s'; there are: %s" % (
-                word, name, ", ".join(known)))
-
-
 def get(values, found):
     """The Built for the installed kernel @found."""
     if not found.tdx:
         raise lacking("Linux %s is built without CONFIG_KVM_INTEL_TDX" % found.release)
     out, tree, paths = modules.build(values, found)
-    _refuse_unknown(values.stress, initramfs.parameters(paths[-1]))
+    backend.check_parameters("STRESS", values.stress, "tdp_stress",
+                             initramfs.parameters(paths[-1]))
     headers = installed.program_headers(found, tree, out / "uapi")
     programs = out / "driver"
     log = out / "driver.log"

@@ -10,6 +10,7 @@ import subprocess
 import time
 from pathlib import Path
 
+import backend
 from common import command
 from common.say import Step, say
 
@@ -40,14 +41,9 @@ def check(values, built=None):
 
 def variables(values, built, folder):
     """What job.sh wants to know."""
-    driver = ["--vcpus", values.vcpus, "--mem", "%dM" % values.mem, "--tds", values.tds]
-    if values.ops:
-        driver += ["--ops", values.ops]
-    if values.workers is not None:
-        driver += ["--workers", values.workers]
     return {"DRIVER": str(built.driver), "MODULE": str(built.module), "OUT": str(folder),
             "SEED": str(values.seed), "DURATION": str(values.duration), "GRACE": str(_GRACE),
-            "DRIVER_ARGS": " ".join(str(w) for w in driver), "STRESS_ARGS": values.stress or ""}
+            "DRIVER_ARGS": backend.driver_args(values), "STRESS_ARGS": values.stress or ""}
 
 
 def run(env, folder, job=_HERE / "job.sh"):

@@ -15,7 +15,7 @@ import statistics
 from common import command
 from common.say import say
 from common.settings import TIERS
-from mutants import mutant, tiers
+from mutants import tiers
 
 _FORMAT = 1
 _STATES = ("killed", "survived", "equivalent", "killed, equivalent", "clean", "reported",

@@ -5,11 +5,12 @@ Knows names of counters worth a line; must not know how they came about.
 """
 
 import json
+import time
 
 from common import command, repeat, signature
 from common.say import say
 from kernel import source
-from qemu import judge, places, stale
+from qemu import judge, places, session, stale, trace
 
 _FORMAT = 3
 #: lines of KVM's source that are said at the end; the page has all of them
@@ -60,6 +61,42 @@ def summary(values, kernel, machine, outcome, verdict, timings, folder):
     data["in_kvm"] = places.of_first(signature.in_order(data["violation_lines"]), folder)
     data["signatures"] = [s.data() for s in signature.of_run(data, judge.console(folder))]
     return data
+
+
+class Times:
+    """Seconds of a run, from here on."""
+
+    def __init__(self):
+        self._start = self._prepared = time.monotonic()
+
+    def prepared(self):
+        """All is built."""
+        self._prepared = time.monotonic()
+
+    def of(self, outcome):
+        return {"prepare": round(self._prepared - self._start, 1),
+                "boot": outcome.boot_seconds and round(outcome.boot_seconds, 1),
+                "guest": round(outcome.seconds, 1),
+                "total": round(time.monotonic() - self._start, 1)}
+
+
+def end(values, kernel, machine, outcome, verdict, times, folder):
+    """The last of a run: summary.json, the table, the trace if there is one, the verdict."""
+    seconds = times.of(outcome)
+    data = summary(values, kernel, machine, outcome, verdict, seconds, folder)
+    write_json(folder / "summary.json", data)
+    if outcome.end != "finished":
+        say("  the guest %s: %s; its last console lines:" % (outcome.end, outcome.why))
+        for line in session.last_lines(folder):
+            say("    | " + line)
+    found = data["found_after_seconds"]
+    say("  prepared in %.1f s, booted in %s s, ran %.1f s%s" %
+        (seconds["prepare"], seconds["boot"], seconds["guest"],
+         ", the bug was met after %.2f s" % found if found is not None else ""))
+    table(data)
+    if values.trace:
+        trace.judged(outcome, folder, values)
+    verdict_line(data, folder)
 
 
 def _violations(outcome, folder):

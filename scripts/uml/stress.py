@@ -51,20 +51,15 @@ def prepare(values, tree, folder=None):
         kernel = kit.take(values.kit)[0]
     else:
         kernel = build.build(build.Uml(tree, _config_name(values)), values.jobs, replaced, folder)
-    _check_parameters(values.stress, kernel)
+    backend.check_parameters("STRESS", values.stress, "tdp_stress", _parameters(kernel))
     return kernel
 
 
-def _check_parameters(text, kernel):
-    """Refuse what the tester does not know, before it is started."""
+def _parameters(kernel):
+    """Names of the tester's."""
     info = (kernel.out / "modules.builtin.modinfo").read_bytes().split(b"\0")
-    known = sorted({m.group(1).decode() for m in
-                    (re.match(rb"tdp_stress\.parm=(\w+):", i) for i in info) if m})
-    for word in (text or "").split():
-        name = word.partition("=")[0]
-        if name not in known:
-            raise usage("tdp_stress has no parameter '%s'; there are: %s" %
-                        (name, ", ".join(known)))
+    return sorted({m.group(1).decode() for m in
+                   (re.match(rb"tdp_stress\.parm=(\w+):", i) for i in info) if m})
 
 
 def start(values, kernel, folder, on_text=lambda text: None, stop_early=False):
@@ -125,7 +120,7 @@ def _stops_early(values):
 
 
 def run(values, tree):
-    start_time = time.monotonic()
+    times = report.Times()
     what = backend.ALL["external"]
     say("tdp_stress: SEED=%d, %d s, WHERE=uml, %s" %
         (values.seed, values.duration, what.title(values)))
@@ -137,25 +132,10 @@ def run(values, tree):
     folder = session.new_folder(values)
     say("  run folder: %s" % folder)
 
-    prepared = time.monotonic()
+    times.prepared()
     outcome = start(values, kernel, folder, on_text=lambda text: say("  " + text),
                     stop_early=_stops_early(values))
     verdict = verdict_of(outcome, folder)
     _tidy(values, folder, verdict)
-    timings = {"prepare": round(prepared - start_time, 1),
-               "boot": outcome.boot_seconds and round(outcome.boot_seconds, 1),
-               "guest": round(outcome.seconds, 1),
-               "total": round(time.monotonic() - start_time, 1)}
-    data = report.summary(values, kernel, here, outcome, verdict, timings, folder)
-    found = data["found_after_seconds"]
-    report.write_json(folder / "summary.json", data)
-    if outcome.end != "finished":
-        say("  the kernel %s: %s; its last console lines:" % (outcome.end, outcome.why))
-        for line in session.last_lines(folder):
-            say("    | " + line)
-    say("  prepared in %.1f s, booted in %s s, ran %.1f s%s" %
-        (timings["prepare"], timings["boot"], timings["guest"],
-         ", the bug was met after %.2f s" % found if found is not None else ""))
-    report.table(data)
-    report.verdict_line(data, folder)
+    report.end(values, kernel, here, outcome, verdict, times, folder)
     return verdict.exit_code

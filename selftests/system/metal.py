@@ -37,6 +37,7 @@ from kernel import installed                    # noqa: E402
 from html_page import Page                      # noqa: E402
 from metal import build, host, judge            # noqa: E402
 from said import all_of, result, skip           # noqa: E402
+import backend                                  # noqa: E402
 
 _RELEASE = "7.3.4-test"
 _CPU = "vendor_id\t: GenuineIntel\nflags\t\t: fpu vmx ept tdx_host_platform lm\n"
@@ -552,7 +553,8 @@ def told():
            "'KDIR': '/home/nobody/tree'" in said, "check.sh takes no variable that is not for it",
            *[w for w in said.split(", ") if re.match("'(ROOT|MODULE|KDIR|OTHERS_OK)'", w)])
     try:
-        build._refuse_unknown("audit_ms=5 audit_sm=5", ["audit_ms", "oracles"])
+        backend.check_parameters("STRESS", "audit_ms=5 audit_sm=5", "tdp_stress",
+                                 ["audit_ms", "oracles"])
         line = "not refused"
     except Problem as problem:
         line = problem.line

@@ -10,7 +10,6 @@ import hashlib
 import os
 import shlex
 import shutil
-from pathlib import Path
 
 from common import cache, command
 from common.say import Step, lacking
