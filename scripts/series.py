@@ -21,6 +21,10 @@ from mutants import tiers
 _TIERS = ["kunit", "uml"]
 _SECONDS = 20
 _FORMAT = 1
+#: variables that mean something here; the tiers get theirs
+_USED = tiers.FORWARDED + ("BASE", "TIP", "TIERS", "TIME", "RESUME", "RUNDIR", "V")
+#: what says the same here
+_INSTEAD = {"DURATION": "TIME", "WHERE": "TIERS", "BACKEND": "TIERS"}
 
 
 class Book:
@@ -115,14 +119,20 @@ class Run:
         return self.verdict.say()
 
 
-def series():
-    values = Values()
+def _check(values):
+    """Refuse what would be ignored."""
     if not values.ksrc or not values.base:
         raise usage("make series takes KSRC=<a git tree of a kernel> BASE=<commit>; TIP=<commit> "
                     "is its HEAD unless you say otherwise")
-    for name in ("MUTANT", "VARIANT", "WHERE", "BACKEND", "KERNEL"):
-        if name in values.given:
-            raise usage("make series takes TIERS=, not %s=" % name)
+    others = [n + "=" + (" (here it is %s=)" % _INSTEAD[n] if n in _INSTEAD else "")
+              for n in values.given if n not in _USED]
+    if others:
+        raise usage("make series has no use for %s" % ", ".join(others))
+
+
+def series():
+    values = Values()
+    _check(values)
     if "TIME" not in values.given:
         values.time = _SECONDS
     wanted = values.tiers or _TIERS

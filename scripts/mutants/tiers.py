@@ -18,6 +18,8 @@ from common.say import (EXIT_BUILD, EXIT_CONFIG, EXIT_ENVIRONMENT, EXIT_FAILURE,
 #: what a tier says of a mutant
 CAUGHT, CLEAN, NOT_BUILT, NOT_RUN = "caught", "clean", "not built", "not run"
 
+#: variables of the user that the doors get as they are
+FORWARDED = ("SEED", "JOBS", "KVER", "KSRC", "FORCE", "QEMU", "ACCEL")
 #: seconds that a door takes beside the stress: builds, boots, a machine that is busy
 _BESIDE = {"kunit": 1500, "uml": 900, "tdx": 1800, "external": 1800, "kselftest": 3000}
 _IN_UML = ("kunit", "uml")
@@ -139,9 +141,9 @@ class Runner:
                                                          for k in sorted(more)])
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        env = {"RUNDIR": folder, "SEED": v.seed, "JOBS": v.jobs, "DURATION": v.time,
-               "MUTANT": change.id if change else "", "KVER": v.kver or "", "KSRC": v.ksrc or "",
-               "FORCE": int(v.force), "QEMU": v.qemu or "", "ACCEL": v.accel}
+        env = {name: getattr(v, name.lower()) for name in FORWARDED}
+        env.update(RUNDIR=folder, DURATION=v.time, MUTANT=change.id if change else "",
+                   FORCE=int(v.force))
         if tier == "uml":
             env.update(WHERE="uml", ACCEL="", QEMU="")
         elif tier == "kunit":
@@ -150,7 +152,7 @@ class Runner:
             env.update(BACKEND=tier, LINES=0)
         env.update(more)
         door = {"kunit": "kunit", "kselftest": "kselftest"}.get(tier, "run")
-        env = {k: str(value) for k, value in env.items() if str(value)}
+        env = {k: str(value) for k, value in env.items() if value not in (None, "")}
         code = command.script(door, folder / "log", env, tick=self._tick,
                               timeout=_BESIDE[tier] + v.time)
         return self._read(tier, folder, code)

@@ -155,13 +155,28 @@ def whose_fault(folder):
     code, text = series_of(user, folder, BASE=worse)
     result(code == 0, "a series that only repairs is fine", text)
     for variables, word in (({"BASE": "nobody"}, "BASE=nobody"), ({"BASE": "--all"}, "BASE"),
-                            ({}, "BASE="), ({"BASE": base, "TIP": "nobody"}, "TIP=nobody"),
-                            ({"BASE": base, "MUTANT": "x"}, "MUTANT")):
+                            ({}, "BASE="), ({"BASE": base, "TIP": "nobody"}, "TIP=nobody")):
         code, text = series_of(user, folder, **variables)
         result(code == 2 and word in text, "refused: %s" % variables, text)
     shutil.rmtree(user.path / ".git")
     code, text = series_of(user, folder, BASE=base)
     result(code == 2 and "fatal: not a git repository" in text, "refused: no repository", text)
+
+
+def variables(folder):
+    """None is accepted and ignored."""
+    user, base = kernel(folder)
+    user.commit("harmless", {_KVM: "fine, too\n"})
+    for name, value, word in (("MUTANT", "x", "MUTANT="), ("KASAN", "1", "KASAN="),
+                              ("DURATION", "300", "DURATION= (here it is TIME=)"),
+                              ("FILTER", "a.*", "FILTER="), ("BUSY", "7", "BUSY="),
+                              ("OPS", "punch=3", "OPS="), ("WHERE", "uml", "TIERS="),
+                              ("BACKEND", "tdx", "TIERS=")):
+        code, text = series_of(user, folder, BASE=base, **{name: value})
+        result(code == 2 and word in text and not Tiers.calls, "refused: %s=" % name, text)
+    code, text = series_of(user, folder, BASE=base, SEED="7", TIME="5", JOBS="1", ACCEL="tcg",
+                           FORCE="1", V="0")
+    result(code == 0 and "SEED=7, kunit,uml, 5 s" in text, "taken: what it has a use for", text)
 
 
 def not_built(folder):
@@ -464,7 +479,7 @@ def main():
         os.environ["XDG_CACHE_HOME"], cached = name + "/cache", os.environ.get("XDG_CACHE_HOME")
         blame()
         commands(Path(name))
-        for part in (whose_fault, not_built, stopped, configuration, branches,
+        for part in (whose_fault, variables, not_built, stopped, configuration, branches,
                      trees_of):
             folder = Path(name) / part.__name__
             folder.mkdir()
