@@ -20,7 +20,7 @@ from mutants import tiers
 
 _TIERS = ["kunit", "uml"]
 _SECONDS = 20
-_FORMAT = 1
+_FORMAT = 2
 #: variables that mean something here; the tiers get theirs
 _USED = tiers.FORWARDED + ("BASE", "TIP", "TIERS", "TIME", "RESUME", "RUNDIR", "V")
 #: what says the same here
@@ -32,12 +32,21 @@ class Book:
 
     def __init__(self, folder, values, wanted):
         self.path = folder / "results.json"
-        self.key = [wanted, values.time]
         self.commits = {}
-        if values.resume and self.path.exists():
-            old = json.loads(self.path.read_text())
-            if old.get("format") == _FORMAT and old.get("key") == self.key:
-                self.commits = old["commits"]
+        old = self._old() if values.resume else {}
+        # a random one is not meant to be another
+        self.seed = values.seed if "SEED" in values.given else old.get("seed", values.seed)
+        self.key = {"format": _FORMAT, "revision": command.revision(), "seed": self.seed,
+                    "tiers": wanted, "seconds": values.time}
+        others = [k for k in self.key if old and old.get(k) != self.key[k]]
+        if others:
+            say("  RESUME=1: %s has results of another %s; they are tested again" % (
+                self.path, ", ".join(others)))
+        else:
+            self.commits = old.get("commits", {})
+
+    def _old(self):
+        return json.loads(self.path.read_text()) if self.path.exists() else {}
 
     def known(self, commit, tier):
         said = self.commits.get(commit.number, {}).get("tiers", {}).get(tier)
@@ -47,9 +56,7 @@ class Book:
         one = self.commits.setdefault(commit.number, {"subject": commit.subject, "tiers": {}})
         one["tiers"][tier] = said
         new = self.path.with_suffix(".new")
-        new.write_text(json.dumps({"format": _FORMAT, "key": self.key,
-                                   "revision": command.revision(),
-                                   "commits": self.commits}, indent=1) + "\n")
+        new.write_text(json.dumps({**self.key, "commits": self.commits}, indent=1) + "\n")
         os.replace(new, self.path)
 
 
@@ -141,15 +148,17 @@ def series():
     packages.need(boot=any(t not in ("kunit", "uml") for t in wanted))
     folder = cache.results(values, "series")
     checkout = commits.Checkout(found)
+    book = Book(folder, values, wanted)
+    values.seed = book.seed
     say("tdp_stress: series of %d commits on %s, SEED=%d, %s, %d s each" % (
         len(found.commits), found.base.short, values.seed, ",".join(wanted), values.time))
     for note in found.notes:
         say("  " + note)
     values.ksrc = str(checkout.path)
-    run = Run(values, found, tiers.Runner(values, folder, wanted), Book(folder, values, wanted))
+    run = Run(values, found, tiers.Runner(values, folder, wanted), book)
     with checkout.mine():
         code = run.all(checkout)
-    say("  results: %s" % run.book.path)
+    say("  results: %s" % book.path)
     return code
 
 

@@ -144,9 +144,6 @@ def whose_fault(folder):
            and not user.git("for-each-ref", "--format=%(refname)", "refs/remotes"),
            "the user's repository is as it was")
 
-    code, text = series_of(user, folder, BASE=base, RESUME="1")
-    result(code == 1 and not Tiers.calls, "RESUME=1: what is known is not tested again",
-           Tiers.calls)
     code, text = series_of(user, folder, BASE=base, TIP=base[:12] + "", RESUME="1")
     result(code == 2 and "no commits" in text, "an empty series is refused", text)
     code, text = series_of(user, folder, BASE=bad, TIERS="uml")
@@ -177,6 +174,26 @@ def variables(folder):
     code, text = series_of(user, folder, BASE=base, SEED="7", TIME="5", JOBS="1", ACCEL="tcg",
                            FORCE="1", V="0")
     result(code == 0 and "SEED=7, kunit,uml, 5 s" in text, "taken: what it has a use for", text)
+
+
+def resumed(folder):
+    """What of an earlier series is tested again."""
+    user, base = kernel(folder)
+    user.commit("the culprit", {_KVM: "R1 in uml\n"})
+    series_of(user, folder, BASE=base, SEED="7")
+    code, text = series_of(user, folder, BASE=base, RESUME="1")
+    result(code == 1 and not Tiers.calls and "SEED=7" in text and "again;" not in text,
+           "RESUME=1: what is known is not tested again", Tiers.calls, text)
+    code, text = series_of(user, folder, BASE=base, RESUME="1", SEED="8")
+    result(len(Tiers.calls) == 4 and "another seed;" in text, "... but with another seed", text)
+    revision = series.command.revision
+    try:
+        series.command.revision = lambda: "another"
+        code, text = series_of(user, folder, BASE=base, RESUME="1")
+    finally:
+        series.command.revision = revision
+    result(code == 1 and len(Tiers.calls) == 4 and "another revision;" in text,
+           "... but by another revision of tdp_stress", text)
 
 
 def not_built(folder):
@@ -479,7 +496,7 @@ def main():
         os.environ["XDG_CACHE_HOME"], cached = name + "/cache", os.environ.get("XDG_CACHE_HOME")
         blame()
         commands(Path(name))
-        for part in (whose_fault, variables, not_built, stopped, configuration, branches,
+        for part in (whose_fault, variables, resumed, not_built, stopped, configuration, branches,
                      trees_of):
             folder = Path(name) / part.__name__
             folder.mkdir()
