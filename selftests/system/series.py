@@ -2,8 +2,9 @@
 """make series: whose fault is it?
 
 A repository of a few files with some commits, and tiers that find "bug" in its sources.
-With a tree of Linux as argument the repository is that, one commit breaks an invariant,
-and the tiers are the real ones (half an hour). Prints TAP. Knows the promises of scripts/series.py, not its ways.
+With a tree of Linux as argument the repository is that, commits break an invariant, and
+the tiers are the real ones (an hour: kernels are built for User Mode Linux and for QEMU).
+Prints TAP. Knows the promises of scripts/series.py, not its ways.
 """
 
 import contextlib
@@ -456,37 +457,82 @@ def _scratch():
             shutil.rmtree(work, ignore_errors=True)
 
 
-def on_linux(tree, folder):
-    """Five commits on Linux, the third is one of the planted bugs."""
-    user = Repository(folder / "linux")
-    print("# copying and committing %s" % tree, flush=True)
-    shutil.copytree(tree, user.path, symlinks=True, dirs_exist_ok=True)
-    base = user.commit("Linux", {})
-    # each fits the tree that the ones before have left
-    edits = ["rename-static", "reorder-checks", "zap-without-rcu", "extra-flush", "nested-rcu"]
-    for name in edits:
-        mutant.apply(mutant.find(name), user.path, folder / "log")
-        user.commit(name, {})
-    # the tree of the series and its kernels are of no use to anybody else
-    env = dict(os.environ, XDG_CACHE_HOME=str(folder / "cache"))
-    done = subprocess.run(["make", "-C", str(REPO), "series"], check=False, text=True,
-                          capture_output=True, env=dict(
-                              env, KSRC=str(user.path), BASE=base, TIERS="kunit,uml",
-                              TIME="20", RUNDIR=str(folder / "results")))
-    known = json.loads((folder / "results/results.json").read_text())["commits"]
-    words = {c["subject"]: [t["word"] for t in c["tiers"].values()] for c in known.values()}
-    lines = done.stdout.splitlines()
-    blamed = [n for n, l in enumerate(lines) if " breaks " in l]
-    result(done.returncode == 2 and blamed and
-           all("(zap-without-rcu)" in lines[n] for n in blamed),
-           "of five commits on Linux the one that breaks an invariant is named",
-           done.stdout, words)
-    for number in blamed:
-        line = lines[number + 1].strip().removeprefix("again: ")
-        done = subprocess.run(line, shell=True, cwd=REPO, env=env, check=False, text=True,
-                              capture_output=True)
-        result(done.returncode == 2 and "--- End of test: FAILURE" in done.stdout,
-               "the command that repeats it does", line, *done.stdout.splitlines()[-5:])
+class OnLinux:
+    """make series as a user calls it, on a copy of a tree of Linux."""
+
+    def __init__(self, tree, folder):
+        self.folder = folder
+        self.user = Repository(folder / "linux")
+        print("# copying and committing %s" % tree, flush=True)
+        shutil.copytree(tree, self.user.path, symlinks=True, dirs_exist_ok=True)
+        self.base = self.user.commit("Linux", {})
+        # the tree of the series and its kernels are of no use to anybody else
+        self.env = command.environment({"XDG_CACHE_HOME": str(folder / "cache")})
+
+    def plant(self, *names):
+        """A commit of each, on the base; each fits the tree that the ones before have left."""
+        self.user.git("checkout", "-q", "--detach", self.base)
+        for name in names:
+            mutant.apply(mutant.find(name), self.user.path, self.folder / "log")
+            self.user.commit(name, {})
+
+    def series(self, name, **variables):
+        """(exit code, lines, {subject: {tier: what it said}}); @name: of the results' folder."""
+        results = self.folder / name
+        done = subprocess.run(
+            ["make", "-C", str(REPO), "series"], check=False, text=True, capture_output=True,
+            env=dict(self.env, KSRC=str(self.user.path), BASE=self.base, RUNDIR=str(results),
+                     **variables))
+        path = results / "results.json"
+        known = json.loads(path.read_text())["commits"] if path.exists() else {}
+        return done.returncode, done.stdout.splitlines(), {c["subject"]: c["tiers"]
+                                                           for c in known.values()}
+
+    def again(self, lines):
+        """The commands below those that blame a commit."""
+        for number, line in enumerate(lines):
+            if " breaks " not in line or " breaks anything" in line:
+                continue
+            line = lines[number + 1].strip().removeprefix("again: ")
+            done = subprocess.run(line, shell=True, cwd=REPO, env=self.env, check=False, text=True,
+                                  capture_output=True)
+            result(done.returncode == 2 and "--- End of test: FAILURE" in done.stdout,
+                   "the command that repeats it does", line, *done.stdout.splitlines()[-5:])
+
+
+def _blamed(lines):
+    return [l for l in lines if " breaks " in l and " breaks anything" not in l]
+
+
+def in_uml(linux):
+    """Five commits, the third is one of the planted bugs."""
+    linux.plant("rename-static", "reorder-checks", "zap-without-rcu", "extra-flush", "nested-rcu")
+    code, lines, said = linux.series("results", TIERS="kunit,uml", TIME="20")
+    blamed = _blamed(lines)
+    result(code == 2 and blamed and all("(zap-without-rcu)" in l for l in blamed),
+           "of five commits on Linux the one that breaks an invariant is named", *lines, said)
+    linux.again(lines)
+
+
+def in_qemu(linux):
+    """One commit, a bug of tdx.c: one backend names it within a second, the other has none."""
+    bug = mutant.find("no-track-before-remove")
+    linux.plant(bug.id)
+    code, lines, said = linux.series("results-qemu", TIERS="tdx,external", TIME="10")
+    words = {subject: {t: s["word"] for t, s in of.items()} for subject, of in said.items()}
+    result(words == {"Linux": {"tdx": tiers.CLEAN, "external": tiers.CLEAN},
+                     bug.id: {"tdx": tiers.CAUGHT, "external": tiers.CLEAN}},
+           "in QEMU: a bug of tdx.c on Linux, by both backends", words, *lines)
+    blamed = _blamed(lines)
+    result(code == 2 and len(blamed) == 1 and "(%s) breaks tdx: " % bug.id in blamed[0] and
+           set(said.get(bug.id, {}).get("tdx", {"by": ()})["by"]) & set(bug.expect),
+           "... under its name: %s" % " or ".join(bug.expect), *lines)
+    heads = {t: Path(s["log"]).read_text(errors="replace").partition("\n")[0]
+             for t, s in said.get(bug.id, {}).items()}
+    result(sorted(heads) == ["external", "tdx"] and
+           all("BACKEND=%s " % t in head and "DURATION=10 " in head for t, head in heads.items()),
+           "... each by its own door", heads)
+    linux.again(lines)
 
 
 def main():
@@ -508,7 +554,9 @@ def main():
     series.tiers.Runner, series.packages.need = _REAL_RUNNER, need
     for tree in sys.argv[1:]:
         with _scratch() as name:
-            on_linux(Path(tree), name)
+            linux = OnLinux(Path(tree), name)
+            in_uml(linux)
+            in_qemu(linux)
     plan()
     return 0
 
