@@ -19,6 +19,7 @@ from common.say import Problem                  # noqa: E402
 from docs import commands                       # noqa: E402
 import done_by                                  # noqa: E402
 import documented                               # noqa: E402
+import ranges                                   # noqa: E402
 import run_documented                           # noqa: E402
 from said import plan, result, skip             # noqa: E402
 
@@ -107,6 +108,15 @@ def _is_caught():
                        (False, "F1: FROZEN_SPTE at peace in a mirror root, gfn 0x18 level 1")):
         _, unsaid = documented.examples("tdp_stress: %s, by w0:map/1 (mmu_lock read)" % text)
         result(good != bool(unsaid), "%s: %s" % ("a message" if good else "refused", text), unsaid)
+    rows = ranges.numbers('\t.depth = 3,\n\t[DEPTH] = { "depth", "pages", &p.depth, 0, 9 },\n')
+    for good, text in ((True, "in pages, 0 to 9 (default 3)"), (True, "1 to 9; 0: no (default 3)"),
+                       (False, "0 to 99 (default 3)"), (False, "2 to 9; 0: no (default 3)"),
+                       (False, "0 to 9 (default 30)"), (False, "0 to 9")):
+        said = ranges.differences(rows, {"depth": text})
+        result(good != bool(said), "%s: depth: %s" % ("a description" if good else "refused", text),
+               *said)
+    said = ranges.of_judge('limit("retry-max", optarg, 10, 99)', {"retry_max": (("10", "9"), "1")})
+    result(any("retry-max" in s for s in said), "refused: a limit that is not tdp_stress's", *said)
     with tempfile.TemporaryDirectory(dir=REPO / "build") as folder:
         page = Path(folder) / "page.rst"
         page.write_text("Do::\n\n  make help   # a comment\n  mkae run\n\n"
@@ -164,6 +174,8 @@ def _pages(pages):
             said += documented.supported(page.path.read_text(encoding="utf-8"))
         result(not said, "%s: %d commands, %d literals, %d messages are as in the source" % (
             page.name, len(page.commands + page.sessions), len(page.literals), lines), *said)
+    said = ranges.wrong()
+    result(not said, "descriptions of parameters have their range and default", *said)
     lost = documented.missing()
     result(not lost, "all invariants and operations of the source are told of", *lost)
 

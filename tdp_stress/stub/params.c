@@ -112,52 +112,52 @@ static struct stub_param stub_param[] = {
 module_param_cb(seed, &stub_param_ops, &stub_param[PARAM_SEED], 0444);
 __MODULE_PARM_TYPE(seed, "ullong");
 MODULE_PARM_DESC(seed,
-		 "Seed of every random choice (0: choose one and print it)");
+		 "seed of every random choice, 0 to 2^64-1; 0: choose one and print it (default 0)");
 
 module_param_cb(busy, &stub_param_ops, &stub_param[PARAM_BUSY], 0644);
 __MODULE_PARM_TYPE(busy, "ullong");
 MODULE_PARM_DESC(busy,
-		 "One SEAMCALL in N returns BUSY where KVM copes with it (0: none, 2..1000000)");
+		 "one SEAMCALL in so many returns BUSY where KVM copes with it, 2 to 1000000; 0: none (default 0)");
 
 module_param_cb(hold_ns, &stub_param_ops, &stub_param[PARAM_HOLD_NS], 0444);
 __MODULE_PARM_TYPE(hold_ns, "ullong");
 MODULE_PARM_DESC(hold_ns,
-		 "How long a leaf keeps its locks beyond its own work, in nanoseconds (0..100000)");
+		 "how long a leaf keeps its locks beyond its own work, in nanoseconds, 0 to 100000 (default 0)");
 
 module_param_cb(max_vcpus, &stub_param_ops, &stub_param[PARAM_MAX_VCPUS], 0444);
 __MODULE_PARM_TYPE(max_vcpus, "ullong");
 MODULE_PARM_DESC(max_vcpus,
-		 "vCPUs a TD may have; at least the number of present CPUs (1..512)");
+		 "vCPUs a TD may have, at least the number of present CPUs, 1 to 512 (default 256)");
 
 module_param_cb(guest_accesses, &stub_param_ops, &stub_param[PARAM_GUEST_ACCESSES], 0644);
 __MODULE_PARM_TYPE(guest_accesses, "ullong");
 MODULE_PARM_DESC(guest_accesses,
-		 "Memory accesses the guest makes in one short stay, at most (1..4096)");
+		 "memory accesses the guest makes in one short stay, at most, 1 to 4096 (default 32)");
 
 module_param_cb(guest_shared_pct, &stub_param_ops, &stub_param[PARAM_GUEST_SHARED_PCT], 0644);
 __MODULE_PARM_TYPE(guest_shared_pct, "ullong");
 MODULE_PARM_DESC(guest_shared_pct,
-		 "Share of accesses that go to shared memory, once there is some, in percent (0..100)");
+		 "share of accesses that go to shared memory, once there is some, in percent, 0 to 100 (default 25)");
 
 module_param_cb(guest_map_gpa, &stub_param_ops, &stub_param[PARAM_GUEST_MAP_GPA], 0644);
 __MODULE_PARM_TYPE(guest_map_gpa, "ullong");
 MODULE_PARM_DESC(guest_map_gpa,
-		 "One entry in N converts memory by TDVMCALL<MapGPA> (0: none, 1..1000000)");
+		 "one entry in so many converts memory by TDVMCALL<MapGPA>, 1 to 1000000; 0: none (default 64)");
 
 module_param_cb(guest_long, &stub_param_ops, &stub_param[PARAM_GUEST_LONG], 0644);
 __MODULE_PARM_TYPE(guest_long, "ullong");
 MODULE_PARM_DESC(guest_long,
-		 "One entry in N is a long stay (0: none, 1..1000000)");
+		 "one entry in so many is a long stay, 1 to 1000000; 0: none (default 16)");
 
 module_param_cb(guest_stay_us, &stub_param_ops, &stub_param[PARAM_GUEST_STAY_US], 0644);
 __MODULE_PARM_TYPE(guest_stay_us, "ullong");
 MODULE_PARM_DESC(guest_stay_us,
-		 "Length of a long stay, at most, in microseconds (0: no long stays, 1..1000)");
+		 "length of a long stay, at most, in microseconds, 1 to 1000; 0: no long stays (default 100)");
 
 module_param_cb(guest_careless, &stub_param_ops, &stub_param[PARAM_GUEST_CARELESS], 0644);
 __MODULE_PARM_TYPE(guest_careless, "ullong");
 MODULE_PARM_DESC(guest_careless,
-		 "One page in N is touched before it is accepted, by which KVM ends the TD (0: none, 1..1000000)");
+		 "one page in so many is touched before it is accepted, by which KVM ends the TD, 1 to 1000000; 0: none (default 0)");
 
 static const char * const stub_plant_names[] = {
 	[TDXM_PLANT_NONE]	= "none",
@@ -196,7 +196,8 @@ static const struct kernel_param_ops stub_plant_ops = {
 
 module_param_cb(plant, &stub_plant_ops, NULL, 0644);
 __MODULE_PARM_TYPE(plant, "charp");
-MODULE_PARM_DESC(plant, "Misbehave on purpose: none, l1_private, l1_shared, x1, x3 or canary");
+MODULE_PARM_DESC(plant,
+		 "misbehave on purpose: none, l1_private, l1_shared, x1, x3 or canary (default none)");
 
 static bool stub_param_known(const char *name)
 {
