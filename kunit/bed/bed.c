@@ -16,12 +16,11 @@ static u64 forced_before;	/* pages that the backend had to take out by force */
 
 /* --- what the emulated TDX module says --- */
 
-static void sum_pages(void *ctx, const char *name, u64 value)
+static void sum_pages(void *ctx, const char *type, u64 pages)
 {
 	u64 *n = ctx;
 
-	if (str_has_prefix(name, "pamt.") && strcmp(name, "pamt.NDA"))
-		*n += value;
+	*n += pages;
 }
 
 static u64 module_pages(void)
@@ -30,7 +29,7 @@ static u64 module_pages(void)
 	u64 n = 0;
 
 	if (m)
-		tdxm_for_each_counter(m, sum_pages, &n);
+		tdxm_for_each_page_type(m, sum_pages, &n);
 	return n;
 }
 

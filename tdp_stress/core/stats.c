@@ -200,3 +200,26 @@ void tdxm_for_each_counter(struct tdxm *m, void (*fn)(void *ctx, const char *nam
 	}
 	fn(ctx, "mem.bytes", tdxm_mem_bytes(&m->cfg));
 }
+
+/**
+ * tdxm_for_each_page_type - walk the pages that TDs have now
+ * @m: the module
+ * @fn: called with each type of which there are pages, and how many of 4K
+ * @ctx: passed to @fn
+ *
+ * With no TD left, what is named was never given back.
+ *
+ * Context: any; may run beside SEAMCALLs.
+ */
+void tdxm_for_each_page_type(struct tdxm *m, void (*fn)(void *ctx, const char *type, u64 pages),
+			     void *ctx)
+{
+	u64 pages;
+	u32 type;
+
+	for (type = 0; type < PT_NR; type++) {
+		pages = sum(m, offsetof(struct tdxm_lp, pages) + type * sizeof(u64));
+		if (pages)
+			fn(ctx, type_names[type] ?: "?", pages);
+	}
+}

@@ -277,6 +277,9 @@ void tdxm_plant(struct tdxm *m, enum tdxm_plant plant);
  */
 void tdxm_for_each_counter(struct tdxm *m,
 			   void (*fn)(void *ctx, const char *name, u64 value), void *ctx);
+/* Of these the pages that TDs have, by type: "EPT"; not those of which there are none. */
+void tdxm_for_each_page_type(struct tdxm *m,
+			     void (*fn)(void *ctx, const char *type, u64 pages), void *ctx);
 const char *tdxm_leaf_name(u32 leaf);		/* "TDH.MEM.PAGE.AUG", or NULL */
 const char *tdxm_sept_state_name(u32 state);	/* "MAPPED", "?" */
 const char *tdxm_sept_info_name(u64 info);	/* the state in RDX after an error */

@@ -308,6 +308,7 @@ u64 ext_td_call(struct ext_vm *vm, enum tdps_call call, struct tdxm_regs *regs)
 	return status;
 }
 
+/* TDPS_NR_CALLS: one that the oracles do not know yet. */
 static enum tdps_call call_of(u64 leaf)
 {
 	switch (leaf) {
@@ -317,6 +318,8 @@ static enum tdps_call call_of(u64 leaf)
 		return TDPS_CALL_MEM_PAGE_AUG;
 	case TDH_MEM_RANGE_BLOCK:
 		return TDPS_CALL_MEM_RANGE_BLOCK;
+	case TDH_MEM_PAGE_REMOVE:
+		return TDPS_CALL_MEM_PAGE_REMOVE;
 	case TDH_MEM_RANGE_UNBLOCK:
 		return TDPS_CALL_MEM_RANGE_UNBLOCK;
 	case TDH_MEM_PAGE_DEMOTE:
@@ -326,7 +329,7 @@ static enum tdps_call call_of(u64 leaf)
 	case TDH_MEM_SEPT_REMOVE:
 		return TDPS_CALL_MEM_SEPT_REMOVE;
 	default:
-		return TDPS_CALL_MEM_PAGE_REMOVE;
+		return TDPS_NR_CALLS;
 	}
 }
 
@@ -364,7 +367,8 @@ u64 ext_mem_call(struct ext_vm *vm, u64 leaf, gfn_t gfn, int level, u64 page)
 		c.ext1 = regs.rcx;
 		c.ext2 = regs.rdx;
 	}
-	tdps_seamcall(&c);
+	if (!WARN_ON_ONCE(c.call == TDPS_NR_CALLS))
+		tdps_seamcall(&c);
 	return status;
 }
 
@@ -631,14 +635,13 @@ int tdps_external_start(const struct tdps_external_config *cfg)
 	return 0;
 }
 
-static void report_leak(void *ctx, const char *name, u64 value)
+static void report_leak(void *ctx, const char *type, u64 pages)
 {
 	static const struct tdps_where nowhere = { .gfn = TDPS_NO_GFN };
 
-	if (value && !strncmp(name, "pamt.", 5) && strcmp(name, "pamt.NDA"))
-		tdps_violation(TDPS_A1, &nowhere,
-			       "%llu pages of type %s were never given back by the TDX module",
-			       value, name + 5);
+	tdps_violation(TDPS_A1, &nowhere,
+		       "%llu pages of type %s were never given back by the TDX module",
+		       pages, type);
 }
 
 /**
@@ -649,7 +652,7 @@ static void report_leak(void *ctx, const char *name, u64 value)
 void tdps_external_check_empty(void)
 {
 	if (ext.m && !atomic_read(&ext.live))
-		tdxm_for_each_counter(ext.m, report_leak, NULL);
+		tdxm_for_each_page_type(ext.m, report_leak, NULL);
 }
 
 /**

@@ -96,17 +96,16 @@ static int stub_create(void)
 	return 0;
 }
 
-static void stub_report_leak(void *ctx, const char *name, u64 value)
+static void stub_report_leak(void *ctx, const char *type, u64 pages)
 {
-	if (value && !strncmp(name, "pamt.", 5) && strcmp(name, "pamt.NDA"))
-		pr_err("A1: %llu pages of type %s were never given back\n", value, name + 5);
+	pr_err("A1: %llu pages of type %s were never given back\n", pages, type);
 }
 
 static void stub_destroy(void)
 {
 	struct tdxm *m = stub_tdxm;
 
-	tdxm_for_each_counter(m, stub_report_leak, NULL);
+	tdxm_for_each_page_type(m, stub_report_leak, NULL);
 
 	/* A parameter written at this moment finds no module. */
 	kernel_param_lock(THIS_MODULE);
