@@ -202,7 +202,6 @@ struct dirty_log {
 	u64 vm;			/* 0: gone, to be freed */
 	u64 start;
 	u64 npages;
-	u64 begin;		/* of the harvest in progress or the last one */
 	u64 end;		/* of the last harvest */
 	u64 prev_end;		/* of the one before */
 	bool harvesting;
@@ -411,7 +410,7 @@ void tdps_log_begin(u64 vm, u64 start, u64 npages)
 	if (!l)
 		return;
 	guard(raw_spinlock_irqsave)(&l->lock);
-	l->begin = tick();
+	tick();
 	l->harvesting = true;
 	bitmap_zero(l->marked, npages);
 }

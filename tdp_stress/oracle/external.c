@@ -215,11 +215,10 @@ void external_extop_end(struct tdps_ctx *ctx, const struct tdps_extop *x, int re
 		ctx->merged_gfn = x->where.gfn;
 		ctx->merged_level = x->where.level;
 	}
-	if (ctx && x->kind == TDPS_EXT_REMOVE && !ret)
+	if (x->kind == TDPS_EXT_REMOVE && !ret)
 		check_written_back(ctx, x);
 	/* the next one may be of a VM that was given up: nothing is called any more */
-	if (ctx)
-		ctx->removed = false;
+	ctx->removed = false;
 	if (x->kind == TDPS_EXT_FREE && x->page && !x->ours && tdps_checking(TDPS_A1) && x->kept)
 		tdps_violation(TDPS_A1, &x->where, "external page 0x%llx of a table was not freed",
 			       x->page);

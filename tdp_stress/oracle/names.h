@@ -62,7 +62,6 @@
 	EM(TDPS_CALL_VP_WR, "TDH.VP.WR") \
 	E_(TDPS_CALL_VP_FLUSH, "TDH.VP.FLUSH")
 
-/* (as flight and the log have them they are two words: "map leaf") */
 #define TDPS_EXT_NAMES(EM, E_) \
 	EM(TDPS_EXT_MAP, "map") \
 	EM(TDPS_EXT_LINK, "link") \
@@ -71,6 +70,16 @@
 	EM(TDPS_EXT_PROMOTE, "promote") \
 	EM(TDPS_EXT_OTHER, "change") \
 	E_(TDPS_EXT_FREE, "free")
+
+/* The same, as the flight record and the log say it. */
+#define TDPS_EXT_PHRASES(EM, E_) \
+	EM(TDPS_EXT_MAP, "map leaf") \
+	EM(TDPS_EXT_LINK, "link table") \
+	EM(TDPS_EXT_REMOVE, "remove leaf") \
+	EM(TDPS_EXT_SPLIT, "split") \
+	EM(TDPS_EXT_PROMOTE, "promote") \
+	EM(TDPS_EXT_OTHER, "change") \
+	E_(TDPS_EXT_FREE, "free table")
 
 #define TDPS_SEEN_NAMES(EM, E_) \
 	EM(TDPS_SEEN_NOTHING, "nothing") \

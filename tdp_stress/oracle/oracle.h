@@ -728,6 +728,8 @@ void tdps_audit_end(struct tdps_audit *a, u64 ns);
  * without asking a timer. Take it before the write, hand it in after.
  *
  * Context: any. Cheap.
+ *
+ * Return: the token.
  */
 u64 tdps_token(void);
 /*
@@ -1037,6 +1039,8 @@ struct tdps_calls {
 	int (*str)(u16 calls, char *buf, size_t len);
 };
 
+#define TDPS_CALLS_LENGTH	768	/* room for such a chain in words */
+
 extern const struct tdps_calls *tdps_calls;
 
 static inline u16 tdps_calls_now(void)
@@ -1049,7 +1053,6 @@ enum tdps_check tdps_check_by_name(const char *name, size_t len);
 
 int tdps_recorder_init(unsigned int events_per_cpu);
 void tdps_recorder_exit(void);
-size_t tdps_recorder_bytes(void);
 void tdps_recorder_show(struct seq_file *m);
 void tdps_recorder_keep(void);
 void tdps_recorder_show_kept(struct seq_file *m);

@@ -224,7 +224,7 @@ u16 tdps_event_calls(const struct tdps_event *ev)
 static void show_calls(struct seq_file *m, const struct tdps_event *ev)
 {
 	u16 calls = tdps_event_calls(ev);
-	char line[768];
+	char line[TDPS_CALLS_LENGTH];
 
 	if (calls && tdps_calls && tdps_calls->str(calls, line, sizeof(line)))
 		seq_printf(m, "# calls %llu.%06llu pid %u %s\n", ev->ns / NSEC_PER_SEC,
@@ -301,13 +301,7 @@ void tdps_recorder_show_kept(struct seq_file *m)
 }
 
 static const char * const ext_names[] = {
-	[TDPS_EXT_MAP] = "map leaf",
-	[TDPS_EXT_LINK] = "link table",
-	[TDPS_EXT_REMOVE] = "remove leaf",
-	[TDPS_EXT_SPLIT] = "split",
-	[TDPS_EXT_PROMOTE] = "promote",
-	[TDPS_EXT_OTHER] = "change",
-	[TDPS_EXT_FREE] = "free table",
+	TDPS_EXT_PHRASES(TDPS_NAME_AT, TDPS_NAME_AT)
 };
 
 static const char * const op_names[TDPS_NR_OPS] = {

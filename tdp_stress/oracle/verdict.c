@@ -116,12 +116,10 @@ static const char * const lock_names[] = {
 	[TDPS_LOCK_WRITE] = "write",
 };
 
-#define CALLS_LENGTH	768	/* a chain of functions in words */
-
 /* A line for itself, behind what it is about. */
 static void print_calls(const char *indent, u16 calls)
 {
-	char line[CALLS_LENGTH];
+	char line[TDPS_CALLS_LENGTH];
 
 	if (calls && tdps_calls && tdps_calls->str(calls, line, sizeof(line)))
 		pr_err("%sin KVM: %s\n", indent, line);
@@ -488,10 +486,9 @@ void tdps_verdict(char *buf, size_t len)
 
 void tdps_not_checked(char *buf, size_t len)
 {
+	const char *why;
 	size_t n = 0;
 	int id;
-
-	const char *why;
 
 	*buf = '\0';
 	for (id = 0; id < TDPS_NR_CHECKS; id++) {
