@@ -31,7 +31,6 @@
 #define LEVEL_2M		1
 #define SIZE_2M			(1ULL << 21)
 
-#define MAP_GPA_DONE		0
 #define MAP_GPA_RETRY		1
 
 /* Second entry of the PML4: shared memory */
@@ -41,7 +40,16 @@
 /**
  * struct regs - what a TDCALL takes and gives
  * @rax: leaf, then status
- * @rcx: as all others, by the leaf
+ * @rcx: by the leaf, as all others
+ * @rdx: likewise
+ * @r8: likewise
+ * @r9: likewise
+ * @r10: likewise
+ * @r11: likewise
+ * @r12: likewise
+ * @r13: likewise
+ * @r14: likewise
+ * @r15: likewise
  */
 struct regs {
 	u64 rax, rcx, rdx, r8, r9, r10, r11, r12, r13, r14, r15;

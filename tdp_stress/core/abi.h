@@ -133,8 +133,6 @@
 
 /* Exit reasons that the core itself produces (low bits of TDH.VP.ENTER's RAX). */
 #define TDX_EXIT_REASON_EPT_VIOLATION		48
-/* Extended exit qualification, bits 3:0: access to a page not yet accepted. */
-#define TDX_EXT_EXIT_QUAL_PENDING		6
 
 /* PAMT page types (TDH.PHYMEM.PAGE.RDMD, RECLAIM: RCX). */
 #define PT_NDA	0x0

@@ -139,8 +139,6 @@ u64 tdps_external_unsupported(void);
 /* Counters backend.<name>, in a stable order. */
 void tdps_external_stats(void (*fn)(void *ctx, const char *name, u64 value), void *ctx);
 
-/* Does the backend follow where tdx.c could not? (TDPS_SPLIT_LENIENT) */
-bool tdps_external_lenient(void);
 /* From now on; nobody may be in an operation. */
 void tdps_external_set_split(enum tdps_split_mode split);
 

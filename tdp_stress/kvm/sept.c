@@ -31,11 +31,6 @@ static bool is_strict(void)
 	return ext.cfg.split == TDPS_SPLIT_STRICT;
 }
 
-bool tdps_external_lenient(void)
-{
-	return !is_strict();
-}
-
 /* --- calls that have to succeed --- */
 
 /*
