@@ -11,7 +11,7 @@
  * struct finding - the first entry that a walk objects to
  * @b: bed
  * @kind: of the root
- * @wrong: in words
+ * @found: there is one
  * @spte: what it reads
  * @gfn: its first GFN
  * @level: its level

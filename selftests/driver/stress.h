@@ -44,6 +44,7 @@ struct vcpu_use {
  *		ever tried, so that a hanging owner does not look like many.
  * @backing_lock: whoever holds it may touch or change shared memory; only tried
  * @uses: who uses which vCPU, one for each
+ * @window_lock: for writing: changes @window_shared; for reading: conversions
  * @window_shared: the window's slot has no guest_memfd just now
  * @window_since_ns: since when (CLOCK_MONOTONIC)
  * @window_uses: dirty log operations since then
@@ -56,7 +57,7 @@ struct target {
 	pthread_mutex_t slots_lock;
 	pthread_mutex_t backing_lock;
 	struct vcpu_use *uses;
-	pthread_rwlock_t window_lock;	/* window_shared, against conversions */
+	pthread_rwlock_t window_lock;
 	_Atomic bool window_shared;
 	_Atomic u64 window_since_ns;
 	unsigned int window_uses;

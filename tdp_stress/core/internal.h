@@ -397,6 +397,7 @@ struct tdxm_leaf {
  * @regs: operands, then outputs
  * @number: of the leaf
  * @version: of the leaf
+ * @injected: its status was made up, nothing was done
  * @tdr_mode: how @tdr is locked
  * @tdr: TD, once locked
  * @tdcs: its TDCS, once its state is checked

@@ -21,6 +21,7 @@ struct tdps_vm;
  * @TDPS_SHARED: anonymous memory, huge where the host has it: direct roots
  * @TDPS_MOVE: a small slot that comes, moves and goes
  * @TDPS_HUGETLB: memory of hugetlbfs: direct roots
+ * @TDPS_NR_REGIONS: how many; also: none of them
  */
 enum tdps_region {
 	TDPS_PRIVATE,

@@ -28,7 +28,8 @@
  * @huge: the host has 2M pages there
  * @pfn: TDPS_CRAFT, TDPS_GIANT: page frame of each page, or of the first
  * @page: TDPS_CRAFT: the pinned pages; NULL: the frames follow one another
- * @mode: TDPS_CRAFT, TDPS_GIANT: who is at work on each 2M (see craft_enter())
+ * @mode: TDPS_CRAFT, TDPS_GIANT: who is at work on each 2M (see
+ *	entry_craft_enter())
  * @zap_sem: zaps, for reading, against what maps without a look at invalidations in
  *	progress, for writing (see tdps_entry_recover())
  */

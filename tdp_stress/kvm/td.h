@@ -66,6 +66,7 @@ struct ext_vcpu {
  *	entry_craft_enter()
  * @tdr: TDR page
  * @tdcs: TDCS pages
+ * @rcu: frees it
  * @nr_vcpus: room in @vcpu
  * @vcpu: by vcpu_idx; set once, with @td_lock held
  */

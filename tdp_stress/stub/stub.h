@@ -32,8 +32,8 @@ void stub_unlock_kvm_intel(void);
 
 /* --- params.c --- */
 
-/**
- * struct stub_params - module parameters, see their descriptions in params.c
+/*
+ * Module parameters, see their descriptions in params.c.
  *
  * All may be read at any time with READ_ONCE(); the ones marked "run time" may
  * change under the reader.
@@ -96,10 +96,9 @@ void stub_novmx_exit(void);
 
 /* --- trap.c --- */
 
-/**
- * struct stub_trap_stats - instructions emulated since load
- *
- * Statistics only: one counter per CPU would be exact too, but nobody adds up.
+/*
+ * Instructions emulated since load. Statistics only: one counter per CPU would be
+ * exact too, but nobody adds up.
  */
 struct stub_trap_stats {
 	atomic64_t seamcall, invept, invvpid;
