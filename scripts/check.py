@@ -45,8 +45,8 @@ _DOCS_SECONDS = 6 * 3600
 _PACKAGE_SECONDS = 3600
 #: two guests, a minute or two each, on an idle machine
 _TRACERS_SECONDS = 5400
-#: two kernels for User Mode Linux, and five commits
-_SERIES_SECONDS = 5400
+#: two kernels for User Mode Linux and five commits, one for QEMU and one
+_SERIES_SECONDS = 9000
 #: one that is named before KVM comes to harm by it, and what is none
 _UML_BUG = "zap-without-rcu"
 _UML_HARMLESS = "extra-flush"
