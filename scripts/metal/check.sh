@@ -14,6 +14,7 @@
 release=$(uname -r)
 number=0
 missing=0
+without_module=0
 
 ok()
 {
@@ -51,7 +52,8 @@ option()
 		*.gz)	read=zcat ;;
 		*)	read=cat ;;
 		esac
-		set -- "$1" "$($read "$config" | sed -n "s/^$1=\(.*\)/\1/p")"
+		config=$($read "$config" 2>/dev/null) || continue
+		set -- "$1" "$(echo "$config" | sed -n "s/^$1=\(.*\)/\1/p")"
 		echo "${2:-n}"
 		return
 	done
@@ -102,16 +104,68 @@ kernel()
 	fi
 }
 
+# how tdp_stress.ko finds KVM's symbols, and what it hooks them with
+watchable()
+{
+	what="the kernel's symbols can be found and probed (CONFIG_KALLSYMS_ALL, _KPROBES, _FPROBE)"
+	lacks=
+	for name in CONFIG_KALLSYMS_ALL CONFIG_KPROBES CONFIG_FPROBE; do
+		[ "$(option $name)" != n ] || lacks="$lacks $name=y"
+	done
+	if [ -n "$lacks" ]; then
+		not_ok "$what" "Linux $release is built without; boot one that has$lacks"
+	elif [ -z "$(option CONFIG_KPROBES)" ]; then
+		ok "$what # SKIP no configuration to look at; tdp_stress.ko says if it cannot"
+	else
+		ok "$what"
+	fi
+}
+
+# the kernel initialises the TDX module once, while it boots (7.2, 7.3) or when kvm_intel is first
+# loaded with tdx=1 (older ones), and keeps the result; what it says if it cannot
+module_failed()
+{
+	last_word 'virt/tdx: (module not loaded|.*initialization failed|.* is required for TDX|SEAMCALL .* failed)'
+}
+
+tdx_module()
+{
+	what="the TDX module is initialised"
+	# kvm_intel keeps it at Y only then; if it was long ago the log does not tell any more
+	if [ "$(tdx_parameter)" = Y ]; then
+		ok "$what"
+	elif ! flag tdx_host_platform; then
+		ok "$what # SKIP there is none without TDX in the CPU and its firmware"
+	elif [ -n "$(last_word 'virt/tdx: .*odule initialized')" ]; then
+		ok "$what"
+	elif [ -n "$(last_word 'virt/tdx: module not loaded')" ]; then
+		without_module=1
+		not_ok "$what" "the firmware has loaded none (virt/tdx: module not loaded); in the BIOS switch on the SEAM loader, see that the firmware has a TDX module (a newer BIOS), and boot again: the kernel tries once, to load kvm_intel again does not help"
+	elif [ -n "$(module_failed)" ]; then
+		without_module=1
+		not_ok "$what" "the kernel could not ($(module_failed)); dmesg | grep virt/tdx has the rest. A newer BIOS may have a newer TDX module; boot again: the kernel tries once, to load kvm_intel again does not help"
+	elif dmesg 2>/dev/null | grep 'Linux version ' >/dev/null; then
+		ok "$what # SKIP unknown: the kernel's log has no word on it; kernels that do not try while they boot do when kvm_intel is loaded with tdx=1"
+	else
+		ok "$what # SKIP unknown: the kernel's log cannot be read or has lost its beginning; look at: journalctl -k -b | grep virt/tdx"
+	fi
+}
+
+# once kvm_intel was loaded with tdx=1 it is N if KVM or the CPU lacks something, or if there is
+# no initialised TDX module: the line above
 kvm_intel()
 {
-	what="kvm_intel runs with tdx=1, and the TDX module is initialised"
+	what="kvm_intel runs with tdx=1"
 	how="modprobe -r kvm_intel && modprobe kvm_intel tdx=1"
 	[ "$(option CONFIG_KVM_INTEL)" != y ] || how="boot with kvm_intel.tdx=1"
 	case "$(tdx_parameter)" in
 	Y)	ok "$what" ;;
-	N)	# it stays N if kvm_intel could not initialise the TDX module
-		why=$(last_word '(virt/tdx|kvm_intel): ')
-		not_ok "$what" "it runs with tdx=N${why:+ (the kernel's last word: $why)}; $how" ;;
+	N)	if [ $without_module = 1 ]; then
+			not_ok "$what" "it runs with tdx=N, for want of the TDX module; see the line above"
+			return
+		fi
+		why=$(last_word 'kvm_intel: .*(TDX|tdx)')
+		not_ok "$what" "it runs with tdx=N${why:+ (its last word: $why)}; $how" ;;
 	*)	if [ -d "$ROOT/sys/module/kvm_intel" ]; then
 			not_ok "$what" "the kvm_intel that is loaded knows no TDX; boot a kernel with CONFIG_KVM_INTEL_TDX=y"
 		else
@@ -210,6 +264,8 @@ echo "TAP version 13"
 root
 platform
 kernel
+watchable
+tdx_module
 kvm_intel
 offer
 ours

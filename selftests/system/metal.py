@@ -40,6 +40,9 @@ from said import all_of, result, skip           # noqa: E402
 import backend                                  # noqa: E402
 
 _RELEASE = "7.3.4-test"
+_CONFIG = "CONFIG_INTEL_TDX_HOST=y\nCONFIG_KVM_INTEL_TDX=y\n"
+_WATCHABLE = "CONFIG_KALLSYMS_ALL=y\nCONFIG_KPROBES=y\nCONFIG_FPROBE=y\n"
+_BOOT = "Linux version " + _RELEASE
 _CPU = "vendor_id\t: GenuineIntel\nflags\t\t: fpu vmx ept tdx_host_platform lm\n"
 #: of td_payload_draw(), and another one
 _MULTIPLIER = ((6364136223846793005).to_bytes(8, "little"),
@@ -61,7 +64,7 @@ class Host:
         self.file("sys/module/kvm_intel/parameters/tdx", "Y\n")
         self.file("sys/module/module/parameters/sig_enforce", "N\n")
         self.file("sys/kernel/security/lockdown", "[none] integrity confidentiality\n")
-        self.file("boot/config-" + _RELEASE, "CONFIG_INTEL_TDX_HOST=y\nCONFIG_KVM_INTEL_TDX=y\n")
+        self.file("boot/config-" + _RELEASE, _CONFIG + _WATCHABLE)
         self.file("lib/modules/%s/build/Module.symvers" % _RELEASE, "")
         self.file("sys/module/kvm/refcnt", "0")
         self.file("sys/kernel/debug/kvm/vm", "")
@@ -70,7 +73,7 @@ class Host:
         self.program("driver", _DRIVER % 0)
         self.program("id", "#!/bin/sh\necho 0\n")
         self.program("uname", "#!/bin/sh\necho %s\n" % _RELEASE)
-        self.program("dmesg", "#!/bin/sh\nexit 0\n")
+        self.dmesg(_BOOT, "virt/tdx: TDX-Module initialized")
 
     def file(self, name, text):
         path = self.folder / name
@@ -80,6 +83,9 @@ class Host:
     def program(self, name, text):
         self.file("bin/" + name, text)
         (self.folder / "bin" / name).chmod(0o755)
+
+    def dmesg(self, *lines):
+        self.program("dmesg", "#!/bin/sh\n" + "".join("echo '[    0.8] %s'\n" % l for l in lines))
 
     def without(self, name):
         path = self.folder / name
@@ -99,13 +105,12 @@ def _no_flag(word):
 
 def _no_tdx(h):
     h.file("proc/cpuinfo", _CPU.replace("tdx_host_platform", ""))
-    h.program("dmesg", "#!/bin/sh\necho '[    0.5] virt/tdx: initialization failed: "
-              "Hibernation support is enabled'\n")
+    h.dmesg("virt/tdx: initialization failed: Hibernation support is enabled")
 
 
 def _not_built_in(h):
     h.without("sys/module/kvm_intel")
-    h.file("boot/config-" + _RELEASE, "CONFIG_INTEL_TDX_HOST=y\n")
+    h.file("boot/config-" + _RELEASE, "CONFIG_INTEL_TDX_HOST=y\n" + _WATCHABLE)
 
 
 def _config_in_proc(*options):
@@ -113,7 +118,7 @@ def _config_in_proc(*options):
         h.without("sys/module/kvm_intel")
         h.without("boot")
         (h.folder / "proc/config.gz").write_bytes(
-            gzip.compress("".join(o + "=y\n" for o in options).encode()))
+            gzip.compress((_WATCHABLE + "".join(o + "=y\n" for o in options)).encode()))
     return change
 
 
@@ -124,7 +129,38 @@ def _no_config(h):
 
 def _stays_n(h):
     h.file("sys/module/kvm_intel/parameters/tdx", "N\n")
-    h.program("dmesg", "#!/bin/sh\necho '[  9.5] kvm_intel: APICv is required for TDX'\n")
+    h.dmesg("kvm_intel: APICv is required for TDX")
+
+
+def _unwatched(*names):
+    def change(h):
+        config = _CONFIG + _WATCHABLE
+        for name in names:
+            config = config.replace("CONFIG_%s=y" % name, "# CONFIG_%s is not set" % name)
+        h.file("boot/config-" + _RELEASE, config)
+    return change
+
+
+def _unreadable(h):
+    # a good one: of a configuration that cannot be read nothing is known
+    h.without("boot")
+    h.file("proc/config.gz", "not compressed")
+
+
+def _said(*lines, tdx="N", flag=True):
+    """The kernel's log, after tdx=1."""
+    def change(h):
+        if tdx:
+            h.file("sys/module/kvm_intel/parameters/tdx", tdx + "\n")
+        else:
+            h.without("sys/module/kvm_intel")
+        if not flag:
+            _no_flag("tdx_host_platform")(h)
+        h.dmesg(*lines)
+    return change
+
+
+_NOT_LOADED = ("virt/tdx: module not loaded", "virt/tdx: TDX-Module initialization failed (-19)")
 
 
 def _old_kvm(h):
@@ -169,7 +205,7 @@ def _not_root(h):
 
 def _built_in(h):
     h.file("sys/module/kvm_intel/parameters/tdx", "N\n")
-    h.file("boot/config-" + _RELEASE, "CONFIG_KVM_INTEL=y\nCONFIG_KVM_INTEL_TDX=y\n")
+    h.file("boot/config-" + _RELEASE, "CONFIG_KVM_INTEL=y\n" + _CONFIG + _WATCHABLE)
 
 
 def _no_debugfs(h):
@@ -207,9 +243,46 @@ _CASES = (
     ("no configuration at all", _no_config,
      ("no configuration of Linux 7.3.4-test to look at .*/proc/config.gz",
       "kvm_intel is not loaded")),
-    ("tdx=0, or the TDX module failed", _stays_n,
+    ("tdx=1, and KVM cannot", _stays_n,
      "tdx=N .*APICv is required for TDX.*; modprobe -r kvm_intel && modprobe kvm_intel tdx=1"),
     ("tdx=0, and kvm_intel is built in", _built_in, "tdx=N; boot with kvm_intel.tdx=1$"),
+    ("no TDX module", _said(_BOOT, *_NOT_LOADED),
+     ("TDX module is initialised: the firmware has loaded none .*BIOS.* SEAM loader.* boot again",
+      "tdx=N, for want of the TDX module; see the line above$")),
+    ("no TDX module, the log has lost its beginning", _said(*_NOT_LOADED),
+     ("the firmware has loaded none", "for want of the TDX module")),
+    ("no TDX module, kvm_intel is not loaded", _said(_BOOT, *_NOT_LOADED, tdx=""),
+     ("the firmware has loaded none", "kvm_intel is not loaded")),
+    ("the TDX module failed", _said(_BOOT, "virt/tdx: SEAMCALL (0x21) failed: 0xc0000100",
+                                    "virt/tdx: TDX-Module initialization failed (-5)"),
+     ("TDX module is initialised: the kernel could not .*initialization failed .-5.* boot again",
+      "for want of the TDX module")),
+    ("the TDX module failed while CPUs came", _said(
+        _BOOT, "virt/tdx: SEAMCALL (0x21) failed: 0xc0000100"),
+     ("the kernel could not .*SEAMCALL .0x21. failed", "for want of the TDX module")),
+    ("the TDX module failed, in an older kernel", _said(
+        _BOOT, "virt/tdx: module initialization failed (-22)"),
+     ("the kernel could not .*module initialization failed", "for want of the TDX module")),
+    ("a CPU that TDX cannot do with", _said(_BOOT, "virt/tdx: XSAVE is required for TDX"),
+     ("the kernel could not .*XSAVE is required for TDX", "for want of the TDX module")),
+    ("the TDX module is initialised, tdx=0", _said(_BOOT, "virt/tdx: TDX-Module initialized"),
+     "kvm_intel runs with tdx=1: .*modprobe -r kvm_intel && modprobe kvm_intel tdx=1$"),
+    ("the TDX module is initialised, which KVM tells", _said(*_NOT_LOADED, tdx="Y"), None),
+    ("tdx=0, the log has no word on the TDX module", _said(
+        _BOOT, "virt/tdx: TDX not supported by the host platform"),
+     "kvm_intel runs with tdx=1: it runs with tdx=N; modprobe -r kvm_intel"),
+    ("tdx=0, a log without a beginning", _said("eth0: link up"),
+     "kvm_intel runs with tdx=1: it runs with tdx=N; modprobe -r kvm_intel"),
+    ("tdx=0, and no TDX in the CPU", _said(
+        _BOOT, "virt/tdx: TDX not supported by the host platform", flag=False),
+     ("no key IDs", "kvm_intel runs with tdx=1: it runs with tdx=N; modprobe -r")),
+    ("a kernel without KALLSYMS_ALL", _unwatched("KALLSYMS_ALL"),
+     "built without; boot one that has CONFIG_KALLSYMS_ALL=y$"),
+    ("a kernel without KPROBES", _unwatched("KPROBES"), "boot one that has CONFIG_KPROBES=y$"),
+    ("a kernel without FPROBE", _unwatched("FPROBE"), "boot one that has CONFIG_FPROBE=y$"),
+    ("a kernel without all three", _unwatched("KALLSYMS_ALL", "KPROBES", "FPROBE"),
+     "CONFIG_KALLSYMS_ALL=y CONFIG_KPROBES=y CONFIG_FPROBE=y$"),
+    ("a configuration that cannot be read", _unreadable, None),
     ("a kvm_intel of before TDX", _old_kvm, "the kvm_intel that is loaded knows no TDX"),
     ("kvm_intel is not loaded", _unloaded, "kvm_intel is not loaded: modprobe kvm_intel tdx=1"),
     ("KVM offers no TDs all the same", lambda h: h.program("driver", _DRIVER % 3),
@@ -233,6 +306,20 @@ _CASES = (
 )
 
 
+#: what cannot be told of it, and is no pass
+_SKIPPED = {
+    "no debugfs": "no other VM runs here # SKIP",
+    "not root": "no other VM runs here # SKIP",
+    "tdx=1, and KVM cannot": ".*is initialised # SKIP unknown: .*lost its beginning",
+    "tdx=0, a log without a beginning": ".*SKIP unknown: .*cannot be read or has lost its "
+                                        "beginning; look at: journalctl -k -b",
+    "tdx=0, the log has no word on the TDX module": ".*SKIP unknown: the kernel's log has no word",
+    "tdx=0, and no TDX in the CPU": ".*is initialised # SKIP there is none without TDX",
+    "a configuration that cannot be read": "the kernel's symbols .* # SKIP no configuration",
+    "no configuration at all": "the kernel's symbols .* # SKIP no configuration",
+}
+
+
 def prerequisites():
     for title, change, words in _CASES:
         with tempfile.TemporaryDirectory() as folder:
@@ -244,8 +331,9 @@ def prerequisites():
         good = len(bad) == len(words) and code == (3 if words else 0) and \
             lines[-1] == "1..%d" % (len(lines) - 2) and \
             all(re.search(w, b) for w, b in zip(words, bad))
-        if title == "no debugfs":
-            good = good and any("no other VM runs here # SKIP" in l for l in lines)
+        skipped = [l.partition(" - ")[2] for l in lines if "# SKIP" in l]
+        good = good and len(skipped) == (title in _SKIPPED) and \
+            all(re.match(_SKIPPED[title], s) for s in skipped)
         result(good, "prerequisites: " + title, "exit code %d" % code, *lines)
 
 
