@@ -7,13 +7,13 @@
 #include <linux/delay.h>
 #include <linux/rcupdate.h>
 
-#include "../torture/schedule.h"
 #include "chain.h"
 #include "external.h"
 #include "fail.h"
 #include "hold.h"
 #include "insight.h"
 #include "kvm.h"
+#include "point.h"
 
 /* Threads inside the hooks: entered minus left, summed over all CPUs. */
 static DEFINE_PER_CPU(unsigned long, hooks_entered);

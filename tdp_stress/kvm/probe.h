@@ -8,7 +8,7 @@
 
 #ifdef CONFIG_UML
 /* No code is patched there: functions that can be probed tell it themselves. */
-#include "../../kunit/um/stress/probe.h"
+#include "probe_um.h"
 #else
 #include <linux/fprobe.h>
 

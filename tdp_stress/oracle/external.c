@@ -5,7 +5,7 @@
  * Documentation/invariants.rst.
  */
 
-#include "../stub/view.h"
+#include "../core/view.h"
 #include "oracle.h"
 
 /* younger than the rest of the header */

@@ -1,45 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Schedule points: places in KVM's way at which a worker may be made to wait, so
- * that races are looked for and not waited for. Knows threads and priorities,
- * nothing of KVM: the room that knows KVM calls tdps_point() from its hooks.
+ * Schedule points by name, as parameters have them. Where they are: kvm/point.h.
  */
 #ifndef TDP_STRESS_TORTURE_SCHEDULE_H
 #define TDP_STRESS_TORTURE_SCHEDULE_H
 
-#include <linux/bits.h>
-#include <linux/jump_label.h>
 #include <linux/types.h>
 
-/* points=: each has a name in schedule.c */
-enum tdps_point {
-	TDPS_POINT_OP,		/* an operation begins; no lock of KVM's is held */
-	TDPS_POINT_FROZEN,	/* in the frozen window, before the external operation */
-	TDPS_POINT_UNFREEZE,	/* in the frozen window, after it */
-	TDPS_POINT_ZAP,		/* an external removal, mmu_lock held for write */
-	TDPS_POINT_FREE,	/* before an external table is freed */
-	TDPS_POINT_CHANGE,	/* before an SPTE is exchanged (UML only), mmu_lock for read */
-	TDPS_NR_POINTS
-};
+#include "../kvm/point.h"
 
-#define TDPS_ALL_POINTS	(BIT(TDPS_NR_POINTS) - 1)
-
-/* Points by name, "frozen,zap" or "all"; -EINVAL: one line says what would be right. */
+/* "frozen,zap" or "all"; -EINVAL: one line says what would be right. */
 int tdps_parse_points(const char *text, unsigned long *points);
 size_t tdps_points_str(unsigned long points, char *buf, size_t len);
-
-DECLARE_STATIC_KEY_FALSE(tdps_scheduling);
-
-void __tdps_point(enum tdps_point p);
-
-/*
- * May spin, never sleeps, and always ends: a wait is bounded by the parameters
- * (delay_us), whatever other threads do. For threads that are no workers: nothing.
- */
-static inline void tdps_point(enum tdps_point p)
-{
-	if (static_branch_unlikely(&tdps_scheduling))
-		__tdps_point(p);
-}
 
 #endif

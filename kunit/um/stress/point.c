@@ -3,7 +3,7 @@
  * The points of white.c in a stress run: places to wait at random, and yields,
  * which are counted. (In a suite they are places to stop at: bed/sched.c.)
  */
-#include "../../../tdp_stress/torture/schedule.h"
+#include "../../../tdp_stress/kvm/point.h"
 #include "kvm.h"
 #include "../../bed/sched.h"
 #include "../white.h"
