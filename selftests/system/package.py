@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 from pathlib import Path
 
@@ -28,6 +29,8 @@ from said import plan, result, skip             # noqa: E402
 _SUITES = ("trixie", "trixie-backports")
 _KERNEL = "7.3"
 _LIMIT = 3600
+#: what a used tree has besides
+_MADE = ("run/20261122-1-1/console.log", "build/docs/index.html", "selftests/build/x.o")
 #: bytes of a log that are shown
 _TAIL = 3000
 
@@ -104,6 +107,20 @@ def _copy(folder):
     return target
 
 
+def _packed(folder, tree):
+    """All that git has is in the source package, and nothing that was made in the tree."""
+    archive, = folder.glob("*.tar.xz")
+    with tarfile.open(archive) as tar:
+        packed = {m.name.partition("/")[2] for m in tar if not m.isdir()}
+    _, said = _run(["git", "-C", REPO, "ls-files", "-z"])
+    # dpkg-source leaves out what is about git
+    lost = [n for n in said.split("\0") if (tree / n).is_file() and n not in packed and
+            not Path(n).name.startswith(".git")]
+    result(packed and not lost, "it has every file that git has: %d" % len(packed), *lost)
+    made = [n for n in _MADE if n in packed]
+    result(not made, "and none that a run or a build has made", *made)
+
+
 def _source():
     """A source package, and what lintian has to say of it."""
     if not shutil.which("dpkg-source"):
@@ -111,6 +128,9 @@ def _source():
         return
     with tempfile.TemporaryDirectory() as folder:
         tree = _copy(folder)
+        for name in _MADE:
+            (tree / name).parent.mkdir(parents=True, exist_ok=True)
+            (tree / name).write_text("made")
         code, said = _run(["make", "-n", "-f", "debian/rules", "clean", "binary"], cwd=tree)
         result(code == 0 and "dh clean" in said and "dh binary" in said,
                "debian/rules can be read", said)
@@ -118,6 +138,7 @@ def _source():
         made = list(Path(folder).glob("*.dsc"))
         if not result(code == 0 and made, "source package", said[-_TAIL:]):
             return
+        _packed(Path(folder), tree)
         if not shutil.which("lintian"):
             skip("lintian has nothing to say of it", "lintian is not installed")
             return
