@@ -4,6 +4,7 @@
  * what. Knows what each event of tdp_stress means; must not know how it was written
  * down, nor judge anything itself.
  */
+#include "../../tdp_stress/oracle/internal.h"
 #include "judge.h"
 
 #define WATCHDOG_NS	(NSEC_PER_SEC / 2)	/* as often as in the kernel */

@@ -2,7 +2,7 @@
 /*
  * A1: what KVM counts is what is there. See Documentation/invariants.rst.
  */
-#include "oracle.h"
+#include "internal.h"
 
 /* At the end of a VM everything is zero. */
 void accounting_op_end(enum tdps_op op, const struct tdps_op_end *e)

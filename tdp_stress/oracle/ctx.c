@@ -5,7 +5,7 @@
  * of the facts themselves.
  */
 
-#include "oracle.h"
+#include "internal.h"
 
 #define WAYS		8
 #define BUCKETS		32

@@ -6,7 +6,7 @@
  * Documentation/invariants.rst.
  */
 
-#include "oracle.h"
+#include "internal.h"
 
 /*
  * D1's clock ticks when something happens that others are ordered against; no
@@ -58,7 +58,7 @@ static struct region_bucket *regions;
 static enum { NOT_TOLD, FIRST_TOLD, TOLD } told;
 static u64 forgotten;		/* what was known by then is worth nothing */
 
-bool tdps_dirty_told(void)
+static bool is_told(void)
 {
 	return READ_ONCE(told) != NOT_TOLD;
 }
@@ -167,9 +167,9 @@ void dirty_spte(const struct tdps_change *c, const struct tdps_frame *f)
 
 	if (!regions || w->level < 1 || w->level > 3)
 		return;
-	if (!tdps_dirty_told()) {
+	if (!is_told()) {
 		smp_mb();	/* the leaf's write, then this; pairs with is_tracked() */
-		if (!tdps_dirty_told())
+		if (!is_told())
 			return;
 	}
 	if (!f) {

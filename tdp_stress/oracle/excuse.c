@@ -5,7 +5,7 @@
  * what was injected, not by whom.
  */
 
-#include "oracle.h"
+#include "internal.h"
 #include "tracepoints.h"
 
 /* What a failed external operation brings with it; not how KVM locks and waits. */

@@ -6,7 +6,7 @@
  */
 
 #include "../core/view.h"
-#include "oracle.h"
+#include "internal.h"
 
 /* younger than the rest of the header */
 #ifndef TDX_KEY_GENERATION_FAILED

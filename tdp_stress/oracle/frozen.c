@@ -4,7 +4,7 @@
  * external operation leaves behind. See Documentation/invariants.rst.
  */
 
-#include "oracle.h"
+#include "internal.h"
 
 /*
  * Where external operations have failed lately, so that an entry found frozen

@@ -8,7 +8,7 @@
  * tdps_live was set.
  */
 
-#include "oracle.h"
+#include "internal.h"
 #include "tracepoints.h"
 
 unsigned long tdps_enabled;

@@ -3,7 +3,7 @@
  * The oracle's beginning and end: the order in which its files come up and go
  * down. Knows nothing of what they do, nor who hands in facts.
  */
-#include "oracle.h"
+#include "internal.h"
 
 /**
  * tdps_oracle_close() - give everything back

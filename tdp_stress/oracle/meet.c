@@ -10,7 +10,7 @@
  * change it.
  */
 
-#include "oracle.h"
+#include "internal.h"
 
 const char * const tdps_meet_windows[TDPS_NR_MEET_WINDOWS] = {
 	[TDPS_MEET_FROZEN] = "frozen",

@@ -575,14 +575,7 @@ struct tdps_ctx {
 	} range[TDPS_RANGES];
 };
 
-int tdps_ctx_init(void);
-void tdps_ctx_exit(void);
-struct tdps_ctx *tdps_ctx_enter(void);
-void tdps_ctx_leave(struct tdps_ctx *ctx);
 struct tdps_ctx *tdps_ctx_current(void);
-typedef void (*tdps_ctx_fn)(struct tdps_ctx *ctx, void *arg);
-void tdps_ctx_visit_busy(tdps_ctx_fn fn, void *arg);
-void tdps_ctx_visit_all(tdps_ctx_fn fn, void *arg);
 
 static inline struct tdps_frame *tdps_ctx_frame(struct tdps_ctx *ctx)
 {
@@ -754,121 +747,39 @@ void tdps_guest_wrote(u64 vm, u64 gfn, u64 token);
 int tdps_log_reset(u64 vm, u64 start, u64 npages, bool on);
 void tdps_log_begin(u64 vm, u64 start, u64 npages);
 void tdps_log_end(u64 vm, u64 start, u64 npages, const unsigned long *bitmap);
-/* For kvm/: KVM marks a page dirty; does anybody tell dirty bits? */
+/* For kvm/: KVM marks a page dirty. */
 void tdps_page_marked(u64 vm, u64 gfn);
-bool tdps_dirty_told(void);
 
 /* --- life --- */
 
 /*
  * open: memory for all of the above, all counts and violations forgotten. After that
  * tdps_enabled, tdps_limits and tdps_verdict_asked() are the caller's to set, then
- * tdps_live. @own: see tlb_init(). -ENOMEM: smaller rings need less; or what
- * tlb_init() says. close: no fact may come any more. Both may sleep.
+ * tdps_live. @own: the view of an emulated module of our own; NULL: tdx_stub's, if it is
+ * there. -ENOMEM: smaller rings need less; else that view does not fit, which has been
+ * printed. close: no fact may come any more. Both may sleep.
  */
 int tdps_oracle_open(unsigned int events_per_cpu, const struct tdxm_view *own);
 void tdps_oracle_close(void);
 
-/* --- families, called by judge.c --- */
+/* --- who watches --- */
 
-void frozen_extop_begin(struct tdps_ctx *ctx, struct tdps_extop *x);
-void frozen_extop_end(struct tdps_ctx *ctx, const struct tdps_extop *x, int ret, u64 ns);
-void frozen_op_end(struct tdps_frame *f, enum tdps_op op, const struct tdps_op_end *e);
-void frozen_table_freed(struct tdps_ctx *ctx, const struct tdps_extop *x);
-void frozen_spte(const struct tdps_change *c);
-void frozen_audit_spte(struct tdps_audit *a, const struct tdps_audit_spte *s);
-void frozen_watch(struct tdps_ctx *ctx, u64 now);
+void tdps_watchdog(void);	/* now and then: what has been under way for too long? */
 
-void meet_op_begin(struct tdps_ctx *ctx, struct tdps_frame *f);
-void meet_window(struct tdps_ctx *ctx);
-void meet_removal(struct tdps_ctx *ctx, const struct tdps_where *w);
-bool meet_still_open(const struct tdps_ctx *met, u32 serial, struct tdps_window *win);
-bool meet_any_window(void);
-void meet_window_opens(void);
-void meet_window_closes(void);
-
-void split_table_zap(struct tdps_ctx *ctx, const struct tdps_where *w, bool mirror);
-bool split_in_mirror(const struct tdps_ctx *ctx, const struct tdps_where *w);
-void split_spte(struct tdps_ctx *ctx, const struct tdps_change *c);
-void split_seen(const struct tdps_split *s);
-void merge_seen(const struct tdps_split *s);
-
-int dirty_init(void);
-void dirty_exit(void);
-void dirty_spte(const struct tdps_change *c, const struct tdps_frame *f);
-void dirty_vm_gone(u64 vm);
-
-int external_init(void);
-void external_exit(void);
-bool external_is_lenient(const struct tdps_extop *x);
-void external_extop_begin(struct tdps_ctx *ctx, const struct tdps_extop *x);
-void external_extop_end(struct tdps_ctx *ctx, const struct tdps_extop *x, int ret);
-void external_seamcall(struct tdps_ctx *ctx, const struct tdps_seamcall *c);
-bool external_audit(struct tdps_audit *a, const struct tdps_audit_spte *s);
-bool tdps_status_busy(u64 status);
-/*
- * Recovery of huge pages zaps tables on this kernel: it unhooks a table, flushes
- * the TLBs, and only then tells of the leaves in it.
- */
-extern bool tdps_recover_zaps;
-extern bool tdps_kicks_visible;	/* kicks of vCPUs can be seen on this kernel */
-extern bool tdps_writebacks_visible;	/* likewise TDH.PHYMEM.PAGE.WBINVD, with its page */
-
-void zap_op_end(struct tdps_frame *f, enum tdps_op op, const struct tdps_op_end *e);
-void zap_audit_root(struct tdps_audit *a, const struct tdps_audit_root *r);
-void zap_mapped(const struct tdps_where *w);
-void zap_root_free(u64 id);
-void zap_forget(void);
-
-void transition_spte(const struct tdps_change *c);
-void transition_audit_spte(struct tdps_audit *a, const struct tdps_audit_spte *s);
-
-/**
- * struct tlb_debt - a thread has unlinked a page table, and owes a TLB flush
- * @pid: thread; 0: nobody owes anything
- * @flushes: what tlb.c had counted of this thread then
- * @where: the table
- */
-struct tlb_debt {
-	pid_t pid;
-	u64 flushes;
-	struct tdps_where where;
-};
-
-struct tlb_debt tlb_table_zap(struct tdps_ctx *ctx, const struct tdps_where *w);
-void tlb_table_free(const struct tlb_debt *debt);
-void tlb_flush(void);
-void tlb_invalidate_end(u64 vm);
-void tlb_yield(struct tdps_ctx *ctx, u64 vm);
-
-int rcu_init_table(void);
-void rcu_exit_table(void);
-void rcu_table_zap(u64 table, const struct tlb_debt *debt);
-bool rcu_table_free(u64 table, bool *gp_passed);
-
-void tlb_op_end(struct tdps_ctx *ctx, struct tdps_frame *f, enum tdps_op op,
-		const struct tdps_op_end *e);
-void tlb_unmapped(struct tdps_ctx *ctx, const struct tdps_frame *f);
-/* @own: the view of an emulated module of our own; NULL: look for tdx_stub's */
-int tlb_init(const struct tdxm_view *own);
-void tlb_exit(void);
-
-void accounting_op_end(enum tdps_op op, const struct tdps_op_end *e);
-void accounting_audit(struct tdps_audit *a, const s64 pages[3], s64 tables);
-
-void progress_extop_begin(struct tdps_ctx *ctx, const struct tdps_extop *x);
-void progress_op_end(struct tdps_ctx *ctx, struct tdps_frame *f, enum tdps_op op,
-		     const struct tdps_op_end *e, u64 now);
-void progress_watch(struct tdps_ctx *ctx, u64 now);
-void tdps_watchdog(void);
-
-/* KVM gives @vm up, or has done so, because the backend refused what it cannot do. */
-void splat_refused(u64 vm);
-bool splat_is_refused(u64 vm);
-void splat_vm_gone(u64 vm);
+/* The console, for what the kernel finds itself. May sleep. */
 int splat_init(void);
 void splat_exit(void);
 void splat_plant(void);
+
+/*
+ * What the hooks can tell of on this kernel; set as they are made.
+ *
+ * Recovery of huge pages zaps tables: it unhooks a table, flushes the TLBs, and only
+ * then tells of the leaves in it.
+ */
+extern bool tdps_recover_zaps;
+extern bool tdps_kicks_visible;	/* kicks of vCPUs can be seen */
+extern bool tdps_writebacks_visible;	/* likewise TDH.PHYMEM.PAGE.WBINVD, with its page */
 
 /* --- failures on purpose (excuse.c) --- */
 
@@ -877,16 +788,9 @@ void splat_plant(void);
  * no fault of KVM's. Any context.
  */
 void tdps_excuse(u64 vm);
-bool tdps_is_excused(u64 vm);
-bool tdps_excused(enum tdps_check id, const struct tdps_where *w);
-void tdps_excuse_gone(u64 vm);
 /* From now on @call returns @status on purpose; 0: not any more. May sleep. */
 void tdps_injecting(enum tdps_call call, u64 status);
-bool tdps_is_injected(const struct tdps_seamcall *c);
-bool tdps_was_injected(const struct tdps_seamcall *c, bool repeated);
-u64 tdps_excused_here(void);
 void tdps_say_injected(const char *what, u64 status);
-void tdps_excuse_init(void);
 
 /* --- the emulated TDX module, if it is there --- */
 
@@ -1007,14 +911,9 @@ struct tdps_who {
 
 __printf(3, 4)
 void tdps_violation(enum tdps_check id, const struct tdps_where *w, const char *fmt, ...);
-__printf(3, 4)
-void tdps_violation_anyway(enum tdps_check id, const struct tdps_where *w, const char *fmt, ...);
 __printf(4, 5)
 void tdps_violation_by(enum tdps_check id, const struct tdps_where *w,
 		       const struct tdps_who *who, const char *fmt, ...);
-/* For contexts where nothing may be printed; @text is copied. */
-void tdps_violation_deferred(enum tdps_check id, const struct tdps_where *w, const char *text);
-void tdps_who_is_current(struct tdps_who *who);
 /*
  * Where violations go instead of the log and debugfs, counted all the same: for tests
  * of the checks. @line is as in the log. NULL: as usual.
@@ -1039,22 +938,12 @@ struct tdps_calls {
 	int (*str)(u16 calls, char *buf, size_t len);
 };
 
-#define TDPS_CALLS_LENGTH	768	/* room for such a chain in words */
-
 extern const struct tdps_calls *tdps_calls;
-
-static inline u16 tdps_calls_now(void)
-{
-	return tdps_calls ? tdps_calls->here() : 0;
-}
 
 const char *tdps_check_name(enum tdps_check id);
 enum tdps_check tdps_check_by_name(const char *name, size_t len);
 
-int tdps_recorder_init(unsigned int events_per_cpu);
-void tdps_recorder_exit(void);
 void tdps_recorder_show(struct seq_file *m);
-void tdps_recorder_keep(void);
 void tdps_recorder_show_kept(struct seq_file *m);
 /*
  * The newest events of @pid, oldest first; or, with @others_at, of all others that
@@ -1063,21 +952,15 @@ void tdps_recorder_show_kept(struct seq_file *m);
 int tdps_recorder_last(pid_t pid, const struct tdps_where *others_at, struct tdps_event *ev,
 		       int max);
 void tdps_event_str(const struct tdps_event *ev, char *buf, size_t len);
-u16 tdps_event_calls(const struct tdps_event *ev);
 
-int tdps_verdict_init(void);
-void tdps_verdict_exit(void);
 /* Checks that cannot be made here, and why (static string, without newline). */
 void tdps_not_possible(enum tdps_check id, const char *why);
 void tdps_verdict_asked(unsigned long asked, bool all);
-void tdps_td_seen(void);
 /*
  * @n things were refused that this kernel cannot do (@why: static string, one
  * clause): without a violation the verdict is then UNSUPPORTED. The last call counts.
  */
 void tdps_unsupported(u64 n, const char *why);
-size_t tdps_mem_bytes(void);
-void tdps_mem_account(size_t bytes);
 void tdps_verdict(char *buf, size_t len);
 /* "X1 (why), L1 (why)", or an empty string. */
 void tdps_not_checked(char *buf, size_t len);

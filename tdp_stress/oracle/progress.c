@@ -4,7 +4,7 @@
  * Documentation/invariants.rst.
  */
 
-#include "oracle.h"
+#include "internal.h"
 
 /*
  * An operation that waits for mmu_lock is not stuck: a thread that zaps a whole

@@ -5,7 +5,7 @@
  * owed for the table meanwhile is kept here for tlb.c.
  */
 
-#include "oracle.h"
+#include "internal.h"
 
 /*
  * Unlinked tables waiting to be freed. Buckets of a fixed size: what does not

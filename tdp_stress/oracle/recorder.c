@@ -4,7 +4,7 @@
  * the way an event is written down for people. Judges nothing.
  */
 
-#include "oracle.h"
+#include "internal.h"
 
 static_assert(sizeof(struct tdps_event) == 64);
 

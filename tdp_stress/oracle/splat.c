@@ -5,7 +5,7 @@
  * X4's. See Documentation/invariants.rst.
  */
 
-#include "oracle.h"
+#include "internal.h"
 
 /* Only the beginning of a line counts: user space may write anything to kmsg. */
 static const struct {

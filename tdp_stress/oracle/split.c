@@ -3,7 +3,7 @@
  * S1, S2: a huge leaf and the page table that stands for it map the same, and
  * one replaces the other without loss. See Documentation/invariants.rst.
  */
-#include "oracle.h"
+#include "internal.h"
 #include "tracepoints.h"
 
 static const char *root_name(const struct tdps_split *s)

@@ -6,7 +6,7 @@
  */
 
 #include "../stub/view.h"
-#include "oracle.h"
+#include "internal.h"
 
 const struct tdxm_view *tdps_view;
 

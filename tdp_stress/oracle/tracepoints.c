@@ -2,7 +2,7 @@
 /*
  * The tracepoints of tracepoints.h: here they come into being. Calls none of them.
  */
-#include "oracle.h"
+#include "internal.h"
 
 #define CREATE_TRACE_POINTS
 #include "tracepoints.h"

@@ -3,7 +3,7 @@
  * T1, H1, H2: which values an SPTE may take after which, which GFNs may be mapped
  * where, and to which pages. See Documentation/invariants.rst.
  */
-#include "oracle.h"
+#include "internal.h"
 
 /* T1; the rules are those of __handle_changed_spte() in tdp_mmu.c */
 void transition_spte(const struct tdps_change *c)

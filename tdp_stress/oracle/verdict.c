@@ -5,7 +5,7 @@
  */
 #define pr_fmt(fmt) "tdp_stress: " fmt
 
-#include "oracle.h"
+#include "internal.h"
 #include "tracepoints.h"
 
 #define SHOWN_IN_FULL	5	/* violations of a kind that are printed */

@@ -4,7 +4,7 @@
  * counted right and go away. See Documentation/invariants.rst.
  */
 
-#include "oracle.h"
+#include "internal.h"
 
 /* Z1: operations that change leaves and tables, and zap none for good. */
 static bool zaps_nothing(enum tdps_op op)
