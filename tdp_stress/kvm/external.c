@@ -613,26 +613,27 @@ int tdps_external_start(const struct tdps_external_config *cfg)
 		       mcfg.nr_pages);
 		return -ENOMEM;
 	}
-	err = tdxm_inject_busy(ext.m, cfg->busy);
-	if (err) {
+	if (tdxm_inject_busy(ext.m, cfg->busy)) {
 		pr_err("busy=%u is not possible: 0 or at least 2\n", cfg->busy);
-		tdxm_destroy(ext.m);
-		ext.m = NULL;
-		return -ERANGE;
+		err = -ERANGE;
+		goto destroy;
 	}
 	err = ext_td_start();
 	if (!err)
 		err = ext_sept_start();
-	if (err) {
-		ext_td_stop();
-		tdxm_destroy(ext.m);
-		ext.m = NULL;
-		return err;
-	}
+	if (err)
+		goto stop_td;
 	pool_fill(NULL);
 	pr_info("emulated TDX module: %llu MiB of metadata for %llu pages of memory\n",
 		mcfg.nr_pages * 16 >> 20, mcfg.nr_pages);
 	return 0;
+
+stop_td:
+	ext_td_stop();
+destroy:
+	tdxm_destroy(ext.m);
+	ext.m = NULL;
+	return err;
 }
 
 static void report_leak(void *ctx, const char *type, u64 pages)
