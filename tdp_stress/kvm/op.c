@@ -43,6 +43,8 @@ enum op_range {
  * @min_level: least level
  * @max_level: greatest level, 0: it takes none
  * @range: how many pages
+ * @crafts: leafs of the level asked for, which the backend has to know; so the pages are
+ *	multiples of such a leaf
  * @lacks: what the memslot must not have
  * @on_vm: does it, or
  * @on_vcpu: does it on a vCPU
@@ -56,6 +58,7 @@ struct user_op {
 	u8 min_level;
 	u8 max_level;
 	enum op_range range;
+	bool crafts;
 	enum slot_lacks lacks;
 	int (*on_vm)(struct kvm *kvm, const struct entry_args *a);
 	int (*on_vcpu)(struct kvm_vcpu *vcpu, const struct entry_args *a);
@@ -221,7 +224,7 @@ static const struct user_op ops[] = {
 	},
 	[TDP_STRESS_OP_MAP_CRAFT] = {
 		.name = "map_craft", .min_level = 1, .max_level = 3, .range = RANGE_EACH,
-		.on_vcpu = map_craft, .missing = only_adopted,
+		.crafts = true, .on_vcpu = map_craft, .missing = only_adopted,
 	},
 	[TDP_STRESS_OP_ZAP_LEAFS] = {
 		.name = "zap_leafs", .flags = OP_YIELD, .range = RANGE_ANY,
@@ -297,7 +300,7 @@ static const char *why_not(const struct user_op *op)
 
 static u32 max_level(const struct user_op *op)
 {
-	if (op->on_vcpu == map_craft)
+	if (op->crafts)
 		return min(op->max_level, ext.cfg.max_leaf_level + 1);
 	return op->max_level;
 }
@@ -407,7 +410,7 @@ static int check_range(const struct user_op *op, const struct tdp_stress_op *o, 
 			      o->gfn, o->nr);
 		return -EINVAL;
 	}
-	if (op->on_vcpu == map_craft)
+	if (op->crafts)
 		align = KVM_PAGES_PER_HPAGE(o->level);
 	if (o->gfn % align || o->nr % align || o->nr > MAX_NR ||
 	    (op->range == RANGE_64 && o->nr != align)) {
@@ -503,7 +506,7 @@ static int once(const struct user_op *op, struct kvm *kvm, struct kvm_vcpu *vcpu
 static int each(const struct user_op *op, struct kvm *kvm, struct kvm_vcpu *vcpu,
 		const struct entry_args *range, u64 *nr_done)
 {
-	u64 step = op->on_vcpu == map_craft ? KVM_PAGES_PER_HPAGE(range->level) : 1;
+	u64 step = op->crafts ? KVM_PAGES_PER_HPAGE(range->level) : 1;
 	struct entry_args a = *range;
 	int ret, res = TDPS_NOTHING;
 
