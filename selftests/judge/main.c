@@ -49,7 +49,19 @@ static u32 ours(const struct trace *t)
 	return n;
 }
 
-int main(int argc, char **argv)
+/**
+ * struct asked - the command line
+ * @limits: of what takes long
+ * @last: how many events, for @json
+ * @json: for programs
+ */
+struct asked {
+	struct tdps_limits limits;
+	u32 last;
+	bool json;
+};
+
+static void parse(int argc, char **argv, struct asked *a)
 {
 	static const struct option options[] = {
 		{ "json", no_argument, NULL, 'j' },
@@ -60,47 +72,55 @@ int main(int argc, char **argv)
 		{ "help", no_argument, NULL, 'h' },
 		{}
 	};
-	struct tdps_limits limits = {
-		.progress_ns = 10 * NSEC_PER_SEC,
-		.frozen_max_ns = 10 * NSEC_PER_SEC,
-		.retry_max = 1000,
-	};
-	struct judgement j = {};
-	struct trace t = {};
-	const char *name;
-	u32 last = U32_MAX;
-	bool json = false;
-	FILE *f = stdin;
+	struct tdps_limits *l = &a->limits;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "jl:p:f:r:h", options, NULL)) != -1) {
 		switch (c) {
 		case 'j':
-			json = true;
+			a->json = true;
 			break;
 		case 'l':
-			last = limit("last", optarg, 1, U32_MAX);
+			a->last = limit("last", optarg, 1, U32_MAX);
 			break;
 		case 'p':
-			limits.progress_ns = limit("progress-ms", optarg, 10, 600000) *
-					     NSEC_PER_MSEC;
+			l->progress_ns = limit("progress-ms", optarg, 10, 600000) * NSEC_PER_MSEC;
 			break;
 		case 'f':
-			limits.frozen_max_ns = limit("frozen-max-ms", optarg, 10, 600000) *
-					       NSEC_PER_MSEC;
+			l->frozen_max_ns = limit("frozen-max-ms", optarg, 10, 600000) *
+					   NSEC_PER_MSEC;
 			break;
 		case 'r':
-			limits.retry_max = limit("retry-max", optarg, 10, 1000000);
+			l->retry_max = limit("retry-max", optarg, 10, 1000000);
 			break;
 		case 'h':
 			fputs(help, stdout);
-			return 0;
+			exit(0);
 		default:
 			die(JUDGE_USAGE, "tdp-judge -h tells what there is");
 		}
 	}
 	if (argc - optind > 1)
 		die(JUDGE_USAGE, "%s: one trace at a time", argv[optind + 1]);
+}
+
+int main(int argc, char **argv)
+{
+	struct asked asked = {
+		.limits = {
+			.progress_ns = 10 * NSEC_PER_SEC,
+			.frozen_max_ns = 10 * NSEC_PER_SEC,
+			.retry_max = 1000,
+		},
+		.last = U32_MAX,
+	};
+	struct judgement j = {};
+	struct trace t = {};
+	const char *name;
+	FILE *f = stdin;
+	int ret;
+
+	parse(argc, argv, &asked);
 	name = optind < argc ? argv[optind] : "-";
 	if (strcmp(name, "-"))
 		f = fopen(name, "r");
@@ -113,9 +133,9 @@ int main(int argc, char **argv)
 		die(JUDGE_NOTHING,
 		    "%s: %u events, none of tdp_stress: enable tdp_stress:* when you trace", name,
 		    t.nr);
-	judge(&t, &limits, &j);
-	c = json ? say_json(&t, &j, last) : say_text(&t, &j);
+	judge(&t, &asked.limits, &j);
+	ret = asked.json ? say_json(&t, &j, asked.last) : say_text(&t, &j);
 	if (fflush(stdout) || ferror(stdout))
 		die(JUDGE_USAGE, "standard output: cannot be written");
-	return c;
+	return ret;
 }
