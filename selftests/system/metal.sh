@@ -182,7 +182,7 @@ load_deps kvm
 machine_without_tdx
 machine_with_tdx
 hooks > /tmp/hooks.bare
-says "nothing is missing" 0 "^1\.\.10" check
+says "nothing is missing" 0 "^1\.\.12" check
 OUT=/tmp/metal
 expect "a run comes to its end" job
 for file in /tmp/metal/*; do
