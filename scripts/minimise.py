@@ -9,10 +9,11 @@ and what is said; steps and search are in reproduce/.
 """
 
 import re
+import shlex
 import time
 from pathlib import Path
 
-from common import cache, signature
+from common import cache, repeat, settings, signature
 from common.say import EXIT_NOT_SEEN, EXIT_PASS, Problem, main, say, usage
 from mutants import mutant
 from reproduce import again, recipe as recipes, search as searches, steps, trial
@@ -71,20 +72,33 @@ def _about(recipe):
     return list(dict.fromkeys(lines))
 
 
-class Minimise:
-    """One search with its files."""
+def _journal(recipe, values, folder):
+    """What is known from before, if it is wanted; and what becomes of it."""
+    path = folder / "state.json"
+    journal = searches.Journal(path, {"variables": recipe.variables, "expect": str(recipe.expect),
+                                      "LIKE": values.like}, values.resume)
+    if journal.wrong:
+        raise usage("RESUME=1: %s %s; say all that was said there, or leave out RESUME=1" % (
+            path, journal.wrong))
+    if journal.runs:
+        say("  %d runs are known from before" % len(journal.runs))
+    if journal.replaces:
+        say("  an earlier search was here (RESUME=1 goes on): its runs are kept as %s" %
+            journal.replaces)
+    return journal
 
-    def __init__(self, recipe, values):
+
+class Minimise:
+    """One search with its files; @said: the user's variables."""
+
+    def __init__(self, recipe, values, said):
         self.recipe = recipe
+        self.said = said
         self.folder = _folder(values, recipe)
         self.file = self.folder / _name(recipe)
         self.trials = trial.Trials(recipe, self.folder / "tries", values.like, values.program,
                                    values.jobs)
-        journal = searches.Journal(self.folder / "state.json",
-                                   [recipe.variables, str(recipe.expect), values.like],
-                                   values.resume)
-        if journal.runs:
-            say("  %d runs are known from before" % len(journal.runs))
+        journal = _journal(recipe, values, self.folder)
         self.search = searches.Search(
             recipe.variables, self._run, values.time if "TIME" in values.given else _SECONDS,
             journal, self._on_step)
@@ -169,25 +183,33 @@ class Minimise:
             steps.minutes(time.monotonic() - self.begun),
             "; out of time" if out_of_time else ""))
         say("    file: %s" % self.file)
-        say("    again: make replay RUN=%s; to keep it: cp %s scripts/regressions/" % (
-            self.file, self.file))
+        say("    again: %s; to keep it: cp %s scripts/regressions/" % (
+            repeat.command("replay", {"RUN": self.file}), shlex.quote(str(self.file))))
         if out_of_time:
-            say("    go on: make minimise RUN=%s RESUME=1" % self.recipe.source)
+            self.say_go_on("    ")
+
+    def say_go_on(self, before):
+        """With all that was said: a search with other variables is another one."""
+        words = dict({"RUN": ""}, **self.said)
+        words.update(RUN=self.recipe.source, RESUME=1)
+        say(before + "go on: " + repeat.command("minimise", words))
 
 
 def minimise():
+    said = repeat.environment(settings.ALL)
     recipe, values = again.asked("minimise")
     _check(recipe)
+    again.spell_out(recipe, values)
     say("tdp_stress: minimise %s, LIKE=%s" % (recipe.source, values.like))
     say("  %s" % again.command(recipe))
     say("  to be kept: %s" % recipe.expect)
-    work = Minimise(recipe, values)
+    work = Minimise(recipe, values, said)
     try:
         work.trials.build()
         work.measure()
         work.all()
     except KeyboardInterrupt:
-        say("\n  go on: make minimise RUN=%s RESUME=1" % recipe.source)
+        work.say_go_on("\n  ")
         raise
     finally:
         work.trials.drop_kit()

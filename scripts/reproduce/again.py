@@ -6,7 +6,7 @@ Knows recipes and trials; must not know how a recipe is made smaller.
 
 import os
 
-from common import repeat, settings
+from common import repeat, scenario, settings
 from common.say import say, usage
 from reproduce import recipe as recipes
 from reproduce import trial
@@ -41,26 +41,55 @@ def change(recipe, said):
     recipe.variables.update(said)
 
 
+def spell_out(recipe, values):
+    """Say in @recipe what its scenario sets, so that it can be taken away; and leave the scenario
+    out if that is all there is to it. PROGRAM= has been promised its name.
+    """
+    if not values.scenario:
+        return
+    one, said = scenario.find(values.scenario), values.said()
+    recipe.variables.update({n: said[n] for n in one.variables if n in said})
+    if not (one.boot or one.options or values.program):
+        del recipe.variables["SCENARIO"]
+
+
 class Count:
     """How often what came."""
 
     def __init__(self):
         self.words = {w: 0 for w in (trial.SAME, trial.OTHER, trial.NONE, trial.NOT_RUN)}
         self.last = None
+        self.not_run = ""           # why, of the last that was not
 
     def add(self, result):
         self.words[result.word] += 1
         self.last = result
+        if result.word == trial.NOT_RUN:
+            self.not_run = result.why
+
+    @property
+    def tries(self):
+        return sum(self.words.values())
+
+    @property
+    def clean(self):
+        """Every run was made, and has shown nothing."""
+        return 0 < self.words[trial.NONE] == self.tries
+
+    def _text(self, word, first, others):
+        parts = [first % (self.words[word], self.tries)]
+        parts += [said % self.words[other] for other, said in others if self.words[other]]
+        return ", ".join(parts)
 
     def text(self):
-        w = self.words
-        tries = sum(w.values())
-        parts = ["the same %d of %d" % (w[trial.SAME], tries)]
-        for word, said in ((trial.OTHER, "another one %d"), (trial.NONE, "no failure %d"),
-                           (trial.NOT_RUN, "not run %d")):
-            if w[word]:
-                parts.append(said % w[word])
-        return ", ".join(parts)
+        return self._text(trial.SAME, "the same %d of %d", (
+            (trial.OTHER, "another one %d"), (trial.NONE, "no failure %d"),
+            (trial.NOT_RUN, "not run %d")))
+
+    def text_of_nothing(self):
+        """The same, if nothing was to be seen."""
+        return self._text(trial.NONE, "%d of %d clean", (
+            (trial.OTHER, "%d failed"), (trial.NOT_RUN, "not run %d")))
 
 
 def run(recipe, trials, tries, enough=None, title="try", quiet=False):

@@ -36,6 +36,8 @@ class Recipe:
         self.door = door
         self.variables = variables
         self.expect = expect
+        #: if nothing is expected: the check that a clean run has made; None: all there are
+        self.checks = None
         self.environment = {}       # what is no variable of make
         self.about = []             # lines of comment
         self.tries = None           # as the file says

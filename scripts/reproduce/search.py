@@ -49,25 +49,47 @@ def _key(variables):
     return json.dumps(variables, sort_keys=True)
 
 
+def _differ(one, other):
+    """Names that have not the same value in two dictionaries, and in those inside of them."""
+    found = []
+    for name in sorted({*one, *other}):
+        a, b = one.get(name), other.get(name)
+        if a != b:
+            found += _differ(a, b) if isinstance(a, dict) and isinstance(b, dict) else [name]
+    return found
+
+
 class Journal:
-    """Every run that was made, in a file; an earlier session's are there to be taken."""
+    """Every run that was made, in a file; an earlier session's are there to be taken.
+
+    @about: {word: what the runs are of}: another search's say nothing.
+    """
 
     def __init__(self, path, about, resume):
         self.path = path
-        self.about = about      # what the runs are of: another search's say nothing
+        self.about = about
         self.runs = []
         self.facts = {}         # what else has to be known again
+        self.wrong = ""         # why the file's runs are not to be taken
+        self.replaces = None    # where an earlier search is kept that is not gone on with
         self._left = {}         # of an earlier session: {key: [run]}
-        if resume:
+        if resume and path.exists():
             self._load()
+        elif path.exists():
+            self.replaces = path.with_suffix(".old")
 
     def _load(self):
         try:
             data = json.loads(self.path.read_text())
-            if data["about"] == self.about:
-                self.runs, self.facts = data["runs"], data["facts"]
-        except (OSError, ValueError, KeyError, TypeError):
+            others = _differ(data["about"], self.about)
+            runs, facts = data["runs"], data["facts"]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            self.wrong = "cannot be read"
             return
+        if others:
+            self.wrong = "is of another search (another %s)" % ", ".join(others)
+            return
+        self.runs, self.facts = runs, facts
         for run in self.runs:
             self._left.setdefault(_key(run["variables"]), []).append(run)
 
@@ -82,6 +104,9 @@ class Journal:
 
     def save(self):
         """All that is known, in the file at once."""
+        if self.replaces:
+            self.path.replace(self.replaces)
+            self.replaces = None
         new = self.path.with_suffix(".new")
         new.write_text(json.dumps({"about": self.about, "facts": self.facts,
                                    "runs": self.runs}, indent=1) + "\n")

@@ -8,7 +8,7 @@ values; a step is reproduce.search's.
 
 import math
 
-from common import settings
+from common import scenario, settings
 
 _SECONDS = (1, 2, 3, 5, 8, 12, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1200, 1800, 3600)
 #: rows of the table of operations that are no names for ops=: what vCPUs come to
@@ -97,8 +97,15 @@ class Steps:
         def left(some):
             return {name: " ".join(some + less) or None}
 
-        if words and not self.search.attempt(left([]), "%s without %s" % (name, words)):
+        all_may_go = words and (less or not self._put_back(name))
+        if words and not (all_may_go and self.search.attempt(
+                left([]), "%s without %s" % (name, words))):
             self.search.fewest(words, left, "%%d of %d words of %s" % (len(words), name))
+
+    def _put_back(self, name):
+        """A variable that is not said has the scenario's value, not the default."""
+        one = self.search.current.get("SCENARIO")
+        return one and name in scenario.find(one).variables
 
     def _with_word(self, parameter, value):
         """STRESS= with that parameter."""
@@ -119,8 +126,9 @@ class Steps:
 
     def _memory(self):
         for name in ("HUGE_1G", "HUGETLB"):
-            if name in self.search.current:
-                self.search.attempt({name: None}, "without %s" % name)
+            if self._value(name):
+                self.search.attempt({name: "0" if self._put_back(name) else None},
+                                    "without %s" % name)
         sizes = [4 << n for n in range(12)]
         self.search.lowest("MEM", self._below("MEM", sizes), "MEM=%s", lambda m: "%dM" % m)
 

@@ -6,25 +6,29 @@ The door is a program that fails for as long as certain parameters are still the
 minimise.py, not their ways.
 """
 
+import io
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
+from contextlib import redirect_stdout
 from pathlib import Path
 from types import SimpleNamespace
+from unittest import mock
 
 REPO = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPO / "scripts"))
 
-from common import repeat, settings, signature              # noqa: E402
+from common import repeat, scenario, settings, signature, tap    # noqa: E402
 from docs import facts                                      # noqa: E402
 from kunit import report                                    # noqa: E402
+from reproduce import again, regressions, steps, trial      # noqa: E402
 from reproduce import recipe as recipes                     # noqa: E402
 from reproduce import search as searches                    # noqa: E402
-from reproduce import steps, trial                          # noqa: E402
 from said import plan, result                               # noqa: E402
 import kselftest                                            # noqa: E402
 
@@ -59,6 +63,17 @@ points = dict(w.partition("=")[::2] for w in env.get("STRESS", "").split()).get(
 if env.get("SCHEDULE") == "none":
     points = ""
 there = there and (points == "all" or set(rules["needs_points"]) <= set(points.split(",")))
+sys.path.insert(0, rules["scripts"])
+from common import settings, signature
+if rules["values"]:
+    values = settings.Values()
+    there = there and all(getattr(values, n) == v for n, v in rules["values"].items())
+not_run = rules.get("not_run", "0")
+if not_run[number %% len(not_run)] == "1":
+    (Path(env["RUNDIR"]) / "summary.json").write_text(json.dumps(
+        {"verdict": "UNSUPPORTED", "reason": rules["says"]}))
+    print("--- End of test: UNSUPPORTED: " + rules["says"])
+    sys.exit(3)
 if rules.get("exit"):
     print("tdp_stress: " + rules.get("says", "no reason"))
     sys.exit(rules["exit"])
@@ -67,8 +82,6 @@ if there and pattern[number %% len(pattern)] == "0":
     there = False
 line = rules["line"] if there else rules.get("other_line", "")
 verdict = "FAILURE" if line else "SUCCESS"
-sys.path.insert(0, rules["scripts"])
-from common import signature
 data = {"door": "run", "verdict": verdict, "violation_lines": [line] if line else [],
         "found_after_seconds": 0.4 if line else None, "repeat_variables": {},
         "operations_not_run": {},
@@ -86,10 +99,10 @@ class Fake:
 
     def __init__(self, folder, **rules):
         self.folder = Path(folder)
-        self.run = self.folder / "run"
+        self.run = self.folder / "a run"
         self.run.mkdir()
         self.rules = {"ops": _OPS, "needs_ops": [], "needs_points": [], "least": {}, "equal": {},
-                      "line": _LINE % ("map", "map"), "names": sorted(settings.NAMES),
+                      "values": {}, "line": _LINE % ("map", "map"), "names": sorted(settings.NAMES),
                       "scripts": str(REPO / "scripts")}
         self.change(**rules)
         door = self.folder / "door"
@@ -187,6 +200,55 @@ def replay_is_flaky(door):
     code, said = door.call("replay", TRIES=6)
     result(code == 0 and "the same 2 of 6, no failure 4" in said, "replay: now and then",
            str(code), *last(said))
+
+
+def replay_of_nothing(door):
+    """What expects nothing has to be clean each time: not run is not clean."""
+    path = door.folder / "file"
+    path.write_text("# Expect: nothing\n# Tries: 5\nSEED=1\n")
+    few = "never checked: Z2 S1 (nothing was split)"
+    for want, text, rules in (
+            (0, "5 of 5 clean", {}), (1, "0 of 5 clean, 5 failed", {"line": _LINE % ("map", "map")}),
+            (3, "1 of 5 clean, not run 4", {"not_run": "01111", "says": "no memory"}),
+            (3, "0 of 5 clean, not run 5", {"not_run": "1", "says": few})):
+        (door.folder / "calls").unlink(missing_ok=True)
+        door.change(**dict({"line": "", "not_run": "0"}, **rules))
+        code, said = door.call("replay", RUN=path)
+        result(code == want and "nothing was to be seen: %s\n" % text in said,
+               "replay of nothing: %s" % text, str(code), *last(said))
+    code, said = door.call("replay", TRIES=2)
+    result(code == 6 and "no failure 2" in said,
+           "replay: few operations, not every check was made: what was expected was not seen",
+           str(code), *last(said))
+    judged = []
+    (door.folder / "summary.json").write_text(json.dumps({"verdict": "UNSUPPORTED", "reason": few}))
+    (door.folder / "log").write_text("")
+    for checks in (None, "S1", "Z2", "R1"):
+        recipe = recipes.of_file(path)
+        recipe.checks = checks
+        judged.append(trial.Trials(recipe, door.folder)._judge(3, door.folder).word)
+    result(judged == [trial.NOT_RUN] * 3 + [trial.NONE],
+           "of a bug that is left out, its check has to be made", str(judged))
+
+
+def in_make_check(door):
+    """scripts/regressions/ in make check: what expects nothing is clean as often as it says."""
+    folder = door.folder / "regressions"
+    folder.mkdir()
+    (folder / "one").write_text("# Expect: nothing\n# Tries: 5\n# Quick: yes\nSEED=1\n")
+    for words, want in ((["none"] * 5, (1, 0, 0)), (["not run"] * 4 + ["none"], (0, 0, 1)),
+                        (["none"] * 4 + ["not run"], (0, 0, 1)),
+                        (["not run", "none", "other"], (0, 1, 0))):
+        left = [trial.Result(w, "no memory") for w in words]
+        results = tap.Results()
+        with mock.patch.object(recipes, "FOLDER", folder), \
+                mock.patch.object(regressions, "cache", SimpleNamespace(folder=lambda *_: folder)), \
+                mock.patch.object(trial.Trials, "run", lambda *_: left.pop(0)), \
+                redirect_stdout(io.StringIO()) as shown:
+            regressions.check(SimpleNamespace(full=False, jobs=1), results)
+        found = (results.passed, len(results.failed), results.skipped)
+        result(found == want and not left, "make check: %s" % ", ".join(words), str(found),
+               *shown.getvalue().splitlines())
 
 
 def replay_takes_changes(door):
@@ -365,6 +427,12 @@ def converges(door):
     result(re.search(r"5 of 5", last(said)[0]) or "trips in 5 of 5" in said,
            "minimise: says how often it trips", *last(said))
     result("left" in said and re.search(r"\d:\d\d left", said), "minimise: says the time left")
+    replay, keep = (shlex.split(words) for words in re.search(
+        "    again: (.*); to keep it: (.*)", said).groups())
+    source = str(door.kept().source)
+    result(replay == ["make", "replay", "RUN=" + source] and
+           keep == ["cp", source, "scripts/regressions/"],
+           "minimise: its commands are a shell's, blanks and all", *last(said, 2))
     calls = len(door.calls())
     result(calls < 120, "minimise: in %d runs" % calls)
 
@@ -374,6 +442,60 @@ def converges(door):
                            TIME=60)
     result(code == 0 and "0 steps kept" in said, "minimise: there is nothing left to take",
            *last(said))
+
+
+def values_of(variables):
+    """What make run makes of @variables, and of nothing else."""
+    with mock.patch.dict(os.environ, variables):
+        for name in settings.NAMES - set(variables):
+            os.environ.pop(name, None)
+        return settings.Values()
+
+
+def takes_a_scenario_apart(door):
+    """What a scenario sets stays away when it was taken away."""
+    door.variables = {"SEED": "7", "SCENARIO": "EXT73-PCT", "DURATION": "2"}
+    door.summary(operations=[{"name": "map", "root": "direct", "level": "-", "weight": 12}])
+    for needed in (True, False):
+        shutil.rmtree(door.run / "minimise", ignore_errors=True)
+        door.change(values={"huge_1g": True} if needed else {})
+        code, said = door.call("minimise", TIME=120)
+        v = values_of(door.kept().variables)
+        line = [t for t in said.splitlines() if "without HUGE_1G" in t]
+        result(code == 0 and v.huge_1g == needed and ("needed" in line[0]) == needed,
+               "minimise: HUGE_1G of a scenario, %sneeded" % ("" if needed else "not "),
+               str(door.kept().variables), *line)
+    result((v.cpus, v.schedule, v.backend, v.kver) == (2, "none", "external", "7.3") and
+           set(scenario.find("EXT73-PCT").variables) - {"HUGE_1G"} <= set(door.kept().variables),
+           "minimise: the file says what the scenario had set", str(door.kept().variables))
+
+
+def spells_out():
+    """A scenario in a recipe: its variables, and its name only where it is more than they."""
+    for variables, want in (
+            ({"SCENARIO": "EXT73-PCT", "CPUS": "2"},
+             {"CPUS": "2", "KVER": "7.3", "BACKEND": "external", "SCHEDULE": "pct", "HUGE_1G": "1"}),
+            ({"SCENARIO": "EXT73-NX", "KSRC": "/tmp/a tree"},
+             {"SCENARIO": "EXT73-NX", "KSRC": "/tmp/a tree", "BACKEND": "external"}),
+            ({"WORKERS": "2"}, {"WORKERS": "2"})):
+        recipe = SimpleNamespace(variables=dict(variables))
+        with mock.patch.dict(os.environ, variables):
+            again.spell_out(recipe, settings.Values())
+            for name in settings.NAMES:
+                os.environ.pop(name, None)
+        result(recipe.variables == want, "a recipe says what %s sets" % (
+            variables.get("SCENARIO") or "no scenario"), str(recipe.variables))
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "ONE").write_text("#RUN# STRESS=audit_ms=50\n")
+        tried = []
+        search = SimpleNamespace(
+            current={"SCENARIO": "ONE", "STRESS": "audit_ms=50 flight=64"},
+            attempt=lambda changes, title: tried.append(changes),
+            fewest=lambda items, changes_of, title: tried.append(changes_of(items[:1])))
+        with mock.patch.object(scenario, "FOLDER", Path(folder)):
+            steps.Steps(None, search, "external", {})._words("STRESS")
+        result(tried == [{"STRESS": "audit_ms=50"}],
+               "minimise: a scenario would put STRESS= back: it is not dropped", str(tried))
 
 
 def points_of(variables):
@@ -459,17 +581,33 @@ def respects_flakiness(door):
 
 def keeps_to_its_budget(door):
     door.change(needs_ops=["age", "punch"], least={"WORKERS": [2, "2"]}, seconds=0.3)
-    code, said = door.call("minimise", TIME=10)
+    code, said = door.call("minimise", TIME=10, LIKE="invariant", KSRC="/tmp/a tree", DELAY=9)
     first = len(door.calls())
-    result(code == 0 and "out of time" in said and "RESUME=1" in last(said, 1)[0],
+    words = shlex.split(last(said, 1)[0].partition("go on: ")[2])
+    go_on = dict(w.partition("=")[::2] for w in words[2:])
+    result(code == 0 and "out of time" in said and words[:2] == ["make", "minimise"],
            "minimise: the budget ends it", *last(said))
+    result(go_on == {"RUN": str(door.run), "LIKE": "invariant", "KSRC": "/tmp/a tree", "DELAY": "9",
+                     "TIME": "10", "PROGRAM": str(door.folder / "door"), "RESUME": "1"},
+           "minimise: how to go on, with all that was said", *last(said, 1))
+    kept = re.findall(r"kept \((\d+ of \d+)\)", said)[-1]
+    result("; trips in %s; " % kept in said and "tripped in " + kept in "".join(
+        door.kept().about), "minimise: out of time it says what it knows: %s" % kept, *last(said))
     result(first * 0.3 < 25, "minimise: not much later", "%d runs" % first)
     result(door.kept().expect is not None, "minimise: with a file of what there is")
     partly = dict(door.kept().variables)
     known = json.loads((door.run / "minimise/state.json").read_text())["runs"]
     result(len(known) == first, "minimise: every run is written down")
 
-    code, said = door.call("minimise", TIME=200, RESUME=1)
+    state = door.run / "minimise/state.json"
+    before = state.read_text()
+    code, said = door.call("minimise", **dict(go_on, LIKE="function", WORKERS="7"))
+    result(code == 2 and len(said.splitlines()) - 3 == 1 and
+           "is of another search (another LIKE, WORKERS); say all" in last(said, 1)[0] and
+           state.read_text() == before and len(door.calls()) == first,
+           "minimise: does not go on with another search, and leaves it", str(code), *last(said))
+    go_on["TIME"] = 200
+    code, said = door.call("minimise", **go_on)
     result(code == 0 and "%d runs are known" % first in said, "minimise: goes on", *last(said))
     v = door.kept().variables
     result(v != partly and re.findall(r"(\w+)=", v.get("OPS", "")) in
@@ -479,9 +617,19 @@ def keeps_to_its_budget(door):
     again = [c for c in all_calls[first:] if {n: c[n] for n in c if n in door.variables} ==
              {**door.variables}]
     result(len(again) == 0, "minimise: what is known is not run again", str(again[:1]))
-    code, said = door.call("minimise", TIME=200, RESUME=1)
+    before = state.read_text()
+    code, said = door.call("minimise", **go_on)
     result(code == 0 and len(door.calls()) == len(all_calls),
            "minimise: of what is known it runs nothing", *last(said))
+    door.change(seconds=0)
+    code, said = door.call("minimise", TIME=5)
+    old = state.with_suffix(".old")
+    result(code == 0 and "its runs are kept as %s" % old in said and old.read_text() == before,
+           "minimise: anew, the runs of before are not lost", *last(said))
+    state.write_text("{")
+    code, said = door.call("minimise", **go_on)
+    result(code == 2 and "cannot be read" in last(said, 1)[0] and state.read_text() == "{",
+           "minimise: RESUME=1 of a broken file", *last(said))
 
 
 def numbers():
@@ -507,7 +655,19 @@ def numbers():
     result(left == {"map": 4}, "what the driver's list leaves", str(left))
 
 
-def regressions():
+def pages():
+    """The guides show of make minimise what it says."""
+    for name in ("reproduce", "walk-through"):
+        text = (REPO / "Documentation" / (name + ".rst")).read_text(encoding="utf-8")
+        for shown in re.findall(r"(?s)as it was: tripped(.*?\n  --- End of minimise: .*?)\n\n", text):
+            kept = re.findall(r"kept \((\d+ of \d+)\)", shown)[-1]
+            # with no time left, what is left is not run again
+            wanted = kept if "go on: " in shown else "5 of 5"
+            result("; trips in %s; " % wanted in shown, "%s.rst: trips in %s" % (name, wanted),
+                   *shown.splitlines())
+
+
+def kept_ones():
     """Those that are kept can be read, and say what they are."""
     kept = recipes.kept()
     result(len(kept) >= 5, "there are %d regressions" % len(kept))
@@ -527,12 +687,14 @@ def main():
     of_other_doors()
     numbers()
     names_of_points()
-    for function in (replay_says_what_came, replay_is_flaky, replay_takes_changes,
-                     replay_of_trouble, bad_input, bad_files, converges, fewer_points,
-                     keeps_the_signature,
+    spells_out()
+    pages()
+    for function in (replay_says_what_came, replay_is_flaky, replay_of_nothing, in_make_check,
+                     replay_takes_changes, replay_of_trouble, bad_input, bad_files, converges,
+                     takes_a_scenario_apart, fewer_points, keeps_the_signature,
                      shows_itself_in_many_ways, respects_flakiness, keeps_to_its_budget):
         fake(function)
-    regressions()
+    kept_ones()
     plan()
 
 
