@@ -21,6 +21,8 @@ from mutants import tiers
 _TIERS = ["kunit", "uml"]
 _SECONDS = 20
 _FORMAT = 2
+#: cases of KUnit that are tried alone: each of them takes a boot, or a build and a boot
+_ALONE = 3
 #: variables that mean something here; the tiers get theirs
 _USED = tiers.FORWARDED + ("BASE", "TIP", "TIERS", "TIME", "RESUME", "RUNDIR", "V")
 #: what says the same here
@@ -88,18 +90,34 @@ class Run:
         self.book.take(commit, tier, said)
         return said
 
-    def _judge(self, commit, tier, said):
+    def _own(self, commit, said, cases, checkout):
+        """Those of @cases that fail alone with @commit, and pass alone without it."""
+        if "own" not in said:
+            fail = self._fail_alone(commit, cases[:_ALONE], True, checkout)
+            said["own"] = self._fail_alone(self.series.before(commit), fail, False, checkout)
+            self.book.take(commit, "kunit", said)
+        return said["own"]
+
+    def _fail_alone(self, commit, cases, wanted, checkout):
+        if cases:
+            checkout.at(commit, self.values.force)
+        return [c for c in cases if self.runner.case_fails(c, commit.short) is wanted]
+
+    def _judge(self, commit, tier, said, checkout):
         """What @tier said of @commit, in words."""
         of_tier = self.histories[tier]
-        judge = of_tier.base if commit is self.series.base else of_tier.take
-        judged = judge(commit, said)
+        if commit is self.series.base:
+            judged = of_tier.base(commit, said)
+        else:
+            judged = of_tier.take(commit, said,
+                                  lambda cases: self._own(commit, said, cases, checkout))
         self.verdict.take(commit, tier, judged)
         return "%s %s" % (tier, judged.text(self.verdict.name))
 
     def commit(self, commit, title, checkout, left):
         start = time.monotonic()
         # each of them: what one cannot build, another one can
-        words = [self._judge(commit, tier, self._test(commit, tier, checkout))
+        words = [self._judge(commit, tier, self._test(commit, tier, checkout), checkout)
                  for tier in self.runner.tiers]
         self.took.append(time.monotonic() - start)
         later = max(self.took[1:]) if self.took[1:] else None

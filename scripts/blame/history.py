@@ -2,9 +2,10 @@
 """What a tier says from commit to commit: which of them broke something?
 
 A case of KUnit fails or not, the same each time: one that fails for the first time is the
-commit's. What a stress run names is which oracle came by first, and that varies: while it
-fails, another name proves nothing. Knows what tiers say; must not know how they are asked,
-nor what a commit is.
+commit's. But if others fail already it may be their fault: a kernel that has RCU or locks in
+a mess says so once, to whichever case comes first. What a stress run names is which oracle
+came by first, and that varies: while it fails, another name proves nothing. Knows what tiers
+say; must not know how they are asked, nor what a commit is.
 """
 
 import re
@@ -58,8 +59,10 @@ class History:
         judged.new = []
         return judged
 
-    def take(self, commit, said):
-        """The Judgement of @commit."""
+    def take(self, commit, said, own=lambda cases: cases):
+        """The Judgement of @commit. @own: asked which of the cases that fail here, and did not
+        where others failed already, really are this commit's.
+        """
         judged = Judgement(said, self.unknown)
         if said["word"] == tiers.NOT_RUN:
             self.unknown.append(commit)
@@ -73,21 +76,23 @@ class History:
             by = (said["by"] or ["?"]) if said["word"] == tiers.CAUGHT else []
             self.not_built, self.unknown = None, []
             if by:
-                self._judge(by, judged)
+                self._judge(by, judged, own)
             self._remember(commit, by, judged)
         return judged
 
     def _is_exact(self, name):
         return self.tier == "kunit" and _CASE.fullmatch(name)
 
-    def _judge(self, by, judged):
+    def _judge(self, by, judged, own):
         others = [n for n in by if not self._is_exact(n)]
         strange = [n for n in others if n not in self.seen]
-        judged.new = [n for n in by if self._is_exact(n) and n not in self.seen]
+        cases = [n for n in by if self._is_exact(n) and n not in self.seen]
+        judged.new = own(cases) if cases and self.failed else cases
+        judged.also = [n for n in cases if n not in judged.new]
         # a race that a short run has missed is not repaired
         judged.again = not self.failed and len(strange) < len(others)
         if self.failed or judged.again:
-            judged.also = strange
+            judged.also += strange
         else:
             judged.new += strange
         if not judged.new:

@@ -80,6 +80,10 @@ class Series:
                               "(%s)" % (tip, base, self.base.short, self.base.subject))
         self._note_uncommitted()
 
+    def before(self, commit):
+        """What @commit of the series is compared with."""
+        return ([self.base] + self.commits)[self.commits.index(commit)]
+
     def _note_uncommitted(self):
         status = self._git("status", "--porcelain", "-z", "--no-renames", "--untracked-files=no")
         names = [entry[3:] for entry in status.split("\0") if entry]

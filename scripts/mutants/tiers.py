@@ -86,6 +86,11 @@ class Runner:
             return self._kselftests(None, name)
         return self._door(tier, None, name, {})
 
+    def case_fails(self, case, name):
+        """Whether one case of KUnit fails by itself; None: it did not run."""
+        word = self._door("kunit", None, name, {"FILTER": case})["word"]
+        return word == CAUGHT if word in (CAUGHT, CLEAN) else None
+
     def missing(self, change, known):
         """Tiers that still have to be asked, in their order, with what is @known."""
         for tier in self.tiers:

@@ -83,11 +83,15 @@ class Tiers:
             raise KeyboardInterrupt
         if "disk full in %s" % tier in text:
             raise lacking("disk full")
-        by = [w for w in ("R1", "X2", "one.case") if "%s in %s" % (w, tier) in text]
+        by = [w for w in ("R1", "X2", "one.case", "two.case", "three.case") if "%s in %s" % (w, tier) in text]
         word = tiers.NOT_BUILT if re.search(r"syntax(?! in)|syntax in " + tier, text) else \
             tiers.CAUGHT if by else tiers.CLEAN
         return {"word": word, "by": by, "why": "x.c:1: error", "seconds": None,
                 "log": self._log("%s-%s" % (name, tier), by)}
+
+    def case_fails(self, case, name):
+        Tiers.calls.append((name, case))
+        return "%s alone" % case in (Path(self.values.ksrc) / _KVM).read_text()
 
     def _log(self, name, by):
         """As the doors end theirs."""
@@ -159,6 +163,29 @@ def whose_fault(folder):
     shutil.rmtree(user.path / ".git")
     code, text = series_of(user, folder, BASE=base)
     result(code == 2 and "fatal: not a git repository" in text, "refused: no repository", text)
+
+
+def in_a_mess(folder):
+    """Where a case fails already, another one that fails has to be tried by itself."""
+    user, base = kernel(folder)
+    mess = "one.case in kunit, two.case alone, "
+    user.commit("the culprit", {_KVM: mess})
+    user.commit("innocent", {_KVM: mess + "two.case in kunit"})
+    user.commit("innocent, too", {_KVM: mess + "three.case in kunit"})
+    worse = user.commit("another", {_KVM: mess + "three.case in kunit, three.case alone"})
+    code, text = series_of(user, folder, BASE=base, TIERS="kunit")
+    blamed = [l for l in text.splitlines() if " breaks " in l]
+    result(code == 1 and len(blamed) == 1 and "the culprit" in blamed[0],
+           "a case that fails with and without a commit is not its fault", text)
+    result("also two.case" in text and "two.case may be of that, or this commit's" in text,
+           "... but is told of", text)
+    user.git("checkout", "-q", "-B", "other", worse + "~2")
+    user.commit("another", {_KVM: mess + "three.case in kunit, three.case alone"})
+    for title, variables_ in (("... it is, if it fails with it only", {}),
+                              ("... also with RESUME=1, without a test", {"RESUME": "1"})):
+        code, text = series_of(user, folder, BASE=base, TIERS="kunit", **variables_)
+        result(code == 1 and re.search(r"\(another\) breaks kunit: three\.case$", text, re.M) and
+               bool(Tiers.calls) != bool(variables_), title, Tiers.calls, text)
 
 
 def variables(folder):
@@ -542,7 +569,7 @@ def main():
         os.environ["XDG_CACHE_HOME"], cached = name + "/cache", os.environ.get("XDG_CACHE_HOME")
         blame()
         commands(Path(name))
-        for part in (whose_fault, variables, resumed, not_built, stopped, configuration, branches,
+        for part in (whose_fault, in_a_mess, variables, resumed, not_built, stopped, configuration, branches,
                      trees_of):
             folder = Path(name) / part.__name__
             folder.mkdir()
