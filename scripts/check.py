@@ -313,13 +313,15 @@ def metal(kernel, values, results):
                                            "--full" if values.full else "--guest"])
 
 
-def _host_lane(values, kernel, folder, results):
+def _host_lane(values, kernel, built, folder, results):
     """What mostly computes: user space, User Mode Linux, builds."""
     core(values, kernel, results)
     driver(kernel, results)
     recorded(values, results)
     _programs(results, _PROGRAMS, values.full)
     _program(results, "host", [sys.executable, "-B", _SYSTEM / "host.py", kernel.tree.path])
+    _program(results, "calls through pointers", ["sh", _SYSTEM / "ibt.sh",
+                                                 built.modules["tdp_stress"]])
     if values.full:
         _program(results, "packages in chroots", [sys.executable, "-B", _SYSTEM / "package.py",
                                                   "--chroot", cache.folder("package")],
@@ -387,7 +389,7 @@ def check():
     folder = session.new_folder(values, "check-")
     guest = session.Session(values, kernel, built, machine, _sub_folder(folder, "guests"))
     work = functools.partial(_guest_lane, guest, values)
-    host = functools.partial(_host_lane, values, kernel, folder, results)
+    host = functools.partial(_host_lane, values, kernel, built, folder, results)
 
     if lane.room_for_two(_LANE_MIB):
         with lane.Lane("the guests", work, results) as guests:

@@ -37,10 +37,22 @@ core_counter ours visitor
 on_finding ours listener
 ext_for_each ours visitor
 tdps_external_stats ours visitor
+once ours row of the table of operations
+tdps_user_op ours row of the table of operations
+tdps_user_query_op ours row of the table of operations
+user_query_ops ours row of the table of operations
+at_size ours function of entry.c
+on_vm ours function of entry.c
+on_side ours function of entry.c
+fault_on_side ours function of entry.c
+tdps_user_stats ours visitor
+set_seamcall ours view of the emulated TDX module
+on_entry ours view of the emulated TDX module
+tell_root ours view of the emulated TDX module
 own_ioctl stored file_operations.unlocked_ioctl
 own_ioctl_log stored file_operations.unlocked_ioctl
 tdps_own_create stored file_operations.unlocked_ioctl
-own_fault stored kvm_mmu.page_fault
+entry_fault stored kvm_mmu.page_fault
 LIST
 
 # FUNCTION INSTRUCTION of every call and jump through a pointer, but for switch
@@ -50,6 +62,9 @@ objdump -dr --no-show-raw-insn "$dir"/kvm/*.o > "$tmp/code" || exit 3
 awk '
 /^[0-9a-f]+ <.*>:$/ { f = substr($2, 2, length($2) - 3); sub(/\.(constprop|isra|part|cold).*/, "", f) }
 /(call|jmp) +\*0x[0-9a-f]+\(,%r[a-z0-9]+,8\)/ { next }
+# the kernel patches those of paravirt into direct ones
+/(call|jmp) +\*0x0\(%rip\)/ { wait = $0; next }
+wait != "" { $0 = /R_X86_64_.*pv_ops/ ? "" : wait; wait = "" }
 /(call|jmp)[a-z]* +(\*|.*indirect_thunk)/ || /R_X86_64.*indirect_thunk/ {
 	if (f !~ /indirect_thunk/) { $1 = ""; print f $0 }
 }' "$tmp/code" | sort -u > "$tmp/indirect"
