@@ -175,23 +175,23 @@ def planted_page():
     return lines
 
 
-def _kernel_tree(ksrc):
-    """A tree with kernel-doc: the user's, or one that is in the cache; or None."""
+def kernel_doc(ksrc):
+    """argv of the kernel-doc of a tree, the user's or one that is in the cache; or None."""
     trees = [Path(os.path.expanduser(ksrc))] if ksrc else \
         sorted((cache.root() / "src").glob("linux-source-*"), reverse=True)
     found = next((t / k for t in trees for k in _KERNEL_DOC if (t / k).exists()), None)
     if ksrc and not found:
         raise usage("KSRC=%s: not a kernel tree with kernel-doc (no %s)" % (ksrc, _KERNEL_DOC[1]))
-    return found
+    if not found:
+        return None
+    python = "python" in found.read_text(errors="replace").split("\n", 1)[0]
+    # the tree is never written to
+    return [sys.executable, "-B", found] if python else [found]
 
 
-def _kernel_doc(program):
+def _of_header(program):
     """What kernel-doc makes of the header; a warning of its is a failure."""
-    argv = [str(program), "-rst", str(cache.REPO / _HEADER)]
-    if "python" in program.read_text(errors="replace").split("\n", 1)[0]:
-        # the tree is never written to
-        argv = [sys.executable, "-B"] + argv
-    code, text, error = command.output(argv)
+    code, text, error = command.output(program + ["-rst", cache.REPO / _HEADER])
     warnings = [l for l in error.splitlines() if "arning" in l]
     if code or warnings or ".. c:struct" not in text:
         raise build_failed("%s: kernel-doc has a complaint: %s" % (
@@ -202,11 +202,11 @@ def _kernel_doc(program):
 def uapi_page(ksrc):
     """The header's kernel-doc; without a kernel tree, which has kernel-doc, the header."""
     lines = _title("The header", "``%s``, what :doc:`../uapi` is about." % _HEADER)
-    program = _kernel_tree(ksrc)
+    program = kernel_doc(ksrc)
     if program:
         text = facts.read(_HEADER)
         rules = re.search(r"^/\*\n((?: \*.*\n)+?) \*/\n#ifndef", text, re.M).group(1)
-        return lines + [l[3:] for l in rules.splitlines()] + [""] + _kernel_doc(program)
+        return lines + [l[3:] for l in rules.splitlines()] + [""] + _of_header(program)
     return lines + ["The header as it is: for a page made of its kernel-doc there was no kernel "
                     "tree, which has the program, when this was built (``make docs KSRC=``).", "",
                     ".. literalinclude:: header.h", "   :language: none", ""]

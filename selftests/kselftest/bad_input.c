@@ -91,7 +91,7 @@ static void good_walk(struct td *vm, union arg *a)
  * @refuses: errno of a call with good arguments, 0: it succeeds
  * @good: fills in good arguments
  */
-static const struct command {
+struct command {
 	const char *name;
 	unsigned long nr;
 	size_t size;
@@ -101,10 +101,13 @@ static const struct command {
 	size_t vm_at;
 	int refuses;
 	void (*good)(struct td *vm, union arg *a);
-} commands[] = {
+};
+
 #define COMMAND(nr, type, ...)	{ #nr, TDP_STRESS_##nr, sizeof(struct type),		\
 				  .flags_at = offsetof(struct type, flags), ##__VA_ARGS__ }
 #define AT(type, field)		offsetof(struct type, field)
+
+static const struct command commands[] = {
 	COMMAND(ADOPT_VM, tdp_stress_adopt_vm, .reserved_at = AT(tdp_stress_adopt_vm, reserved),
 		.vm_at = AT(tdp_stress_adopt_vm, vm_fd), .refuses = EEXIST, .good = good_adopt),
 	COMMAND(QUERY, tdp_stress_query, .good = good_nothing),

@@ -33,11 +33,13 @@ KS_FIXTURE(busy_injection);
  * @nr: its number
  * @maps: it makes a mapping, under mmu_lock held for read; else it removes one
  */
-static const struct leaf {
+struct leaf {
 	const char *name;
 	u32 nr;
 	bool maps;
-} leafs[] = {
+};
+
+static const struct leaf leafs[] = {
 	{ "TDH.MEM.SEPT.ADD", 3, true },
 	{ "TDH.MEM.PAGE.AUG", PAGE_AUG, true },
 	{ "TDH.MEM.RANGE.BLOCK", 7, false },

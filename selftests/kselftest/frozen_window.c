@@ -36,6 +36,7 @@ KS_FIXTURE(frozen_window);
  * @call: the call
  * @done: it has returned
  * @ret: what
+ * @thread: that makes it
  */
 struct caller {
 	struct td *vm;

@@ -15,8 +15,9 @@ from pathlib import Path
 REPO = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPO / "scripts"))
 
+from common import command                      # noqa: E402
 from common.say import Problem                  # noqa: E402
-from docs import commands                       # noqa: E402
+from docs import commands, reference            # noqa: E402
 import done_by                                  # noqa: E402
 import documented                               # noqa: E402
 import ranges                                   # noqa: E402
@@ -180,6 +181,28 @@ def _pages(pages):
     result(not lost, "all invariants and operations of the source are told of", *lost)
 
 
+def _kernel_doc():
+    """What is said of functions and structures is about those that there are."""
+    title = "kernel-doc has no complaint"
+    program = reference.kernel_doc(None)
+    if not program:
+        skip(title, "no kernel tree, which has kernel-doc, is in the cache")
+        return
+    with tempfile.NamedTemporaryFile("w", suffix=".c") as wrong:
+        wrong.write("/**\n * f() - nothing\n * @b: what it has not\n */\nvoid f(int a)\n{\n}\n")
+        wrong.flush()
+        result(_complaints(program, [wrong.name]), "kernel-doc sees what is not described")
+    files = [p for room in ("tdp_stress", "kunit", "selftests")
+             for p in sorted((REPO / room).rglob("*.[ch]"))]
+    found = _complaints(program, files)
+    result(files and not found, title, *found[:20])
+
+
+def _complaints(program, files):
+    _, _, said = command.output([*program, "-none", "-Wall", *files])
+    return [l for l in said.splitlines() if "arning" in l or "rror" in l]
+
+
 def _table(pages):
     """Every command is run, or the table says why not; every line is about some command."""
     rows = run_documented.rows()
@@ -205,6 +228,7 @@ def main():
         pages = commands.pages()
         _pages(pages)
         todo = _table(pages)
+        _kernel_doc()
         _builds()
         if sys.argv[1:]:
             wanted = sys.argv[3:] or ["*"]

@@ -34,6 +34,8 @@ static void sleep_ms(unsigned int ms)
  *
  * Ends the program if it is something else: a wish that is not understood must not
  * be taken for another.
+ *
+ * Return: the number.
  */
 u64 ks_number(const char *name, u64 otherwise, u64 max)
 {

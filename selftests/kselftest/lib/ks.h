@@ -200,6 +200,8 @@ struct ks_gates {
  * @ok: steps that returned 0
  * @steps: all of them
  * @failure: what was wrong first
+ * @race: the race's own: which one
+ * @thread: the race's own: that takes the steps
  */
 struct ks_racer {
 	const char *name;
@@ -215,7 +217,6 @@ struct ks_racer {
 	atomic_ullong ok;
 	u64 steps;
 	char failure[160];
-	/* the race's own */
 	struct ks_race *race;
 	pthread_t thread;
 };

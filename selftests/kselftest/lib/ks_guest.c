@@ -52,6 +52,8 @@ static char *host_address(const struct ks_guest *g, u64 guest_address)
  * ks_guest_page() - where the host has a page of the guest's
  * @g: the guest
  * @page: its number
+ *
+ * Return: the address.
  */
 char *ks_guest_page(const struct ks_guest *g, u64 page)
 {
@@ -64,6 +66,8 @@ char *ks_guest_page(const struct ks_guest *g, u64 page)
  * ks_guest_word() - what is in a page of the guest's, as the host sees it
  * @g: the guest
  * @page: its number
+ *
+ * Return: the word.
  */
 u64 ks_guest_word(const struct ks_guest *g, u64 page)
 {

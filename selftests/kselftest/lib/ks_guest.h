@@ -38,6 +38,8 @@
 /**
  * ks_word_offset() - where in page @page its word is: not everywhere the same
  * @page: number of the guest's page
+ *
+ * Return: bytes from the beginning of the page.
  */
 static inline u64 ks_word_offset(u64 page)
 {
@@ -54,7 +56,10 @@ static inline u64 ks_word_offset(u64 page)
  * @writes: guest: writes begun; what it keeps in a page has this number
  * @reads: guest: pages that it has found as they should be
  * @blanks: guest: pages that it has found empty, because the host had taken them
- * @failed: guest: it has found what should not be: @page, @wanted, @got; and has stopped
+ * @failed: guest: it has found what should not be, and has stopped
+ * @page: guest: where that was
+ * @wanted: guest: what should have been there
+ * @got: guest: what was
  */
 struct ks_box {
 	u64 moving_at;
@@ -95,6 +100,6 @@ struct ks_home {
 /* The section that ks_payload() is in: the linker's names. */
 extern const char __start_ks_guest_code[], __stop_ks_guest_code[];
 
-void ks_payload(struct ks_home *home, u64 cpu);
+__section("ks_guest_code") void ks_payload(struct ks_home *home, u64 cpu);
 
 #endif

@@ -78,7 +78,7 @@ static __always_inline void write(struct ks_home *home, struct ks_box *box, u64 
  *
  * Never returns.
  */
-__section("ks_guest_code") void ks_payload(struct ks_home *home, u64 cpu)
+void ks_payload(struct ks_home *home, u64 cpu)
 {
 	struct ks_box *box = &home->box[cpu];
 

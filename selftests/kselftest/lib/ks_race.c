@@ -65,7 +65,9 @@ static bool all_got_anywhere(const struct ks_racer *racers, unsigned int nr)
 }
 
 /**
- * ks_now_ms() - a clock that only goes forward, in ms
+ * ks_now_ms() - a clock that only goes forward
+ *
+ * Return: milliseconds.
  */
 u64 ks_now_ms(void)
 {
