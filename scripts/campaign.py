@@ -5,7 +5,7 @@ The same command goes on where the last one was ended, however it was. Knows the
 of things and the rounds of tries; what a job is, who starts it and what is made of the
 results is elsewhere (scripts/campaign/).
 
-  campaign.py job FOLDER JOB     one job of the campaign in FOLDER
+  campaign.py job FOLDER JOB [ROUND]     one job of the campaign in FOLDER
 """
 
 import json
@@ -19,6 +19,7 @@ from common import cache, command
 from common.say import (EXIT_BUILD, EXIT_CONFIG, EXIT_ENVIRONMENT, EXIT_FAILURE, EXIT_PASS,
                         EXIT_USAGE, Step, lacking, main, say, usage)
 from common.settings import Values
+from kernel import ours
 
 #: seconds between two looks at what has come
 _PERIOD = 1.0
@@ -40,6 +41,8 @@ class Campaign:
         self.values = values
         self.began = self.came = time.monotonic()
         self.done_before = 0
+        #: so many are done if all of this round come to their end
+        self.goal = len(plan.jobs)
         self.deaths = Counter()         # of this call
         self.not_built = {}
         self.signatures = set()
@@ -87,6 +90,7 @@ class Campaign:
         while jobs:
             time.sleep(pause)
             submitted = engine.start(jobs, number)
+            self.goal = self.merged.done() + len(jobs)
             self._watch(engine, len(jobs))
             if submitted:
                 pause += _PAUSE
@@ -124,8 +128,8 @@ class Campaign:
 
     def _estimate(self):
         here = self.merged.done() - self.done_before
-        to_go = len(self.plan.jobs) - self.merged.done()
-        if not to_go:
+        to_go = self.goal - self.merged.done()
+        if to_go <= 0:
             return ""
         if not here:
             return ", about %s per job" % merge.span(self.plan.data["duration"] + _BESIDES)
@@ -146,8 +150,8 @@ class Campaign:
         known = engine.why(number)
         for job in jobs:
             self.deaths[job.name] += 1
-            why = self.merged.last_words(job) or known.get(job.name) or \
-                "no trace of it was left"
+            why = self.merged.last_words(job, number) or known.get(job.name) or \
+                "it left no trace, if it was started at all"
             self.merged.died(job, number, why)
             if self.deaths.total() <= _NAMED:
                 say("  died: %s: %s" % (job.name, why))
@@ -179,6 +183,11 @@ class Campaign:
         return EXIT_PASS
 
 
+def judge_for(plan, values):
+    """tdp-judge, if jobs leave traces."""
+    return ours.judge(values.jobs) if plan.is_traced() and not values.program else None
+
+
 def campaign():
     values = Values()
     plan = plans.take_up(values)
@@ -191,7 +200,7 @@ def campaign():
     say("  folder: %s" % plan.folder)
     with cache.lock(plan.folder) as lock:
         engine = engines.choose(plan, values.hosts, values.slurm, lock)
-        plans.make(plan)
+        plans.make(plan, lambda: judge_for(plan, values))
         return _all_of_it(Campaign(plan, values), engine)
 
 
@@ -227,6 +236,6 @@ def _all_of_it(one, engine):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 4 and sys.argv[1] == "job":
-        main(lambda: jobs_.run(sys.argv[2], sys.argv[3]), operands=3)
+    if len(sys.argv) in (4, 5) and sys.argv[1] == "job":
+        main(lambda: jobs_.run(*sys.argv[2:]), operands=4)
     main(campaign)

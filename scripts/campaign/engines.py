@@ -19,6 +19,8 @@ from common import command, packages
 from common.say import lacking, say, usage
 
 SLURM = "slurm"
+#: exit code of ssh, if it is not that of what it ran
+_SSH_FAILED = "255"
 #: seconds between a request to end and the end by force
 _TERM_SECONDS = 10
 
@@ -47,6 +49,18 @@ def _memory_mib(plan):
         except (OSError, ValueError, KeyError):
             pass
     return most
+
+
+def _ending(code, sig, host):
+    """How a job ended that could not say so itself."""
+    if code == _SSH_FAILED and host != ":":
+        return "the connection to %s was lost" % host
+    return "%s on %s" % ("signal " + sig if sig != "0" else "exit code " + code, host)
+
+
+#: a job that died has had its try in this round: it is no failure to GNU parallel. Of sh, for a
+#: host's own shell may be another
+_NO_FAILURE = ["sh", "-c", """'"$@" || echo "$0: exit code $? on $(uname -n)"'""", "{}"]
 
 
 class Parallel:
@@ -83,7 +97,8 @@ class Parallel:
         for name in ("tries/{}", "results/{}"):
             words += ["--return", name]
         if len(self.hosts) > 1:
-            # on another host: one that is gone would be the quickest to take the next
+            # if the connection is lost, on another host: one that is gone would be the
+            # quickest to take the next
             words += ["--retries", str(min(3, len(self.hosts)))]
         return words
 
@@ -97,7 +112,7 @@ class Parallel:
                 "--termseq", "TERM,%d,KILL,25" % (1000 * _TERM_SECONDS), *self._where()]
         if memory:
             argv += ["--memfree", "%dM" % memory]
-        argv += jobs_.command_line("{}")
+        argv += _NO_FAILURE + jobs_.command_line(self.plan, "{}", number)
         with open(self.log, "a", encoding="utf-8") as log:
             log.write("+ %s\n" % command.shown(argv))
             log.flush()
@@ -118,11 +133,15 @@ class Parallel:
         """In a few words, or ""."""
         return ""
 
-    def complaint(self):
-        """What went wrong with hosts, or with GNU parallel itself."""
+    def _said(self):
+        """What GNU parallel and the jobs have said in this round."""
         with open(self.log, encoding="utf-8", errors="replace") as log:
             log.seek(self.log_start)
-            said = log.read()
+            return log.read()
+
+    def complaint(self):
+        """What went wrong with hosts, or with GNU parallel itself."""
+        said = self._said()
         gone = re.findall(r"^parallel: Warning: Removed (\S+)\.$", said, re.M)
         if gone:
             return "no login by ssh without a question, or no answer: %s" % ", ".join(gone)
@@ -142,16 +161,16 @@ class Parallel:
 
     def why(self, number):
         """{job: why it died} of what the engine knows of round @number."""
-        found = {}
+        found = dict(re.findall(r"^(\S+): (exit code \d+ on \S+)$", self._said(), re.M))
         try:
             lines = (self.plan.folder / ("log/round-%d.joblog" % number)).read_text().splitlines()
         except OSError:
             return found
         for line in lines[1:]:
             cells = line.split("\t")
-            if len(cells) > 8 and (cells[6] != "0" or cells[7] != "0"):
-                found[cells[8].split()[-1]] = "%s on %s" % (
-                    "signal " + cells[7] if cells[7] != "0" else "exit code " + cells[6], cells[1])
+            job = re.search(r" job \. (\S+) ", cells[-1])
+            if len(cells) == 9 and job and (cells[6] != "0" or cells[7] != "0"):
+                found[job.group(1)] = _ending(cells[6], cells[7], cells[1])
         return found
 
     def stop(self):
@@ -226,20 +245,20 @@ class Slurm:
         names = self.plan.folder / ("log/round-%d.jobs" % number)
         names.write_text("".join(job.name + "\n" for job in jobs))
         for first in range(0, len(jobs), self.most):
-            self._submit(names, first, min(len(jobs) - first, self.most))
+            self._submit(names, number, first, min(len(jobs) - first, self.most))
         return True
 
-    def _submit(self, names, first, count):
+    def _submit(self, names, number, first, count):
         script = names.with_suffix(".%d.sh" % first)
         name = '"$(sed -n "$((SLURM_ARRAY_TASK_ID + %d))p" %s)"' % (first + 1, "log/" + names.name)
-        argv = [w if w != "{}" else name for w in jobs_.command_line("{}")]
+        argv = jobs_.command_line(self.plan, name, number)
         script.write_text("#!/bin/sh\nexec %s\n" % " ".join(argv))
         memory = _memory_mib(self.plan)
         argv = ["sbatch", "--parsable", "--job-name", self.name, "--chdir", self.plan.folder,
                 "--array", "0-%d%s" % (count - 1, "%" + self.slots if self.slots else ""),
                 "--requeue", "--open-mode=append",
                 "--output", self.plan.folder / "log/slurm-%A_%a.log",
-                "--time", str(self.plan.limit() // 60 + 5)]
+                "--time", str(self.plan.limit // 60 + 5)]
         # a guest has this much
         argv += ["--mem", "%dM" % (memory + 512), "--cpus-per-task", "2"] if memory else []
         code, said, error = command.output(argv + self.options + [script])

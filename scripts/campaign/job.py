@@ -8,7 +8,7 @@ campaign's folder and summary.json; must not know who has called.
 """
 
 import json
-import os
+import re
 import shutil
 import socket
 import sys
@@ -18,12 +18,12 @@ from pathlib import Path
 
 from campaign import plan as plans
 from campaign import signature
-from common import command
+from common import command, settings
 from common.say import EXIT_ENVIRONMENT, say
 
 VERDICTS = ("SUCCESS", "FAILURE", "UNSUPPORTED")
 #: files of a run that are worth their place if nothing was found
-_KEPT = ("summary.json", "log")
+_KEPT = ("summary.json", "log", "trace.judged")
 #: never: they are in the kit, or made from it
 _LARGE = ("bzImage", "initrd", "linux", "modules", "results", "machine.log")
 
@@ -64,7 +64,34 @@ def _operations(data):
                        if name.startswith("meet."))}
 
 
-def result(job, data, begun, seconds, folder, tries):
+def _worked(data, folder):
+    """Seconds for which the driver, or the workers in the kernel, were at it; None: unknown."""
+    elapsed = data.get("counters", {}).get("driver", {}).get("elapsed")
+    if elapsed is not None:
+        return elapsed
+    try:
+        m = re.match(r"(?:running|done) (\d+)", (folder / "stress.state").read_text())
+    except OSError:
+        return None
+    return int(m.group(1)) if m else None
+
+
+def _stressed(data, folder, seconds, duration):
+    """Seconds of stress in a run of @seconds, which may have ended early; 0: it came to none."""
+    if data["verdict"] == "UNSUPPORTED":
+        return 0
+    worked, found = _worked(data, folder), data.get("found_after_seconds")
+    # found, and no other number: what hung or died of it is no stress
+    if worked is not None or found is not None:
+        return max(worked or 0, found or 0)
+    guest, times = data.get("guest"), data.get("seconds", {})
+    if guest:
+        begun = any(guest.get(n, "unknown") != "unknown" for n in ("vmx", "cpu"))
+        seconds = times.get("guest", 0) - (times.get("boot") or 0) if begun else 0
+    return round(min(seconds, duration), 1)
+
+
+def result(job, data, begun, seconds, folder, duration):
     """What is kept of a run, as JSON."""
     said = {
         "job": job.name, "scenario": job.scenario, "kit": job.kit["name"], "seed": job.seed,
@@ -72,8 +99,8 @@ def result(job, data, begun, seconds, folder, tries):
         "verdict": data["verdict"], "reason": str(data.get("reason", "")),
         "repeat": str(data.get("repeat", "")),
         "found_after_seconds": data.get("found_after_seconds"),
-        "versions": data.get("versions", {}), "folder": folder.name, "tries": tries,
-        "did": _operations(data),
+        "versions": data.get("versions", {}), "folder": folder.name,
+        "did": _operations(data), "stressed": _stressed(data, folder, seconds, duration),
     }
     if data["verdict"] == "FAILURE":
         said["signature"] = signature.of(data, folder)
@@ -82,8 +109,6 @@ def result(job, data, begun, seconds, folder, tries):
 
 def _tidy(folder, data):
     """Leave of a run's files what somebody may want to read."""
-    if os.environ.get("KEEP", "") == "1":
-        return
     for path in folder.iterdir():
         if path.name in _LARGE or data["verdict"] == "SUCCESS" and path.name not in _KEPT or \
                 path.name.startswith("."):
@@ -93,33 +118,43 @@ def _tidy(folder, data):
                 path.unlink(missing_ok=True)
 
 
-def _new_try(plan, job):
+def _new_try(plan, job, number):
     base = plan.folder / "tries" / job.name
     base.mkdir(parents=True, exist_ok=True)
-    prefix = time.strftime("%Y%m%d-%H%M%S-") + socket.gethostname()[:32] + "-"
+    prefix = time.strftime("%Y%m%d-%H%M%S-") + "r%s-" % number + socket.gethostname()[:32] + "-"
     folder = Path(tempfile.mkdtemp(prefix=prefix, dir=base))
     folder.chmod(0o755)
-    return folder, sum(1 for _ in base.iterdir())
+    return folder
 
 
-def run(folder, name):
-    """Run the job @name of the campaign in @folder, unless it is done; 0 if it is now."""
+def tries(plan, job, number="*"):
+    """The folders of tries of @job that are here, the last one at the end; those of round
+    @number.
+    """
+    return sorted((plan.folder / "tries" / job.name).glob("*-*-r%s-*" % number))
+
+
+def run(folder, name, number="0"):
+    """Run the job @name of the campaign in @folder, in round @number, unless it is done; 0 if
+    it is now. LIMIT and KEEP are in the environment.
+    """
     plan = plans.load(folder)
+    plan.told(settings.ALL["LIMIT"].value(), settings.ALL["KEEP"].value())
     job = plan.job(name)
     if plan.is_done(job):
         say("%s: is done" % name)
         return 0
-    where, tries = _new_try(plan, job)
+    where = _new_try(plan, job, number)
     variables = dict(plan.variables(job), RUNDIR=where)
     begun, start = time.time(), time.monotonic()
     code = command.logged(command.ends_with_us(_argv(plan, variables)), where / "log",
-                          timeout=plan.limit())
+                          timeout=plan.limit)
     seconds = time.monotonic() - start
     try:
         data = json.loads((where / "summary.json").read_text())
     except (OSError, ValueError):
         data = None
-    why = _died(data, code, plan.limit())
+    why = _died(data, code, plan.limit)
     if why:
         last = [line for line in command.tail(where / "log", 20).splitlines()
                 if line.strip() and not line.startswith("+ ")]
@@ -129,8 +164,10 @@ def run(folder, name):
         plans.write(where / "died", why + "\n")
         say("%s: %s" % (name, why))
         return EXIT_ENVIRONMENT
-    text = json.dumps(result(job, data, begun, seconds, where, tries), indent=1) + "\n"
-    _tidy(where, data)
+    text = json.dumps(result(job, data, begun, seconds, where, plan.data["duration"]),
+                      indent=1) + "\n"
+    if not plan.keep:
+        _tidy(where, data)
     plan.result_path(job).parent.mkdir(exist_ok=True)
     if plans.write_once(plan.result_path(job), text):
         say("%s: %s, %.0f s" % (name, data["verdict"], seconds))
@@ -140,6 +177,8 @@ def run(folder, name):
     return 0
 
 
-def command_line(job_name):
-    """How a job is started in the campaign's folder, wherever that is."""
-    return ["sh", "tool/scripts/python.sh", "campaign", "job", ".", job_name]
+def command_line(plan, job_name, number):
+    """How a job is started for round @number in the campaign's folder, wherever that is."""
+    # said here: the environment does not come to other hosts
+    return ["env", "LIMIT=%d" % plan.limit, "KEEP=%d" % plan.keep,
+            "sh", "tool/scripts/python.sh", "campaign", "job", ".", job_name, str(number)]

@@ -70,6 +70,8 @@ class Results:
                 if path not in self.unreadable:
                     self.unreadable.append(path)
                 continue
+            # by whom else it was tried, only who has them all knows
+            result["tries"] = max(1, len(jobs_.tries(self.plan, job)))
             self._by_job[job.name] = result
             new.append(result)
         return new
@@ -84,10 +86,9 @@ class Results:
     def failures(self):
         return sum(r["verdict"] == "FAILURE" for r in self._by_job.values())
 
-    def last_words(self, job):
-        """Why the last try of @job ended, as it has said itself."""
-        tries = self.plan.folder / "tries" / job.name
-        found = sorted(tries.glob("*"), key=lambda p: p.stat().st_mtime) if tries.is_dir() else []
+    def last_words(self, job, number):
+        """Why the last try of @job in round @number ended, as it has said itself."""
+        found = jobs_.tries(self.plan, job, number)
         try:
             return (found[-1] / "died").read_text().strip() if found else ""
         except OSError:
@@ -146,12 +147,14 @@ class Results:
         jobs = [j for j in self.plan.jobs if j.kit is kit]
         results = [self._by_job[j.name] for j in jobs if j.name in self._by_job]
         count = Counter(r["verdict"] for r in results)
-        hours = len(results) * self.plan.data["duration"] / 3600
+        stressed = [r for r in results if r["stressed"]]
+        seconds = sum(r["stressed"] for r in stressed)
+        failures = sum(r["verdict"] == "FAILURE" for r in stressed)
         names = {j.name for j in jobs}
 
         def rate(name):
-            total = sum(r["did"].get(name, 0) for r in results)
-            return round(total / (hours * 3600), 1) if hours else None
+            total = sum(r["did"].get(name, 0) for r in stressed)
+            return round(total / seconds, 1) if seconds else None
 
         reasons = Counter(r["reason"] for r in results if r["verdict"] == "UNSUPPORTED")
         why = not_built.get(kit["name"], (0, ""))[1]
@@ -161,7 +164,8 @@ class Results:
             "failure": count["FAILURE"], "unsupported": count["UNSUPPORTED"],
             "deaths": sum(d["job"] in names for d in deaths),
             "failures_per_run": round(count["FAILURE"] / len(results), 4) if results else None,
-            "failures_per_hour": round(count["FAILURE"] / hours, 2) if hours else None,
+            "stressed_seconds": round(seconds, 1),
+            "failures_per_hour": round(3600 * failures / seconds, 2) if seconds else None,
             "median_seconds": round(statistics.median(r["seconds"] for r in results), 1)
             if results else None,
             "operations_per_second": rate("operations"),
@@ -270,7 +274,7 @@ def text(data):
                                              group["shortest"]["command"])]
     if data["deaths"]:
         done = sum(d["done"] for d in data["deaths"])
-        lines += ["", "%d job(s) died %d times and were tried again; %d of them are done:" %
+        lines += ["", "%d job(s) died, %d times in all; done now: %d:" %
                   (len(data["deaths"]), jobs["deaths"], done)]
         lines += ["  %s: %d x, %s: %s" % (d["job"], d["times"], "done" if d["done"] else
                                           "not done", d["why"]) for d in data["deaths"][:10]]

@@ -280,7 +280,7 @@ def _scenarios(data):
     return "<h2>Scenarios</h2>%s%s%s" % (
         _LEGEND, _table(head, [_scenario(s) for s in data["scenarios"]]),
         "<p class='dim'>died: tries without a result. ops: the tester's operations; calls: "
-        "SEAMCALLs; met: two threads in each other's way; each per second of all runs.</p>")
+        "SEAMCALLs; met: two threads in each other's way; each per second of stress.</p>")
 
 
 def _deaths(data):
@@ -291,7 +291,7 @@ def _deaths(data):
              "<b>not done</b>", escape(d["why"]), merge.clock(d["last"]))
             for d in data["deaths"]]
     return ("<h2>Tries that died</h2><p class='dim'>Killed, out of memory, too slow, or a host "
-            "that was lost: tried again, and no result.</p>%s" %
+            "that was lost: no result.</p>%s" %
             _table(_head("job", "#times", "now", "why, at last", "when"), rows))
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 """What a campaign consists of, and its folder.
 
-  plan.json       the jobs; written once, before anything else, and never changed
+  plan.json       the jobs; written once and never changed
   tool/           the scripts that run them, as they were then
   kits/NAME/      kernel, modules, programs of a scenario on a kernel, built once
   tries/JOB/      a folder for each time that a job was started
@@ -24,10 +24,12 @@ from pathlib import Path
 from common import cache, command, versions
 from common.say import say, usage
 
-_FORMAT = 1
+_FORMAT = 2
 #: of the campaign, not of its jobs, or said of each job in another way
 _OWN = ("CAMPAIGN", "SEEDS", "KERNELS", "HOSTS", "TRIES", "LIMIT", "SLURM", "PROGRAM", "ONLY",
         "SEED", "RUNDIR", "KIT", "JOBS", "V", "KEEP", "DURATION", "KVER", "KSRC")
+#: tool/, until all of it is there
+_NEW_TOOL = ".tool.new"
 #: seconds besides DURATION; a run's own limits are shorter
 GRACE = 900
 SECONDS = 20
@@ -55,6 +57,12 @@ class Plan:
         self.jobs = [Job(kit, seed) for seed in range(data["seed"], data["seed"] + data["seeds"])
                      for kit in data["kits"]]
         self._by_name = {job.name: job for job in self.jobs}
+        self.told()
+
+    def told(self, limit=None, keep=False):
+        """LIMIT= and KEEP=: of this call; one that goes on may say another."""
+        self.limit = limit or self.data["duration"] + GRACE
+        self.keep = keep
 
     def job(self, name):
         if name not in self._by_name:
@@ -81,14 +89,18 @@ class Plan:
         """What a run of @job takes, but for its folder."""
         said = dict(self.data["variables"], **job.kit["variables"])
         said.update(SEED=job.seed, DURATION=self.data["duration"])
+        if self.keep:
+            said["KEEP"] = 1
         if self.data["program"]:
             said["SCENARIO"] = job.scenario
         else:
             said["KIT"] = self.kit_folder(job.kit)
         return said
 
-    def limit(self):
-        return self.data["limit"] or self.data["duration"] + GRACE
+    def is_traced(self):
+        """Whether its jobs leave traces."""
+        return any(v.get("TRACE", "0") != "0" for v in
+                   [self.data["variables"], *(k["variables"] for k in self.data["kits"])])
 
 
 def load(folder):
@@ -112,7 +124,7 @@ def _label(kernel):
     if _is_version(kernel):
         return kernel
     path = str(Path(kernel).expanduser().absolute())
-    name = re.sub(r"[^\w.-]", "_", Path(path).name)
+    name = re.sub(r"[^\w.-]", "_", Path(path).name, flags=re.ASCII)
     return "%s-%s" % (name, hashlib.sha256(path.encode()).hexdigest()[:4])
 
 
@@ -130,13 +142,24 @@ def _on(one, kernel):
     return dict(said, KSRC=str(Path(kernel).expanduser().absolute())), ""
 
 
+def _check_kernels(values):
+    if values.kernels and (values.ksrc or values.kver):
+        raise usage("KERNELS=%s: goes without KSRC or KVER" % ",".join(values.kernels))
+    seen = set()
+    for kernel in values.kernels or []:
+        # one of two names has jobs that are done and never begun
+        one = kernel if _is_version(kernel) else os.path.realpath(os.path.expanduser(kernel))
+        if one in seen:
+            raise usage("KERNELS=%s: %s is there twice" % (",".join(values.kernels), kernel))
+        seen.add(one)
+
+
 def _kits(values):
     """What has to be built: each chosen scenario on each kernel."""
     chosen = values.scenarios()
     kernels = values.kernels or ([values.ksrc or values.kver] if values.ksrc or values.kver
                                  else [None])
-    if values.kernels and (values.ksrc or values.kver):
-        raise usage("KERNELS=%s: goes without KSRC or KVER" % ",".join(values.kernels))
+    _check_kernels(values)
     for kernel in kernels if not values.program else []:
         if kernel and not _is_version(kernel) and not Path(kernel).expanduser().is_dir():
             raise usage("KERNELS=%s: no such folder, nor a version like 7.3" % kernel)
@@ -147,7 +170,8 @@ def _kits(values):
             if why:
                 say("  without %s on %s: it %s" % (one.name, kernel, why))
                 continue
-            name = one.name + ("@" + _label(kernel) if kernel else "")
+            # no @: GNU parallel quotes it, and rsync takes the quotes for a part of the name
+            name = one.name + ("+" + _label(kernel) if kernel else "")
             kits.append({"name": name, "scenario": one.name, "about": one.about,
                          "kernel": kernel or one.variables.get("KVER", ""),
                          "variables": variables})
@@ -197,29 +221,44 @@ def take_up(values):
             raise usage("CAMPAIGN=%s: has a campaign of other %s; give another folder" %
                         (folder, _differs(plan.data, data)))
     else:
-        if folder.exists() and any(n.name != ".lock" for n in folder.iterdir()):
+        if folder.exists() and not all(_is_rest(n.name) for n in folder.iterdir()):
             raise usage("CAMPAIGN=%s: is there, and is no campaign's; give another folder" %
                         folder)
         plan = Plan(folder, dict(data, id=secrets.token_hex(4), made=time.time(),
                                  revision=command.revision()))
-    plan.data["limit"] = values.limit
+    plan.told(values.limit, values.keep)
     return plan
 
 
-def make(plan):
-    """The folder of a new campaign; one that is there already is left as it is."""
-    if (plan.folder / "plan.json").exists():
-        return
+def _is_rest(name):
+    """Whether it is of a campaign that was killed before there was a plan.json."""
+    return name in (".lock", _NEW_TOOL) or name.startswith(".plan.json.")
+
+
+def make(plan, judge=lambda: None):
+    """The folder of a new campaign; one that is there already is left as it is, and one that
+    was killed while it was made is made to its end. judge() builds a tdp-judge for the jobs,
+    which have no sources of it; None: there is nothing to be judged.
+    """
+    new, tool = plan.folder / _NEW_TOOL, plan.folder / "tool"
     try:
+        if not (plan.folder / "plan.json").exists():
+            _copy_tool(new, plan.data["program"], judge())
+            write(plan.folder / "plan.json", json.dumps(plan.data, indent=1) + "\n")
+        if not tool.exists():
+            new.rename(tool)
         for name in ("kits", "tries", "results", "log"):
             (plan.folder / name).mkdir(exist_ok=True)
-        _copy_tool(plan.folder / "tool", plan.data["program"])
-        write(plan.folder / "plan.json", json.dumps(plan.data, indent=1) + "\n")
     except OSError as e:
-        raise usage("CAMPAIGN=%s: cannot write there: %s" % (plan.folder, e.strerror)) from e
+        # of many files shutil says one by one why
+        why = e.strerror or (e.args[0][-1][-1] if isinstance(e, shutil.Error) else e)
+        raise usage("CAMPAIGN=%s: cannot write there: %s" % (plan.folder, why)) from e
+    finally:
+        if not (plan.folder / "plan.json").exists():
+            shutil.rmtree(new, ignore_errors=True)
 
 
-def _copy_tool(tool, program):
+def _copy_tool(tool, program, judge):
     """What jobs run, so that it stays the same, and other hosts can have it."""
     shutil.rmtree(tool, ignore_errors=True)
     shutil.copytree(cache.REPO / "scripts", tool / "scripts",
@@ -230,6 +269,8 @@ def _copy_tool(tool, program):
         shutil.copy2(script, tool / "selftests/system")
     if program:
         shutil.copy2(program, tool / "program")
+    if judge:
+        shutil.copy2(judge, tool / judge.name)
 
 
 def write(path, text):

@@ -117,15 +117,22 @@ def programs(kernel, jobs):
                      "O=%s" % out, "-j%d" % jobs, *(out / n for n in ("tdp-stress", "adopt"))])
 
 
+#: of a copy of the scripts alone, as a campaign's jobs have it: it comes with a tdp-judge
+JUDGE = cache.REPO / "tdp-judge"
+
+
 def judge(jobs):
-    """Path of tdp-judge, for this machine."""
-    out = cache.folder("judge") / hashlib.sha256(str(cache.REPO).encode()).hexdigest()[:8]
+    """Path of tdp-judge. It is static: a campaign takes it to other machines."""
+    if JUDGE.exists():
+        return JUDGE
+    out = cache.folder("judge", "static") / \
+        hashlib.sha256(str(cache.REPO).encode()).hexdigest()[:8]
     out.mkdir(exist_ok=True)
     log = out / "judge.log"
     with cache.lock(out):
         log.write_text("")
         if command.logged(["make", "-C", cache.REPO / "selftests", "O=%s" % out, "-j%d" % jobs,
-                           "judge"], log):
+                           "LDFLAGS=-static", "judge"], log):
             raise failure(out, log, "tdp-judge does not build")
     return out / "tdp-judge"
 

@@ -47,7 +47,7 @@ def judged(outcome, folder, values):
             "" if outcome.end == "finished" else ", which did not get to its end"))
         return
     say("  trace: %s, %.1f MiB" % (path, path.stat().st_size / 2**20))
-    if not shutil.which("cc") and not shutil.which("gcc"):
+    if not ours.JUDGE.exists() and not shutil.which("cc") and not shutil.which("gcc"):
         say("  trace: not judged: there is no compiler for tdp-judge")
         return
     program = ours.judge(values.jobs)

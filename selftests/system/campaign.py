@@ -5,22 +5,30 @@ The jobs are those of a program of this test (PROGRAM=), so that none boots anyt
 Prints TAP. Knows the promises of Documentation/campaign.rst, and the files there.
 """
 
+import base64
 import concurrent.futures
+import contextlib
+import gzip
 import html.parser
+import importlib.util
+import io
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
+from unittest import mock
 from pathlib import Path
 
 REPO = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPO / "scripts"))
 
-from campaign import merge, page, signature                 # noqa: E402
+from campaign import engines, merge, page, signature        # noqa: E402
+from campaign import job as jobs_                           # noqa: E402
 from campaign import plan as plans                          # noqa: E402
 from common import packages                                 # noqa: E402
 from common.say import Problem                              # noqa: E402
@@ -60,6 +68,9 @@ def bad_input(folder):
             ("CAMPAIGN", str(place.folder / "how"), "CAMPAIGN=.*: "),
             ("CAMPAIGN", str(place.folder), "CAMPAIGN=.*: is there, and is no campaign's")):
         refused("%s=%s" % (name, Path(value).name), 2, words, place, **{name: value})
+    for twice in ("7.3,7.2,7.3", "%s,%s/../bad/" % (place.folder, place.folder)):
+        refused("a kernel twice: %s" % twice[:3], 2, r"KERNELS=.*: \S+ is there twice", place,
+                KERNELS=twice)
     refused("KERNELS with KVER", 2, "goes without KSRC or KVER", place, KERNELS="7.2", KVER="7.3")
     refused("a scenario about another version", 2, "nothing is left to be run", place,
             ONLY="EXT72", KERNELS="7.3")
@@ -238,13 +249,8 @@ def once(folder):
     result(len(list(folder.glob(".one*"))) == 0, "... and none leaves anything")
     place = Place(folder / "twice", {"UML73-1": ["meets"]}, SEEDS="1", ONLY="UML73",
                   DURATION="20")
-    made = plans.Plan(place.campaign, {
-        "format": 1, "seed": 1, "seeds": 1, "duration": 20, "limit": None, "variables": {},
-        "program": place.variables["PROGRAM"], "id": "x", "made": 0, "revision": "x",
-        "kits": [{"name": "UML73", "scenario": "UML73", "about": "", "kernel": "",
-                  "variables": {"SCENARIO": "UML73"}}]})
     place.campaign.mkdir()
-    plans.make(made)
+    plans.make(_made(place.campaign, duration=20, program=place.variables["PROGRAM"]))
     argv = ["sh", place.campaign / "tool/scripts/python.sh", "campaign", "job", place.campaign,
             "UML73-1"]
     both = [subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) for _ in range(2)]
@@ -254,15 +260,280 @@ def once(folder):
            "a job that runs twice at a time has one result", *said)
 
 
+def _made(folder, **others):
+    """A Plan of this test's own, of one scenario."""
+    return plans.Plan(folder, {
+        "format": 2, "seed": 1, "seeds": 1, "duration": 20, "variables": {}, "program": "",
+        "id": "x", "made": 0, "revision": "x",
+        "kits": [{"name": "UML73", "scenario": "UML73", "about": "", "kernel": "",
+                  "variables": {"SCENARIO": "UML73"}}], **others})
+
+
+def _front():
+    """scripts/campaign.py; its name is that of a package, too."""
+    spec = importlib.util.spec_from_file_location("front_door_of_campaign",
+                                                  REPO / "scripts/campaign.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _why(place):
+    """{job: why it died at last}, of all that died."""
+    return {d["job"]: d["why"] for d in place.data()["deaths"]}
+
+
+def of_the_call(folder):
+    """LIMIT= and KEEP= are those of the call that goes on, not of the first one."""
+    place = Place(folder / "call", {"UML73-1": ["hangs", "hangs", "ok"]}, SEEDS="1",
+                  ONLY="UML73", TRIES="1")
+    for limit in ("2", "4"):
+        place.run(LIMIT=limit)
+        why = _why(place)["UML73-1"]
+        result("did not end within %s s" % limit in why, "LIMIT=%s is heeded" % limit, why)
+    code, said = place.run(KEEP="1", LIMIT="60")
+    last = jobs_.tries(plans.load(place.campaign), plans.load(place.campaign).jobs[0])[-1]
+    kept = last / "console.log"
+    result(code == 0 and kept.exists() and kept.read_text() == "KEEP=1",
+           "KEEP=1 reaches the job, and keeps what it leaves", str(code), *tail(said))
+    place = Place(folder / "no-keep", {}, SEEDS="1", ONLY="UML73")
+    place.run()
+    result(sorted(p.name for p in place.campaign.glob("tries/*/*/*")) == ["log", "summary.json"],
+           "without it there are the log and the numbers")
+    slurm(folder)
+
+
+def slurm(folder):
+    """What sbatch is told is what its jobs are told."""
+    (folder / "log").mkdir()
+    made = _made(folder)
+    made.told(3600, True)
+    asked = []
+
+    def output(argv, **_):
+        asked.append([str(a) for a in argv])
+        return 0, "MaxArraySize = 1001\n" if argv[0] == "scontrol" else "", ""
+
+    with mock.patch.object(engines.command, "output", output), \
+            mock.patch.object(engines.shutil, "which", lambda name: name), \
+            contextlib.redirect_stdout(io.StringIO()):
+        engines.Slurm(made, "", "").start(made.jobs, 7)
+    script = Path(asked[-1][-1]).read_text()
+    minutes = asked[-1][asked[-1].index("--time") + 1]
+    result(minutes == "65" and "env LIMIT=3600 KEEP=1 " in script and
+           script.rstrip().endswith(" 7"), "Slurm's limit is above the job's", minutes, script)
+
+
+def _killed_while(place, where, name, after):
+    """make campaign, killed by kill -9 in or just after the call of @where.@name."""
+    child = os.fork()
+    if child:
+        os.waitpid(child, 0)
+        return
+    was = getattr(where, name)
+
+    def dies(*args, **kwargs):
+        if after:
+            was(*args, **kwargs)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    os.environ.update(place.variables)
+    setattr(where, name, dies)
+    with open(os.devnull, "w", encoding="utf-8") as null, contextlib.redirect_stdout(null):
+        _front().campaign()
+    os._exit(0)
+
+
+def half_made(folder):
+    """A campaign that ended while its folder was made."""
+    for where, name, after, when in ((plans.shutil, "copytree", True, "tool/ is copied"),
+                                     (plans.os, "fsync", True, "plan.json is written"),
+                                     (plans, "write", True, "plan.json is there")):
+        place = Place(folder / ("half-" + name), {}, SEEDS="1", ONLY="UML73")
+        _killed_while(place, where, name, after)
+        there = sorted(os.listdir(place.campaign))
+        code, said = place.run()
+        result("tool" not in there and "results" not in there and code == 0 and
+               place.results() == ["UML73-1"],
+               "kill -9 while %s: the same command goes on" % when, repr(there), *tail(said))
+        result(not list(place.campaign.glob(".tool*")), "... and nothing half done stays")
+    full = folder / "full"
+    full.mkdir()
+    error = shutil.Error([("a", "b", "[Errno 28] No space left on device: 'b'")])
+    with mock.patch.object(plans.shutil, "copytree", side_effect=error):
+        try:
+            plans.make(_made(full))
+            why = "nothing was said"
+        except Problem as problem:
+            why = problem.line
+    result("cannot write there: [Errno 28] No space" in why and not os.listdir(full),
+           "a full disk is said, and nothing stays", why, *os.listdir(full))
+
+
+_TRACED = """
+import os, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from qemu import trace
+class Outcome:
+    end, files = "finished", {"trace.b64": sys.argv[2]}
+class Values:
+    jobs = 1
+trace.judged(Outcome, Path(sys.argv[3]), Values)
+"""
+
+
+def traces(folder):
+    """A job's trace is judged where there are no sources and no compiler."""
+    made = _made(folder / "traced", variables={"TRACE": "1"})
+    made.folder.mkdir()
+    front = _front()
+    values = mock.Mock(program=None, jobs=2)
+    plans.make(made, lambda: front.judge_for(made, values))
+    text = (REPO / "selftests/judge/traces/bad-X2-no-track.txt").read_bytes()
+    empty = folder / "no-compiler"
+    empty.mkdir()
+    p = subprocess.run([sys.executable, "-B", "-c", _TRACED, made.folder / "tool/scripts",
+                        base64.b64encode(gzip.compress(text)).decode(), made.folder],
+                       env={"PATH": str(empty)}, text=True, stdout=subprocess.PIPE,
+                       stderr=subprocess.STDOUT, check=False)
+    judged = made.folder / "trace.judged"
+    result(p.returncode == 0 and judged.exists() and "X2" in judged.read_text() and
+           "trace: --- tdp-judge: FAILURE: X2" in p.stdout, "TRACE=: a job's trace is judged",
+           *tail(p.stdout))
+    none = _made(folder / "untraced")
+    result(front.judge_for(none, values) is None, "... and without it nothing is built")
+
+
+def hosts(folder):
+    """On several hosts: what is a try, and why there was none."""
+    place = Place(folder / "hosts", {"UML73+7.3-1": ["silent"], "UML73+7.3-2": ["silent", "ok"],
+                                     "UML73+7.3-3": ["lost", "ok"]},
+                  SEEDS="3", ONLY="UML73", KERNELS="7.3", TRIES="1").with_hosts()
+    code, said = place.run(HOSTS="1/alice,1/bob")
+    result(code == 3 and place.starts() == {"UML73+7.3-1": 1, "UML73+7.3-2": 1, "UML73+7.3-3": 2},
+           "what dies is tried TRIES times on two hosts; a lost connection is no death",
+           repr(place.starts()), *tail(said))
+    deaths = place.data()["jobs"]["deaths"]
+    result(deaths == 2 and place.results() == ["UML73+7.3-3"], "... and each death is counted",
+           str(deaths), *place.results())
+    code, said = place.run(HOSTS="1/gone")
+    why = _why(place)
+    result(code == 3 and "no answer: gone" in said and place.starts()["UML73+7.3-1"] == 1 and
+           all("if it was started" in w for w in why.values()),
+           "a job that was not started did not die of what it died of before", repr(why),
+           *tail(said))
+    code, said = place.run(HOSTS="1/carol")
+    tries = {r["job"]: r["tries"] for r in place.data()["runs"]}
+    result(place.starts()["UML73+7.3-2"] == 2 == tries.get("UML73+7.3-2"),
+           "tries are counted over all hosts", repr(tries), *tail(said))
+    result("exit code 1 without" in _why(place)["UML73+7.3-1"],
+           "... and the last one's reason kept", repr(_why(place)))
+    result("2 job(s) died, 5 times in all; done now: 1:" in
+           (place.campaign / "campaign.txt").read_text() and "tried again" not in
+           (place.campaign / "campaign.html").read_text(), "TRIES=1: nothing was tried again",
+           *tail((place.campaign / "campaign.txt").read_text()))
+
+
+def stressed(folder):
+    """Rates are per second of stress, not per DURATION that was asked for."""
+    (folder / "state").mkdir()
+    (folder / "state/stress.state").write_text("running 3\n")
+    guest = {"guest": {"end": "died", "vmx": "none", "cpu": "unknown"},
+             "seconds": {"boot": 5.0, "guest": 12.0}}
+    nothing = {"guest": {"end": "finished", "vmx": "unknown", "cpu": "unknown"},
+               "seconds": {"boot": 5.0, "guest": 12.0}}
+    for title, where, verdict, said, wanted in (
+            ("the driver", "", "FAILURE", {"counters": {"driver": {"elapsed": 1.5}}}, 1.5),
+            ("the workers in the kernel", "state", "FAILURE", {"found_after_seconds": 0.2}, 3),
+            ("a guest that died of what was found", "", "FAILURE",
+             dict(guest, found_after_seconds=2.5), 2.5),
+            ("a guest that died", "", "FAILURE", guest, 7.0),
+            ("modules that were not loaded", "", "FAILURE", nothing, 0),
+            ("UNSUPPORTED", "", "UNSUPPORTED", guest, 0),
+            ("another program", "", "SUCCESS", {}, 20)):
+        one = jobs_.result(_made(folder).jobs[0], dict(said, verdict=verdict), 0, 33.0,
+                           folder / where, 20)
+        result(one["stressed"] == wanted, "seconds of stress: %s" % title, repr(one["stressed"]))
+    made = _made(folder, seeds=4, duration=3600)
+    (folder / "results").mkdir()
+    for job, (verdict, seconds, calls) in zip(made.jobs, (
+            ("FAILURE", 10, 100), ("SUCCESS", 30, 300), ("UNSUPPORTED", 0, 50),
+            ("FAILURE", 0, 0))):
+        one = jobs_.result(job, {"verdict": verdict}, 0, 1.0, folder, 3600)
+        one.update(stressed=seconds, did={"operations": calls, "seamcalls": 2 * calls, "met": 4})
+        made.result_path(job).write_text(json.dumps(one))
+    merged = merge.Results(made)
+    merged.look()
+    said = merged.data({}, True)["scenarios"][0]
+    got = [said[n] for n in ("stressed_seconds", "failures_per_hour", "operations_per_second",
+                             "seamcalls_per_second", "met_per_second")]
+    result(got == [40, 90, 10, 20, 0.2], "rates are those of the seconds of stress", repr(got))
+
+
+class _Clock:
+    """The time is what the test says."""
+
+    def __init__(self):
+        self.now = 1000.0
+
+    def monotonic(self):
+        return self.now
+
+
+def progress(folder):
+    """What is said while jobs run, and how long it will take."""
+    front, clock = _front(), _Clock()
+    made = _made(folder / "progress", seeds=10)
+    (folder / "progress/results").mkdir(parents=True)
+    engine = mock.Mock(state=lambda: "2 pending")
+    step = mock.Mock()
+
+    def looks(title, words):
+        # what is new is said as well
+        with contextlib.redirect_stdout(io.StringIO()):
+            one._look(step, engine)
+        got = step.progress.call_args[0][0]
+        result(got == words, "progress: " + title, "%s, wanted: %s" % (got, words))
+
+    def comes(first, last, verdict="SUCCESS"):
+        for job in made.jobs[first:last]:
+            said = jobs_.result(job, {"verdict": verdict}, 0, 1.0, folder, 20)
+            made.result_path(job).write_text(json.dumps(said))
+
+    comes(0, 2)
+    with mock.patch.object(front, "time", clock):
+        one = front.Campaign(made, mock.Mock(tries=1))
+        one.merged.look()
+        one.done_before = 2
+        one.paged = clock.now
+        looks("before the first", "2 of 10 done, 2 pending, about 35 s per job")
+        clock.now += 20
+        comes(2, 6)
+        # of eight jobs four took 20 s
+        looks("as fast as those before", "6 of 10 done, 2 pending, about 20 s left")
+        clock.now += 5
+        looks("... and time goes on", "6 of 10 done, 2 pending, about 15 s left")
+        clock.now += 20
+        looks("slower than that", "6 of 10 done, 2 pending, longer than those before")
+        comes(6, 9, "FAILURE")
+        looks("failures", "9 of 10 done, 3 failed, 2 pending, about 6 s left")
+        one.goal = 9
+        looks("the rest was given up", "9 of 10 done, 3 failed, 2 pending")
+        one.goal = 10
+        comes(9, 10)
+        looks("all are done", "10 of 10 done, 3 failed, 2 pending")
+
+
 def kernels(folder):
     """Scenarios x seeds x kernels."""
     tree = folder / "my tree" / "linux"
-    place = Place(folder / "kernels", {}, SEEDS="2", ONLY="UML73,EXT72,DEB73",
+    place = Place(folder / "kernels", {}, SEEDS="2", ONLY="UML73,EXT72,DEB73,UML73",
                   KERNELS="7.2," + str(tree).replace("my tree", "mine"))
     code, said = place.run()
     names = {re.sub(r"-[0-9a-f]{4}(?=-\d+$)", "-xxxx", n) for n in place.results()}
-    result(code == 0 and names == {"UML73@7.2-1", "UML73@7.2-2", "DEB73@7.2-1", "DEB73@7.2-2",
-                                   "UML73@linux-xxxx-1", "UML73@linux-xxxx-2"},
+    result(code == 0 and names == {"UML73+7.2-1", "UML73+7.2-2", "DEB73+7.2-1", "DEB73+7.2-2",
+                                   "UML73+linux-xxxx-1", "UML73+linux-xxxx-2"},
            "kernels: versions and trees", *sorted(names))
     result("without EXT72 on 7.2: it is about Linux 7.2" in said and
            re.search(r"without DEB73 on .*linux: it takes Debian's binary", said),
@@ -312,11 +583,23 @@ def pages(folder):
            "the page has what a run says as text")
 
 
+def _with_rsync(part, folder):
+    try:
+        packages.have({"rsync": "rsync", "openssh-client": "ssh"})
+    except Problem as problem:
+        skip("campaigns on several hosts", str(problem))
+        return
+    part(folder)
+
+
 def main():
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         signatures(folder)
         spans()
+        for part in (stressed, progress, traces):
+            (folder / part.__name__).mkdir()
+            part(folder / part.__name__)
         try:
             packages.have({"parallel": "parallel"})
         except Problem as problem:
@@ -325,6 +608,9 @@ def main():
             return
         bad_input(folder)
         once(folder)
+        of_the_call(folder)
+        half_made(folder)
+        _with_rsync(hosts, folder)
         kernels(folder)
         logic(folder)
         pages(folder)

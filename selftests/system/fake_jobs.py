@@ -39,6 +39,10 @@ if how == "hangs":
     time.sleep(1000)
 if how == "silent":
     sys.exit(1)
+if how == "lost":
+    # its connection, and what there is at the other end
+    Path(os.environ["CUT"]).touch()
+    os.kill(os.getppid(), signal.SIGKILL)
 if how == "memory":
     data = {"verdict": "UNSUPPORTED", "guest": {"end": "killed", "why": "out of memory?"}}
 if how == "slow":
@@ -51,7 +55,31 @@ if how.startswith("fails"):
 if how == "half":
     (run / "summary.json").write_text('{"verdict": "SUCC')
     sys.exit(0)
+(run / "console.log").write_text("KEEP=" + os.environ.get("KEEP", ""))
 (run / "summary.json").write_text(json.dumps(data))
+"""
+
+#: in the place of ssh: hosts are folders, all but "gone" answer, and a connection whose file $CUT
+#: is made is lost
+_SSH = """#!/bin/sh
+while :; do
+	case "$1" in
+	-[olpFiS]) shift 2 ;;
+	-*) shift ;;
+	*) break ;;
+	esac
+done
+HOME=%(here)s/hosts/$1
+CUT=$HOME/cut.$$
+SHELL=/bin/sh
+export HOME CUT SHELL
+[ "$1" != gone ] && mkdir -p "$HOME" && cd || exit 255
+shift
+[ "$1" != -- ] || shift
+sh -c "$*"
+code=$?
+[ ! -e "$CUT" ] || exit 255
+exit $code
 """
 
 
@@ -64,11 +92,21 @@ class Place:
         self.campaign = folder / "campaign"
         (folder / "how").write_text(json.dumps(how))
         (folder / "starts").touch()
-        program = folder / "program"
-        program.write_text(_PROGRAM % {"python": sys.executable, "here": str(folder)})
-        program.chmod(0o755)
+        program = self._script("program", _PROGRAM)
         self.variables = {"PROGRAM": str(program), "CAMPAIGN": str(self.campaign),
                           "ONLY": "UML73,EXT73", "DURATION": "1", "HOSTS": "4/:", **variables}
+
+    def _script(self, name, text):
+        path = self.folder / name
+        path.write_text(text % {"python": sys.executable, "here": str(self.folder)})
+        path.chmod(0o755)
+        return path
+
+    def with_hosts(self):
+        """Have ssh hosts that are folders."""
+        (self.folder / "hosts").mkdir()
+        self.variables["PARALLEL_SSH"] = str(self._script("ssh", _SSH))
+        return self
 
     def environment(self, **variables):
         env = {k: v for k, v in os.environ.items()
