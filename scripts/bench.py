@@ -14,9 +14,8 @@ import time
 from common import command
 from common.say import EXIT_FAILURE, EXIT_PASS, Step, main, say
 from common.settings import Values, memory_mib
-from qemu import judge, machine, session
+from qemu import judge, machine, session, setup
 from uml import stress as in_uml
-import run as front
 
 FLAVOURS = ("plain", "lockdep")
 #: runs of the driver in one guest: 2 numbers of vCPUs, without oracles, with, traced
@@ -45,7 +44,7 @@ def _boot(values, what, prepared, where, memory_mib):
     kernel, built = prepared
     folder = session.new_folder(values, "bench-%s-" % what.replace(", ", "-"))
     guest = session.Session(values, kernel, built, where, folder)
-    params = front.job_params(values)
+    params = setup.job_params(values)
     # nothing injected, no lock held longer than its work: what KVM and we cost
     params.update(STUB_PARAMS=values.stub or "", MEMORY_MIB=" ".join(map(str, memory_mib)))
     seconds = (_RUNS + len(memory_mib)) * values.duration
@@ -83,8 +82,8 @@ def measure(values, flavour, where):
     """{(oracles, vcpus): cycles per second}, the same by a clock that counts instructions,
     {MiB of a TD: bytes}, and what went wrong.
     """
-    prepared = front.prepare(values, flavour)
-    where = where or front.get_machine(values, prepared[0])
+    prepared = setup.prepare(values, flavour)
+    where = where or setup.get_machine(values, prepared[0])
     cycles, memory, bad = _boot(values, flavour, prepared, where, _MEMORY_MIB)
     counted = {}
     if where.kind == "qemu":
@@ -106,11 +105,11 @@ def _ratio(a, b):
 def _starter(values, where):
     """What boots the stress tester for (values, folder), built once; returns the Outcome."""
     if where == "uml":
-        kernel = in_uml.prepare(values, front.get_tree(values))
+        kernel = in_uml.prepare(values, setup.get_tree(values))
         return lambda one, folder: in_uml.start(one, kernel, folder)
-    kernel, built = front.prepare(values)
-    place = front.get_machine(values, kernel)
-    return lambda one, folder: front.stress(session.Session(one, kernel, built, place, folder), one)
+    kernel, built = setup.prepare(values)
+    place = setup.get_machine(values, kernel)
+    return lambda one, folder: setup.stress(session.Session(one, kernel, built, place, folder), one)
 
 
 def measure_operations(values, flavour, where):

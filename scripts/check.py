@@ -19,11 +19,10 @@ from common.say import Step, main, say
 from common.settings import Values
 from kernel import ours, source
 from kunit import job
-from qemu import judge, session, trace
+from qemu import judge, session, setup, trace
 from reproduce import regressions
 from uml import stress as in_uml
 import kselftest
-import run as front
 import selfcheck
 
 _CLEAN_SECONDS = 20
@@ -74,7 +73,7 @@ def _uml_stress(values, mutant):
     """(Outcome, Verdict) of a run in User Mode Linux."""
     step = Step("stress in User Mode Linux, %s, %d s" % (mutant or "nothing planted",
                                                          values.duration))
-    outcome, verdict = in_uml.one(values, front.get_tree(values),
+    outcome, verdict = in_uml.one(values, setup.get_tree(values),
                                   cache.folder("log", "uml-%s" % (mutant or "clean")))
     step.done(verdict.word)
     return outcome, verdict
@@ -168,8 +167,8 @@ def installed(kernel, values, results, folder):
 def debian(values, results, folder, kver):
     """Debian's own kernel, as in make try; 6.12 has direct roots only."""
     values = values.external(kernel="debian", kver=kver, duration=_DEBIAN_SECONDS)
-    kernel, built = front.prepare(values)
-    guest = session.Session(values, kernel, built, front.get_machine(values, kernel), folder)
+    kernel, built = setup.prepare(values)
+    guest = session.Session(values, kernel, built, setup.get_machine(values, kernel), folder)
     selfcheck.ends_with(guest, values, results,
                         "clean run of %d s on Debian's Linux %s is a SUCCESS" %
                         (_DEBIAN_SECONDS, kver), judge.SUCCESS)
@@ -272,7 +271,7 @@ def refusals(guest, values, results):
             results.not_ok("fixture %s" % name, "%s does not contain %r" % (path, old))
             return
         modules[name] = folder / (name + ".ko")
-    params = front.job_params(values)
+    params = setup.job_params(values)
     params["MISSING_SYMBOL"] = "kvm_tdp_mmu_maX"
     for job, extra in (("refuse", ""), ("realtdx", "setcpuid=tdx_host_platform")):
         _cases(guest, job, params, results, modules, extra)
@@ -280,7 +279,7 @@ def refusals(guest, values, results):
 
 def external_refusals(guest, values, results):
     """The same on the external backend, and VMs that it adopts."""
-    params = front.job_params(values.external())
+    params = setup.job_params(values.external())
     _cases(guest, "refuse-external", params, results)
     _cases(guest, "refuse-external", params, results, extra="clearcpuid=svm")
     _cases(guest, "adopt", params, results)
@@ -363,7 +362,7 @@ def _guest_lane(guest, values, results):
                                                 "--guest"], timeout=_TRACERS_SECONDS)
     kselftests(values, guest.kernel, results, guest.folder)
 
-    external = guest.on(front.get_machine(values.external(), guest.kernel), values.external())
+    external = guest.on(setup.get_machine(values.external(), guest.kernel), values.external())
     external_refusals(external, values, results)
     selfcheck.external_plants(external, values, results)
     refuses_to_split(external, values, results)
@@ -382,10 +381,10 @@ def check():
         packages.have({"chromium": "chromium"})
     say("tdp_stress: check%s, SEED=%d" % (" FULL=1" if values.full else "", values.seed))
     results = tap.Results()
-    kernel, built = front.prepare(values)
+    kernel, built = setup.prepare(values)
     before = source.scan(kernel.tree)
-    machine = front.get_machine(values, kernel)
-    front.say_machine(machine)
+    machine = setup.get_machine(values, kernel)
+    setup.say_machine(machine)
     folder = session.new_folder(values, "check-")
     guest = session.Session(values, kernel, built, machine, _sub_folder(folder, "guests"))
     work = functools.partial(_guest_lane, guest, values)

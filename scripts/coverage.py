@@ -19,8 +19,7 @@ from pathlib import Path
 from common import cache, command, packages
 from common.say import EXIT_ENVIRONMENT, EXIT_FAILURE, EXIT_PASS, Step, lacking, main, say
 from common.settings import Values
-from qemu import session
-import run as front
+from qemu import session, setup
 
 _KVM = "arch/x86/kvm/"
 #: file: functions of it that count, None: all
@@ -207,7 +206,7 @@ def coverage():
     if "DURATION" not in values.given:
         values.duration = _SECONDS
     say("tdp_stress: coverage, SEED=%d" % values.seed)
-    kernel = front.get_kernel(values)
+    kernel = setup.get_kernel(values)
     folder = session.new_folder(values, "coverage-")
     done = {name: _run_job(name, values, folder) for name in _JOBS}
     counts = Counts(kernel.tree)

@@ -16,8 +16,7 @@ from common.say import EXIT_FAILURE, EXIT_PASS, main, say, usage
 from common.settings import Values
 from kernel import ours
 from mutants import mutant
-from qemu import dmesg, judge, report, session, stale
-import run as front
+from qemu import dmesg, judge, report, session, setup, stale
 
 _FOLDER = cache.REPO / "selftests/kselftest"
 #: last: it unloads what the others need, and takes their counters with it
@@ -188,7 +187,7 @@ def boot(guest, values, chosen, on_text, replace=None):
 
     @replace: modules of KVM to take instead of the kernel's own
     """
-    what = front.get_backend(values)
+    what = setup.get_backend(values)
     # nothing fails but what a test makes fail, unless that is asked for
     if "BUSY" not in values.given:
         values.busy = 0
@@ -306,9 +305,9 @@ def everything(values, kernel, results, folder_of, on_text=say, took=None, only=
     chosen = {name: "" for name in only} if only else choose(values.filter, built)
     folders = []
     for one in backends(values):
-        what = front.get_backend(one)
+        what = setup.get_backend(one)
         modules = ours.modules(kernel, one.jobs, what.modules)
-        machine = front.get_machine(one, kernel)
+        machine = setup.get_machine(one, kernel)
         folder = folder_of(one)
         folders.append(folder)
         say("  BACKEND=%s: %d program(s) on %s with %d CPUs, acceleration %s" % (
@@ -316,7 +315,7 @@ def everything(values, kernel, results, folder_of, on_text=say, took=None, only=
         guest = session.Session(one, kernel, ours.Ours(modules, {
             # all of them: teardown kills any
             "kselftest/" + name: path for name, path in built.items()}), machine, folder)
-        found, outcome = boot(guest, one, chosen, on_text, front.get_variant(one, kernel))
+        found, outcome = boot(guest, one, chosen, on_text, setup.get_variant(one, kernel))
         seconds = {name: float(s) for name, _, s in ended(outcome)}
         if took is not None:
             took[one.backend] = seconds
@@ -348,7 +347,7 @@ def kselftest():
     if values.variant:
         # one that does not exist is refused now
         mutant.variant(values.variant)
-    kernel = front.get_kernel(values)
+    kernel = setup.get_kernel(values)
     say("tdp_stress: kselftest, SEED=%d, Linux %s, %s%s" % (
         values.seed, kernel.release, kernel.config_name,
         ", VARIANT=%s" % values.variant if values.variant else ""))

@@ -15,7 +15,7 @@ from common import cache, packages, versions
 from common.say import EXIT_BUILD, EXIT_FAILURE, EXIT_PASS, main, say, usage
 from common.settings import TIERS, Values, matches
 from mutants import mutant, records, tiers
-import run as front
+from qemu import setup
 
 
 def choose(values, release):
@@ -109,7 +109,7 @@ def mutants():
     if values.kernel == "debian" or values.kver in versions.DIRECT_ONLY:
         raise usage("make mutants: what is planted is built here, for %s or newer" %
                     versions.WITH_MIRROR[-1])
-    tree = front.get_tree(values)
+    tree = setup.get_tree(values)
     chosen = choose(values, tree.release)
     wanted = values.tiers or list(TIERS)
     applying = [t for t in wanted if any(tiers.applies(t, m) for m in chosen)]

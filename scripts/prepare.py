@@ -7,14 +7,13 @@ With KIT=folder all that is left there, for make run KIT=folder.
 from common.say import main, say
 from common.settings import Values, memory_mib
 from kernel import kit
-from qemu import initramfs, stale
+from qemu import initramfs, setup, stale
 from uml import stress as in_uml
-import run as front
 
 
 def _in_uml(values, folder):
     """The kernel that is a program."""
-    tree = front.get_tree(values)
+    tree = setup.get_tree(values)
     if folder:
         return kit.leave_uml(folder, lambda new: in_uml.prepare(values, tree, new),
                              memory_mib(values))
@@ -24,13 +23,13 @@ def _in_uml(values, folder):
 
 
 def _for_a_machine(values, folder):
-    kernel, built = front.prepare(values)
+    kernel, built = setup.prepare(values)
     say("kernel: %s (%s, %s)" % (kernel.image, kernel.config_name, kernel.how))
     for path in (*built.modules.values(), *built.programs.values()):
         say("built:  %s" % path)
     if not folder:
         return None
-    replaced = front.get_variant(values, kernel)
+    replaced = setup.get_variant(values, kernel)
     return kit.leave(folder, kernel, built, initramfs.kernel_modules(kernel, replaced), replaced,
                      stale.build(kernel, values.jobs), memory_mib(values))
 

@@ -15,8 +15,8 @@ from pathlib import Path
 from common import cache, command
 from common.say import (EXIT_ENVIRONMENT, EXIT_FAILURE, EXIT_NOT_SEEN, EXIT_PASS, main, say, usage)
 from kernel import source
+from qemu import setup
 from reproduce import again, trial
-import run as front
 
 
 def _folder(values, recipe):
@@ -53,7 +53,7 @@ def _say_what_changed(recipe, values):
     if tool and tool != command.revision():
         say("  that was tdp_stress %s, this is %s" % (tool, command.revision()))
     if kvm and not values.program and \
-            kvm != source.fingerprint(front.get_tree(values)):
+            kvm != source.fingerprint(setup.get_tree(values)):
         say("  the kernel's KVM is not what it was then: what is seen is what it is now")
     for name in ("qemu-cmd", "uml-cmd"):
         if recipe.source.is_dir() and (recipe.source / name).exists():

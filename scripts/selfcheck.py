@@ -13,8 +13,7 @@ from common import packages, tap
 from common.say import Step, main, say
 from common.settings import Values
 from mutants import mutant
-from qemu import judge, session
-import run as front
+from qemu import judge, session, setup
 
 PLANTS = ("F1", "F2", "F4", "X1", "X2", "X3", "X4", "Z1", "Z2", "T1", "R1", "L1", "A1", "H1",
           "H2", "P1", "SPLAT")
@@ -72,7 +71,7 @@ EXTERNAL_PLANTS = {"F3": (), "S1": (), "S2": (), "D1": ()}
 
 
 def _params(values, **more):
-    params = front.job_params(values)
+    params = setup.job_params(values)
     params.update(more)
     return params
 
@@ -139,7 +138,7 @@ def clean(guest, values, results, seconds):
 def ends_with(guest, values, results, title, word, replace=None):
     """A run that has to end with @word; returns its Outcome."""
     step = Step("stress for %d s" % values.duration)
-    outcome = front.stress(guest, values, replace, on_text=lambda text: step.progress(text[:70]))
+    outcome = setup.stress(guest, values, replace, on_text=lambda text: step.progress(text[:70]))
     verdict = judge.judge(outcome)
     step.done(verdict.word)
     results.check(title, verdict.word == word, verdict.word, verdict.reason,
@@ -153,7 +152,7 @@ def _bug(guest, values, results, bug, seconds):
     modules = mutant.build_modules(guest.kernel, bug, values.jobs)
     values.duration = seconds
     step = Step("stress with %s" % bug.id)
-    outcome = front.stress(guest, values, modules, STOP_EARLY=1,
+    outcome = setup.stress(guest, values, modules, STOP_EARLY=1,
                            on_text=lambda text: step.progress(text[:70]))
     verdict = judge.judge(outcome)
     said = outcome.files.get("stress.verdict", "")
@@ -218,7 +217,7 @@ def everything(values, kernel, built, machine, results):
     keep(folder, "plants")
     mutants(guest, values, results)
     clean(guest, values, results, _CLEAN_SECONDS)
-    guest = guest.on(front.get_machine(values.external(), kernel), values.external())
+    guest = guest.on(setup.get_machine(values.external(), kernel), values.external())
     external_plants(guest, values, results)
     keep(folder, "external-plants")
     variants(guest, values, results)
@@ -229,9 +228,9 @@ def selfcheck():
     values.full = True
     packages.need(qemu=values.qemu, mutants=True)
     say("tdp_stress: selfcheck, SEED=%d" % values.seed)
-    kernel, built = front.prepare(values)
-    machine = front.get_machine(values, kernel)
-    front.say_machine(machine)
+    kernel, built = setup.prepare(values)
+    machine = setup.get_machine(values, kernel)
+    setup.say_machine(machine)
     results = tap.Results()
     everything(values, kernel, built, machine, results)
     return results.close()

@@ -12,8 +12,7 @@ from common import cache, packages, versions
 from common.say import EXIT_ENVIRONMENT, Problem, say, usage
 from kunit import boot, change, ktap, qemu, report, uml
 from mutants import mutant
-from qemu import session
-import run as front
+from qemu import session, setup
 
 _SUITE = re.compile(r"\bBED_SUITE\((\w+),|\.name = \"(\w+)\"")
 
@@ -71,7 +70,7 @@ def _planted(values):
 
 def build(values, folder):
     """A UML kernel of the tree in question, in @folder."""
-    tree = front.get_tree(values)
+    tree = setup.get_tree(values)
     planted = _planted(values)
     replaced = change.files(tree, planted) if planted else None
     return uml.build(uml.Uml(tree, values.config_name()), values.jobs, replaced, folder)
@@ -175,7 +174,7 @@ def part(values, results, where, wanted=None, edit=None):
 def mutants(values, results):
     """A bug planted in the TDP MMU is caught by the case that is there for it; what is no
     bug by none."""
-    tree = front.get_tree(values)
+    tree = setup.get_tree(values)
     for bug in mutant.chosen(mutant.in_kunit(), values.full):
         title = "kunit: planted %s (%s) is caught" % (bug.id, bug.title)
         folder = session.new_folder(values, "check-kunit-%s-" % bug.id)

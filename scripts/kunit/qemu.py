@@ -8,13 +8,12 @@ built with TDX would take the suites' VMs for TDs of its own.
 
 import time
 
-import run as front
 from common import cache, packages
 from common.say import EXIT_ENVIRONMENT, Problem, Step, say, usage
 from kernel import ours
 from kunit import ktap, report
 from mutants import mutant
-from qemu import program, session
+from qemu import program, session, setup
 
 _MODULE = "tdp_stress_kunit"
 _SUITES = ours.Part("kunit", ("kunit", "tdp_stress"), "the suites do not build")
@@ -48,8 +47,8 @@ def prepare(values):
     packages.need(qemu=values.qemu, mutants=bool(values.variant or values.mutant))
     if values.qemu:
         program.get(values.qemu)
-    kernel = front.get_kernel(values)
-    change = front.get_change(values)
+    kernel = setup.get_kernel(values)
+    change = setup.get_change(values)
     replace = mutant.build_modules(
         kernel, change, values.jobs,
         also=lambda theirs: {_MODULE: build(theirs, values.jobs)}) if change else {}
@@ -59,8 +58,8 @@ def prepare(values):
 
 def boot(values, kernel, modules, replace, folder, wanted):
     """Boot the guest for its job; returns the Outcome."""
-    machine = front.get_qemu(values, kernel, ("svm",), max(values.cpus, _CPUS))
-    front.say_machine(machine)
+    machine = setup.get_qemu(values, kernel, ("svm",), max(values.cpus, _CPUS))
+    setup.say_machine(machine)
     step = Step("run the suites")
     guest = session.Session(values, kernel, ours.Ours(modules, {}), machine, folder)
     longest = _LONGEST * machine.slow * (2 if values.kasan else 1)

@@ -698,13 +698,12 @@ def guest(wrong_uses):
     """A machine that an emulated TDX module makes one with TDX, in a step before."""
     from common.settings import Values
     from qemu import judge as words
-    from qemu import session
-    import run as front
+    from qemu import session, setup
     values = Values()
     if "DURATION" not in values.given:
         values.duration = 10
     with contextlib.redirect_stdout(sys.stderr):
-        kernel, built = front.prepare(values)
+        kernel, built = setup.prepare(values)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "console.log").touch()
@@ -717,8 +716,8 @@ def guest(wrong_uses):
         # its guests draw other random numbers than it expects
         astray = _patched(built.driver, folder / "astray", *_MULTIPLIER)
         built.programs = dict(built.programs, astray=astray)
-        machine = session.Session(values, kernel, built, front.get_machine(values, kernel), folder)
-        params = front.job_params(values)
+        machine = session.Session(values, kernel, built, setup.get_machine(values, kernel), folder)
+        params = setup.job_params(values)
         params["WRONG_USES"] = "1" if wrong_uses else ""
         with contextlib.redirect_stdout(sys.stderr):
             outcome = machine.boot("metal", params, values.duration + 900, modules=modules)

@@ -29,9 +29,8 @@ from common.say import Step, lacking            # noqa: E402
 from common.settings import Values              # noqa: E402
 from docs import commands                       # noqa: E402
 from kernel import config, ours                 # noqa: E402
-from qemu import session                        # noqa: E402
+from qemu import session, setup                 # noqa: E402
 from said import all_of, result, skip           # noqa: E402
-import run as front                             # noqa: E402
 
 _GUIDE = REPO / "Documentation/tracing.rst"
 _NAMES = REPO / "tdp_stress/oracle/names.h"
@@ -325,7 +324,7 @@ class Guest:
     def __init__(self, values):
         self.values = values
         with contextlib.redirect_stdout(sys.stderr):
-            self.kernel, self.built = front.prepare(values)
+            self.kernel, self.built = setup.prepare(values)
             self.judge = ours.judge(values.jobs)
         self.programs = _installed(["/usr/bin/" + t for t in _TOOLS if self.runs(t)] + [self.judge])
         self.programs["bin/tdp-judge"] = self.judge
@@ -359,8 +358,8 @@ class Guest:
         self.built.programs = {**self.built.programs, **self.programs,
                                "commands": folder / "commands"}
         machine = session.Session(self.values, self.kernel, self.built,
-                                  front.get_machine(self.values, self.kernel), folder)
-        params = dict(front.job_params(self.values), BACKEND=self.values.backend,
+                                  setup.get_machine(self.values, self.kernel), folder)
+        params = dict(setup.job_params(self.values), BACKEND=self.values.backend,
                       WINDOW=_WINDOW[self.values.backend])
         with contextlib.redirect_stdout(sys.stderr):
             step = Step("%d commands in a guest" % len(self._lines))
