@@ -359,8 +359,12 @@ def half_made(folder):
         result(not list(place.campaign.glob(".tool*")), "... and nothing half done stays")
     full = folder / "full"
     full.mkdir()
-    error = shutil.Error([("a", "b", "[Errno 28] No space left on device: 'b'")])
-    with mock.patch.object(plans.shutil, "copytree", side_effect=error):
+
+    def copies_half(_, there, **__):
+        there.mkdir(parents=True)
+        raise shutil.Error([("a", "b", "[Errno 28] No space left on device: 'b'")])
+
+    with mock.patch.object(plans.shutil, "copytree", copies_half):
         try:
             plans.make(_made(full))
             why = "nothing was said"
