@@ -142,7 +142,7 @@ def of_judge(data):
         event = Event(_us(e["time"]), e["pid"], kind, phase, "%s %s" % (name, words))
         event.name = fields.get(named, name) if named else name
         if kind == "ext":
-            event.name = _EXT_NAMES.get(event.name, event.name)
+            event.name = EXT_NAMES.get(event.name, event.name)
         event.root = e.get("root")
         for key in ("gfn", "level", "end", "old", "new", "ret", "status", "lock"):
             if key in fields:
@@ -160,8 +160,8 @@ def of_judge(data):
 #: of a fault, in the order of the recorder's numbers
 _VERDICTS = ("done", "retry", "error")
 #: what the tracepoints call them, and what the recorder does
-_EXT_NAMES = {"map": "map leaf", "link": "link table", "remove": "remove leaf",
-              "other": "change", "free": "free table"}
+EXT_NAMES = {"map": "map leaf", "link": "link table", "remove": "remove leaf",
+             "free": "free table"}
 
 
 def _us(seconds):

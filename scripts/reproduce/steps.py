@@ -58,7 +58,7 @@ class Steps:
         """The number that a variable has, said or by default."""
         text = self.search.current.get(name) or settings.ALL[name].default
         if name == "MEM":
-            text = text or ("32M" if self.backend == "external" else "16M")
+            text = text or "%dM" % settings.default_mem(self.backend)
             return int(text[:-1]) << (10 if text.endswith("G") else 0)
         if name == "WORKERS" and text is None:
             return self._value("CPUS") if self.backend == "external" else 2

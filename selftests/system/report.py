@@ -723,12 +723,24 @@ def in_browser(tmp, full):
         _is_drawn(tmp, "the page of a campaign", _campaign(tmp))
 
 
+def names():
+    """What is said in two ways is the same in the source and in the page."""
+    text = (REPO / "tdp_stress/oracle/names.h").read_text()
+    words, phrases = (dict(re.findall(r'\((TDPS_EXT_\w+), "([^"]+)"\)', block)) for block in (
+        re.search(r"#define TDPS_EXT_%s\(.*?\n\n" % kind, text, re.S).group(0)
+        for kind in ("NAMES", "PHRASES")))
+    wanted = {words[n]: phrases[n] for n in words if words[n] != phrases.get(n)}
+    result(wanted and events.EXT_NAMES == wanted, "external operations have the recorder's names",
+           "wanted %s" % wanted, "they are %s" % events.EXT_NAMES)
+
+
 def main():
     if sys.argv[1:] not in ([], ["--full"]):
         print("usage: report.py [--full]")
         return 2
     tmp = Path(tempfile.mkdtemp(prefix="tdp_stress-report-"))
     try:
+        names()
         records()
         bystanders()
         paths()
