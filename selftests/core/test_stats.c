@@ -170,4 +170,36 @@ TEST_F(stats, what_lives_is_listed)
 	EXPECT_EQ(0, seen.tds + seen.vcpus);
 }
 
+struct pages {
+	struct host *h;
+	u64 total;
+	int types;
+	int wrong;
+};
+
+static void add_pages(void *ctx, const char *type, u64 pages)
+{
+	struct pages *p = ctx;
+	char name[32];
+
+	snprintf(name, sizeof(name), "pamt.%s", type);
+	p->wrong += !pages || host_counter(p->h, name) != pages;
+	p->total += pages;
+	p->types++;
+}
+
+TEST_F(stats, pages_of_tds_by_type)
+{
+	struct pages p = { &self->h }, none = { &self->h };
+
+	tdxm_for_each_page_type(self->h.m, add_pages, &p);
+	EXPECT_EQ(0, p.wrong);
+	/* TDR, and the S-EPT's root among the TD's own */
+	EXPECT_GE(p.total, HOST_TDCS_PAGES + HOST_TDVPS_PAGES + 1);
+	EXPECT_GE(p.types, 3);
+	ASSERT_EQ(0, td_stop(&self->td));
+	tdxm_for_each_page_type(self->h.m, add_pages, &none);
+	EXPECT_EQ(0, none.types);
+}
+
 TEST_HARNESS_MAIN
